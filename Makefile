@@ -1,0 +1,16 @@
+.PHONY: run test check models messages
+
+run:
+	python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt && .venv/bin/streamlit run app.py
+
+test:
+	python3 -m venv .venv && .venv/bin/pip install -q -r requirements-dev.txt && .venv/bin/python -m pytest
+
+check:
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+models:
+	.venv/bin/python -m benchmarks.build_models
+
+messages:
+	.venv/bin/python -m tests.messages --update

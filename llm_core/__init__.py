@@ -1,0 +1,1 @@
+"""Small language models: their data, training, use and interpretation. Knows no web page; usable from a shell or a notebook."""

@@ -1,0 +1,261 @@
+"""What a run is: the settings of a model, its data and its training, each with its range, unit and meaning.
+
+The classes are frozen and strict. Every field carries a label and a help sentence marked for translation, so that a
+page can make a form from the class alone. Ranges are checked here, before anything is built. Whatever is wrong comes
+out as one `UserError`; use `parse` on anything that a person or a file has brought.
+"""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from llm_core.errors import N_, UserError
+
+MAXIMUM_PARAMETERS = 50_000_000
+MAXIMUM_STEPS = 10_000_000
+
+
+def setting(
+    default: Any,
+    label: str,
+    description: str,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    unit: str | None = None,
+    logarithmic: bool = False,
+) -> Any:
+    """A field with what a form needs: label, help, range, unit, and whether its scale is logarithmic."""
+    extra: dict[str, Any] = {"unit": unit, "logarithmic": logarithmic}
+    return Field(default, title=label, description=description, ge=ge, gt=gt, le=le, json_schema_extra=extra)
+
+
+class Config(BaseModel):
+    """Frozen, strict, without unknown keys, NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+def valid_heads(width: int) -> list[int]:
+    """The head counts that divide a width into heads of an even size, as rotary positions need."""
+    return [heads for heads in range(1, width + 1) if width % heads == 0 and (width // heads) % 2 == 0]
+
+
+Architecture = Literal["decoder", "encoder", "encoder_decoder"]
+Position = Literal["learned", "sinusoidal", "rotary", "none"]
+Norm = Literal["layer", "rms"]
+NormPosition = Literal["before", "after"]
+Activation = Literal["relu", "gelu", "gelu_tanh", "swiglu", "relu_squared"]
+Initialization = Literal["normal", "zero_output", "xavier"]
+
+
+class TransformerConfig(Config):
+    """One set of blocks for decoder, encoder and encoder-decoder; famous models are presets of these options."""
+
+    family: Literal["transformer"] = "transformer"
+    architecture: Architecture = setting("decoder", N_("Architecture"), N_("A decoder writes left to right, an encoder reads a whole text at once, an encoder-decoder turns one text into another."))  # fmt: skip
+    vocabulary_size: int | None = setting(None, N_("Vocabulary size"), N_("How many different tokens the model knows; taken from the tokenizer."), ge=2, le=200_000, unit=N_("tokens"))  # fmt: skip
+    context: int = setting(128, N_("Context"), N_("How many tokens the model can look back on."), ge=2, le=8192, unit=N_("tokens"), logarithmic=True)  # fmt: skip
+    width: int = setting(128, N_("Width"), N_("Size of the vector that stands for a token: the residual stream."), ge=2, le=4096, logarithmic=True)  # fmt: skip
+    layers: int = setting(4, N_("Layers"), N_("How many blocks the text passes through. An encoder-decoder has this many on each side."), ge=0, le=64)  # fmt: skip
+    heads: int = setting(4, N_("Heads"), N_("How many attention heads work side by side in a layer; the width must be divisible by it."), ge=1, le=64)  # fmt: skip
+    key_value_heads: int | None = setting(None, N_("Key and value heads"), N_("Heads that share keys and values (grouped-query attention); empty gives every head its own."), ge=1, le=64)  # fmt: skip
+    feed_forward_width: int | None = setting(None, N_("Feed-forward width"), N_("Neurons in each feed-forward layer; empty means four times the width, 0 none: an attention-only model."), ge=0, le=16384)  # fmt: skip
+    position: Position = setting("rotary", N_("Positions"), N_("How the model knows the order of tokens."))
+    rotary_base: float = setting(10_000.0, N_("Rotary base"), N_("Sets the slowest rotation; small contexts learn faster with a smaller base."), gt=1, le=10_000_000)  # fmt: skip
+    norm: Norm = setting("rms", N_("Norm"), N_("How activations are kept in scale."))
+    norm_position: NormPosition = setting("before", N_("Norm position"), N_("Before each sublayer (GPT-2 and later) or after it (Transformer 2017, BERT)."))  # fmt: skip
+    norm_weights: bool = setting(True, N_("Learned norm weights"), N_("Whether norms have a learned gain."))
+    norm_epsilon: float = setting(1e-5, N_("Norm epsilon"), N_("Keeps a norm from dividing by zero."), gt=0, le=1e-2)
+    embedding_norm: bool = setting(False, N_("Norm on embeddings"), N_("A norm right after the embeddings, as in BERT."))  # fmt: skip
+    final_norm: bool = setting(True, N_("Final norm"), N_("A norm after the last layer."))
+    query_key_norm: bool = setting(False, N_("Norm on queries and keys"), N_("Keeps attention scores in scale, which allows higher learning rates."))  # fmt: skip
+    activation: Activation = setting("gelu", N_("Activation"), N_("The nonlinearity of the feed-forward layers."))
+    biases: bool = setting(False, N_("Biases"), N_("Whether linear layers and layer norms have a bias."))
+    query_key_value_biases: bool | None = setting(None, N_("Query, key and value biases"), N_("Biases on these three alone, as in Qwen 2; empty follows Biases."))  # fmt: skip
+    tied_embeddings: bool = setting(True, N_("Tied embeddings"), N_("Use the same matrix to read tokens in and to write them out."))  # fmt: skip
+    head_bias: bool = setting(False, N_("Output bias"), N_("A bias for every token in the output layer, as in BERT."))
+    head_transform: bool = setting(False, N_("Output transform"), N_("BERT's extra layer before the output of a masked model."))  # fmt: skip
+    segments: int = setting(0, N_("Segments"), N_("How many segment embeddings there are; BERT has 2, for pairs of sentences."), ge=0, le=16)  # fmt: skip
+    embedding_scale: bool = setting(False, N_("Scaled embeddings"), N_("Multiply embeddings by the square root of the width (Transformer 2017)."))  # fmt: skip
+    logit_softcap: float | None = setting(None, N_("Logit soft cap"), N_("Bends logits smoothly to stay within this bound; empty for none."), gt=0, le=1000)  # fmt: skip
+    initialization: Initialization = setting("normal", N_("Initialization"), N_("How weights start: normal (GPT-2), outputs of each sublayer at zero (fast for small models), or Xavier (Transformer 2017)."))  # fmt: skip
+    dropout: float = setting(0.0, N_("Dropout"), N_("Share of activations set to zero while training; helps when the text is small."), ge=0, le=0.9)  # fmt: skip
+
+    @model_validator(mode="after")
+    def _check(self) -> "TransformerConfig":
+        if self.width % self.heads:
+            divisors = ", ".join(str(heads) for heads in range(1, min(self.width, 64) + 1) if self.width % heads == 0)
+            raise UserError(
+                "heads = {heads} does not divide width = {width}; choose one of {allowed}.",
+                heads=self.heads, width=self.width, allowed=divisors,
+            )  # fmt: skip
+        if self.position == "rotary" and (self.width // self.heads) % 2:
+            raise UserError(
+                "Rotary positions need heads of an even size; width {width} with {heads} heads gives {size}. "
+                "Choose heads from {allowed}, or other positions.",
+                width=self.width, heads=self.heads, size=self.width // self.heads,
+                allowed=", ".join(map(str, valid_heads(self.width))) or "-",
+            )  # fmt: skip
+        if self.position == "sinusoidal" and self.width % 2:
+            raise UserError("Sinusoidal positions need an even width; width is {width}.", width=self.width)
+        if self.key_value_heads is not None and self.heads % self.key_value_heads:
+            raise UserError(
+                "key_value_heads = {groups} does not divide heads = {heads}; choose one of {allowed}.",
+                groups=self.key_value_heads, heads=self.heads,
+                allowed=", ".join(str(n) for n in range(1, self.heads + 1) if self.heads % n == 0),
+            )  # fmt: skip
+        return self
+
+
+class RecurrentConfig(Config):
+    """A recurrent network that reads one token at a time and carries a state along."""
+
+    family: Literal["recurrent"] = "recurrent"
+    cell: Literal["lstm"] = setting("lstm", N_("Cell"), N_("The kind of recurrent cell."))
+    vocabulary_size: int | None = setting(None, N_("Vocabulary size"), N_("How many different tokens the model knows; taken from the tokenizer."), ge=2, le=200_000, unit=N_("tokens"))  # fmt: skip
+    context: int = setting(128, N_("Context"), N_("How many tokens a training window has; the state itself has no limit."), ge=2, le=8192, unit=N_("tokens"), logarithmic=True)  # fmt: skip
+    width: int = setting(128, N_("Width"), N_("Size of the token vectors and of the state."), ge=2, le=4096, logarithmic=True)  # fmt: skip
+    layers: int = setting(2, N_("Layers"), N_("How many recurrent layers stand on each other."), ge=1, le=16)
+    tied_embeddings: bool = setting(True, N_("Tied embeddings"), N_("Use the same matrix to read tokens in and to write them out."))  # fmt: skip
+    dropout: float = setting(0.0, N_("Dropout"), N_("Share of activations set to zero while training; helps when the text is small."), ge=0, le=0.9)  # fmt: skip
+
+
+class NgramConfig(Config):
+    """Counts of token sequences with interpolated Kneser-Ney smoothing: no gradient, one pass over the text."""
+
+    family: Literal["ngram"] = "ngram"
+    vocabulary_size: int | None = setting(None, N_("Vocabulary size"), N_("How many different tokens the model knows; taken from the tokenizer."), ge=2, le=200_000, unit=N_("tokens"))  # fmt: skip
+    order: int = setting(5, N_("Order"), N_("Length of the longest counted sequence; order 3 predicts a token from the two before it."), ge=1, le=8, unit=N_("tokens"))  # fmt: skip
+    context: int = setting(128, N_("Context"), N_("Length of the windows in which the model is scored."), ge=2, le=8192, unit=N_("tokens"), logarithmic=True)  # fmt: skip
+
+
+ModelConfig = Annotated[TransformerConfig | RecurrentConfig | NgramConfig, Field(discriminator="family")]
+
+TokenizerKind = Literal["character", "word", "bpe", "wordpiece"]
+
+
+class DataConfig(Config):
+    """Which text, how it is cut into tokens, and what is held out."""
+
+    corpus: str = setting("python-reference", N_("Text"), N_("What the model learns from: an embedded text or your own."))  # fmt: skip
+    encoding: str | None = setting(None, N_("Encoding"), N_("Character encoding of the file; empty means UTF-8, or the one its byte-order mark names."))  # fmt: skip
+    text_column: str | None = setting(None, N_("Text column"), N_("The column or key that holds the text of a table; empty takes the longest text column."))  # fmt: skip
+    tokenizer: TokenizerKind = setting("bpe", N_("Tokenizer"), N_("What a token is: a character, a word, or a frequent piece of a word (byte-level BPE, WordPiece)."))  # fmt: skip
+    vocabulary_size: int = setting(1024, N_("Largest vocabulary"), N_("At most this many different tokens; a small text gets fewer."), ge=2, le=100_000, unit=N_("tokens"), logarithmic=True)  # fmt: skip
+    held_out: float = setting(0.1, N_("Held-out share"), N_("Share of the text that the model never trains on and is tested with."), gt=0, le=0.5)  # fmt: skip
+
+
+Objective = Literal["next_token"]
+OptimizerName = Literal["adamw", "sgd", "muon"]
+ScheduleName = Literal["constant", "linear", "cosine", "warmup_stable_decay"]
+
+
+class TrainingConfig(Config):
+    """How the model learns, for how long, and how often it is looked at."""
+
+    objective: Objective = setting("next_token", N_("Objective"), N_("What the model is asked to predict."))
+    steps: int = setting(1000, N_("Steps"), N_("How many times the weights are updated."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"), logarithmic=True)  # fmt: skip
+    seconds: float | None = setting(None, N_("Time limit"), N_("Train for this long instead of a number of steps; the schedule follows the clock."), gt=0, le=2_592_000, unit=N_("seconds"))  # fmt: skip
+    batch_size: int = setting(24, N_("Batch size"), N_("Windows of text in one forward pass."), ge=1, le=4096, unit=N_("windows"), logarithmic=True)  # fmt: skip
+    accumulation: int = setting(1, N_("Gradient accumulation"), N_("Forward passes whose gradients are averaged into one step: a larger batch in the same memory."), ge=1, le=1024)  # fmt: skip
+    optimizer: OptimizerName = setting("muon", N_("Optimizer"), N_("How gradients become updates. Muon, for matrices, learns fastest on small models; AdamW is the usual one."))  # fmt: skip
+    learning_rate: float = setting(3e-3, N_("Learning rate"), N_("Size of an update. Too high and the loss jumps, too low and it hardly falls. With Muon: for embeddings and output only."), gt=0, le=10, logarithmic=True)  # fmt: skip
+    muon_learning_rate: float = setting(0.02, N_("Muon learning rate"), N_("Size of an update of the matrices when the optimizer is Muon."), gt=0, le=10, logarithmic=True)  # fmt: skip
+    muon_iterations: int = setting(5, N_("Muon iterations"), N_("Newton-Schulz iterations that make an update orthogonal."), ge=1, le=10)  # fmt: skip
+    momentum: float = setting(0.95, N_("Momentum"), N_("How much of the last updates is kept (SGD and Muon)."), ge=0, le=0.9999)  # fmt: skip
+    weight_decay: float = setting(0.0, N_("Weight decay"), N_("How strongly weights are pulled towards zero."), ge=0, le=10)  # fmt: skip
+    schedule: ScheduleName = setting("warmup_stable_decay", N_("Schedule"), N_("How the learning rate changes over the run."))  # fmt: skip
+    warmup: float = setting(0.05, N_("Warm-up"), N_("Share of the run over which the learning rate rises from zero."), ge=0, le=1)  # fmt: skip
+    decay: float = setting(0.7, N_("Decay"), N_("Share of the run, at its end, over which a warm-up-stable-decay schedule falls."), ge=0, le=1)  # fmt: skip
+    final_learning_rate: float = setting(0.01, N_("Final learning rate"), N_("Where a falling schedule ends, as a share of the highest."), ge=0, le=1)  # fmt: skip
+    gradient_clipping: float | None = setting(1.0, N_("Gradient clipping"), N_("Longest gradient that is let through; empty for no limit."), gt=0, le=1e6)  # fmt: skip
+    precision: Literal["fp32", "bf16", "fp16"] = setting("fp32", N_("Precision"), N_("Number format of the forward pass; bf16 is faster on recent processors."))  # fmt: skip
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", N_("Device"), N_("Where the model computes; auto takes a GPU when there is one."))  # fmt: skip
+    threads: int | None = setting(None, N_("Threads"), N_("Processor threads; empty lets the program choose. A resumed run keeps its number, so that it repeats exactly."), ge=1, le=256)  # fmt: skip
+    seed: int = setting(1234, N_("Seed"), N_("The same seed gives the same run."), ge=0, le=2**31 - 1)
+    evaluation_every: int = setting(50, N_("Evaluate every"), N_("Steps between two looks at the held-out text."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"))  # fmt: skip
+    evaluation_tokens: int = setting(8192, N_("Evaluation tokens"), N_("How much of the held-out text each look takes; the last one takes all."), ge=2, le=100_000_000, unit=N_("tokens"))  # fmt: skip
+    sample_every: int = setting(100, N_("Sample every"), N_("Steps between two samples of what the model writes."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"))  # fmt: skip
+    sample_prompt: str = setting("", N_("Sample prompt"), N_("How the samples begin; empty lets the model begin."))
+    sample_tokens: int = setting(64, N_("Sample length"), N_("Tokens in each sample."), ge=1, le=4096, unit=N_("tokens"))
+    checkpoint_every: int = setting(250, N_("Checkpoint every"), N_("Steps between two full checkpoints, from which a run can go on."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"))  # fmt: skip
+
+
+class RunConfig(Config):
+    """Everything a training run needs; what a recipe file holds."""
+
+    model: ModelConfig = TransformerConfig()
+    data: DataConfig = DataConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> "RunConfig":
+        if isinstance(self.model, TransformerConfig) and self.model.architecture != "decoder":
+            raise UserError(
+                "Objective {objective} trains decoders; architecture is {architecture}. Set model.architecture to decoder.",
+                objective=self.training.objective, architecture=self.model.architecture,
+            )  # fmt: skip
+        return self
+
+
+ConfigType = TypeVar("ConfigType", bound=Config)
+
+
+def parse(kind: type[ConfigType], values: Mapping[str, Any]) -> ConfigType:
+    """Validate what a person or a file has brought. Raises UserError with the first fault found."""
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise explain(error) from None
+
+
+def load_recipe(path: Path) -> RunConfig:
+    """Read a recipe file (TOML). Raises UserError when it is missing, malformed or out of range."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError("There is no recipe {name}.", name=path.stem) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError("Recipe {name} is not valid TOML: {reason}.", name=path.name, reason=str(error)) from None
+    values.pop("about", None)
+    return parse(RunConfig, values)
+
+
+def explain(error: ValidationError) -> UserError:
+    """The first fault of a pydantic error as one sentence with field, value and limit."""
+    fault = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in fault["loc"] if part not in ("transformer", "recurrent", "ngram"))
+    value, context, kind = fault.get("input"), fault.get("ctx", {}), fault["type"]
+    if isinstance(value, float) and not math.isfinite(value):
+        return UserError("{field} must be a finite number; it is {value}.", field=field, value=value)
+    if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
+        limit = next(iter(context.values()))
+        templates = {
+            "greater_than_equal": N_("{field} must be at least {limit}; it is {value}."),
+            "greater_than": N_("{field} must be more than {limit}; it is {value}."),
+            "less_than_equal": N_("{field} must be at most {limit}; it is {value}."),
+            "less_than": N_("{field} must be less than {limit}; it is {value}."),
+        }
+        return UserError(templates[kind], field=field, value=value, limit=limit)
+    if kind == "literal_error":
+        return UserError("{field} must be one of {allowed}; it is {value!r}.", field=field, value=value, allowed=context["expected"])  # fmt: skip
+    if kind == "extra_forbidden":
+        return UserError("There is no setting {field}.", field=field)
+    if kind in ("int_type", "float_type", "int_parsing", "float_parsing", "int_from_float"):
+        return UserError("{field} must be a number; it is {value!r}.", field=field, value=_short(value))
+    if kind == "bool_type":
+        return UserError("{field} must be true or false; it is {value!r}.", field=field, value=_short(value))
+    if kind == "string_type":
+        return UserError("{field} must be text; it is {value!r}.", field=field, value=_short(value))
+    return UserError("{field} cannot be {value!r}: {reason}.", field=field, value=_short(value), reason=fault["msg"])
+
+
+def _short(value: object) -> object:
+    text = str(value)
+    return value if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,41 @@
+"""Where a model computes and how exactly: device, precision, threads."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import psutil
+import torch
+
+from llm_core.errors import UserError
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """The device of that name; `auto` takes CUDA, then MPS, then the CPU. Raises UserError where it is not there."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    if (name == "cuda" and not cuda) or (name == "mps" and not mps):
+        raise UserError("This machine has no {device} device; choose auto or cpu.", device=name)
+    return torch.device(name)
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """The context a forward pass runs in. fp32 is plain; fp16 needs a gradient scaler as well."""
+    if precision == "fp32":
+        return nullcontext()
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float16
+    return torch.autocast(device.type, dtype=dtype)
+
+
+def physical_cores() -> int:
+    """Physical cores of this machine that this process may use; hyper-threads do not count."""
+    usable = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else psutil.cpu_count()
+    return max(1, min(psutil.cpu_count(logical=False) or 1, usable or 1))
+
+
+def describe(device: torch.device) -> str:
+    """The device in words, for records and cards."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,0 +1,65 @@
+"""What a training run yields. Plain frozen data: a test is `list(train(...))`, a history file is these as lines."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from llm_core.training.state import TrainingState
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One optimizer update. `loss` in nats per token over its batch, before the update; `seconds` of training so far."""
+
+    step: int
+    tokens: int
+    seconds: float
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A look at the held-out text. `loss` in nats per token. `whole`: all of it was scored, not a part."""
+
+    step: int
+    tokens: int
+    seconds: float
+    loss: float
+    perplexity: float
+    bits_per_character: float
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the model writes after a prompt at this step."""
+
+    step: int
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A moment to keep. Its state may be read only until the generator is advanced; write it before going on.
+
+    `full`: a run can go on from here (optimizer and all); otherwise weights to look back at.
+    """
+
+    step: int
+    full: bool
+    state: "TrainingState"
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The last record. `diverged` names the step at which the loss stopped being usable in `step`."""
+
+    step: int
+    reason: Literal["finished", "diverged"]
+
+
+Record = Step | Evaluation | Sample | Snapshot | Finish
