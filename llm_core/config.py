@@ -148,6 +148,7 @@ class DataConfig(Config):
     text_column: str | None = setting(None, N_("Text column"), N_("The column or key that holds the text of a table; empty takes the longest text column."))  # fmt: skip
     tokenizer: TokenizerKind = setting("bpe", N_("Tokenizer"), N_("What a token is: a character, a word, or a frequent piece of a word (byte-level BPE, WordPiece)."))  # fmt: skip
     vocabulary_size: int = setting(1024, N_("Largest vocabulary"), N_("At most this many different tokens; a small text gets fewer."), ge=2, le=100_000, unit=N_("tokens"), logarithmic=True)  # fmt: skip
+    byte_fallback: bool = setting(True, N_("Byte fallback"), N_("Spell unseen characters as bytes, so that any text comes back as it was. Without it the vocabulary is smaller and unseen characters become the sign for unknown."))  # fmt: skip
     held_out: float = setting(0.1, N_("Held-out share"), N_("Share of the text that the model never trains on and is tested with."), gt=0, le=0.5)  # fmt: skip
 
 
