@@ -112,7 +112,7 @@ class _NumberFormatter(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if not format_spec and isinstance(value, Real) and not isinstance(value, bool):
-            return number(value)
+            return number(value)  # type: ignore[arg-type]  # Real covers NumPy's numbers too
         return str(super().format_field(value, format_spec))
 
 
