@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One optimizer update. `loss` in nats per token over its batch, before the update; `seconds` of training so far."""
+    """One optimizer update.
+
+    `loss` in nats per token over its batch, before the update; `seconds` of training so far; `gradient_norm` before
+    clipping, 0 where fp16 overflowed and no update was made. Every number is finite.
+    """
 
     step: int
     tokens: int
