@@ -1,0 +1,181 @@
+// What one run has said so far. All parts of a page that show the run share one feed, so it is fetched once.
+const feeds = new Map();
+const LONGEST = 4000; // points kept of a curve; the server sends at most 2,000 at first, then what is new
+const LIVELY = new Set(["waiting", "preparing", "running"]);
+
+class Feed {
+  constructor(run, language) {
+    this.run = run;
+    this.language = language;
+    this.parts = new Set();
+    this.clear();
+  }
+
+  static of(run, language) {
+    const key = `${run} ${language}`;
+    if (!feeds.has(key)) feeds.set(key, new Feed(run, language));
+    return feeds.get(key);
+  }
+
+  clear() {
+    this.steps = { step: [], loss: [], smooth: [], rate: [], norm: [], speed: [] };
+    this.evaluations = { step: [], loss: [], bits: [] };
+    this.samples = [];
+    this.baselines = {};
+    this.head = null; // the last reply without its rows
+    this.next = 0;
+    this.trouble = null; // a sentence, or null
+    this.pending = null; // a command that was sent and has not shown an effect yet
+    this.limit = Infinity; // a replay shows only what came up to this step
+    this.pinned = null; // the step whose sample is shown; null follows the newest
+    this.pointed = null; // the step under the pointer
+    this.view = "whole";
+    this.revision = 0;
+  }
+
+  join(part) {
+    this.parts.add(part);
+    if (!this.polling) this.poll();
+    else if (this.head) part.draw();
+  }
+
+  leave(part) {
+    this.parts.delete(part);
+    // Parts of the next script run may join within moments: only a feed that nobody wants stops.
+    setTimeout(() => {
+      if (this.parts.size) return;
+      clearTimeout(this.timer);
+      cancelAnimationFrame(this.frame);
+      this.polling = false;
+      this.limit = Infinity;
+    }, 500);
+  }
+
+  draw() {
+    for (const part of this.parts) part.draw();
+  }
+
+  get lively() {
+    return this.head !== null && LIVELY.has(this.head.state);
+  }
+
+  // Look again at once; after a command, often, until the state has changed or ten seconds have passed.
+  hurry(command) {
+    this.pending = { command, state: this.head?.state, until: performance.now() + 10_000 };
+    clearTimeout(this.timer);
+    this.draw();
+    this.timer = setTimeout(() => this.poll(), 150);
+  }
+
+  async poll() {
+    this.polling = true;
+    let wait = 2000;
+    try {
+      const reply = await fetch(`./live/${encodeURIComponent(this.run)}?from=${this.next}&lang=${this.language}`);
+      const head = await reply.json();
+      if (reply.ok) {
+        this.trouble = null;
+        this.take(head);
+        wait = head.poll_milliseconds;
+      } else {
+        this.trouble = head.error;
+        wait = reply.status === 404 ? null : 5000;
+      }
+    } catch {
+      this.trouble = "offline";
+    }
+    if (this.pending) {
+      if (this.head?.state !== this.pending.state || performance.now() > this.pending.until) this.pending = null;
+      else wait = 200;
+    }
+    this.draw();
+    if (!this.parts.size) this.polling = false;
+    else if (wait !== null) this.timer = setTimeout(() => this.poll(), document.hidden ? wait * 4 : wait);
+  }
+
+  take({ rows, ...head }) {
+    this.head = head;
+    this.next = head.next;
+    for (const row of rows) {
+      if (row.resumed_at !== undefined) this.rewind(row.resumed_at);
+      else if (row.kind === "step") this.takeStep(row);
+      else if (row.kind === "evaluation") {
+        this.evaluations.step.push(row.step);
+        this.evaluations.loss.push(row.loss);
+        this.evaluations.bits.push(row.bits_per_character);
+      } else if (row.kind === "sample") this.samples.push(row);
+      else if (row.kind === "baseline") this.baselines[row.name] = row.loss;
+    }
+    if (this.steps.step.length > LONGEST) this.thin();
+  }
+
+  takeStep(row) {
+    const { step, loss, smooth, rate, norm, speed } = this.steps;
+    const before = step.length - 1;
+    const span = Math.min(200, Math.max(4, (this.head.steps ?? 1000) / 60));
+    const share = before < 0 ? 1 : Math.max(1 - Math.exp(-(row.step - step[before]) / span), 1 / (before + 2));
+    step.push(row.step);
+    loss.push(row.loss);
+    smooth.push(before < 0 ? row.loss : smooth[before] + share * (row.loss - smooth[before]));
+    rate.push(row.learning_rate);
+    norm.push(row.gradient_norm);
+    speed.push(row.tokens_per_second);
+  }
+
+  // A resumed run goes on from an earlier step: what came after it did not happen.
+  rewind(last) {
+    for (const columns of [this.steps, this.evaluations]) {
+      const keep = columns.step.filter((step) => step <= last).length;
+      for (const column of Object.values(columns)) column.length = keep;
+    }
+    this.samples = this.samples.filter((sample) => sample.step <= last);
+  }
+
+  // Keep every point of the newer half and every second one of the older half.
+  thin() {
+    const half = this.steps.step.length / 2;
+    for (const [name, column] of Object.entries(this.steps)) {
+      this.steps[name] = column.filter((_, index) => index >= half || index % 2 === 0);
+    }
+  }
+
+  get last() {
+    return this.steps.step.at(-1) ?? 0;
+  }
+
+  // Columns up to the step that a replay has reached.
+  shown(columns) {
+    if (this.limit === Infinity) return columns;
+    const end = columns.step.filter((step) => step <= this.limit).length;
+    return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.slice(0, end)]));
+  }
+
+  get shownSamples() {
+    return this.samples.filter((sample) => sample.step <= this.limit);
+  }
+
+  // Draw the recorded run again from its start, quickly; learning is fastest first, so time runs slowest there.
+  replay(milliseconds = 7000) {
+    cancelAnimationFrame(this.frame);
+    if (calm() || this.last === 0) return;
+    const start = performance.now();
+    let drawn = 0;
+    this.pinned = null;
+    this.limit = 0;
+    const advance = (now) => {
+      const time = (now - start) / milliseconds;
+      if (time >= 1 || !this.parts.size) {
+        this.limit = Infinity;
+        this.draw();
+        return;
+      }
+      if (now - drawn > 40) {
+        this.limit = this.last * time ** 2.2;
+        drawn = now;
+        this.draw();
+      }
+      this.frame = requestAnimationFrame(advance);
+    };
+    this.frame = requestAnimationFrame(advance);
+  }
+}

@@ -1,0 +1,29 @@
+"""The shell that st.App runs for every page: page list, language, style, and the screen for what went wrong."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui.text import LANGUAGES, _, choose_language, keep_language, language
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+
+st.set_page_config(page_title="Terrarium", page_icon="🌱", layout="wide")
+st.html(ASSETS / "style.css")
+keep_language()
+
+page = st.navigation(
+    [
+        st.Page("home.py", title=_("Home"), default=True),
+        st.Page("train.py", title=_("Train")),
+        st.Page("generate.py", title=_("Generate")),
+    ],
+    position="top",
+)
+with st.container(key="language", width="content"):
+    st.segmented_control(
+        _("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=language(), key="language_switch",
+        label_visibility="collapsed", required=True,
+        on_change=lambda: choose_language(st.session_state.language_switch),
+    )  # fmt: skip
+page.run()

@@ -1,0 +1,42 @@
+"""What pages share: the store of runs, the warm-up of heavy parts, and every session key, in one place."""
+
+import functools
+import logging
+import threading
+
+from llm_core.runs.store import Store
+
+OWNER = "local"
+"""Who asks, until there are classes of people."""
+
+RUN_KEY = "subject_run"
+STEP_KEY = "subject_step"
+FAULT_KEY = "train_fault"
+FORM_TOKEN_KEY = "train_form_token"
+RECIPE_KEY = "train_recipe"
+CORPUS_KEY = "train_corpus"
+
+
+@functools.cache
+def store() -> Store:
+    """The store that pages and routes of this server share."""
+    return Store()
+
+
+@functools.cache
+def warm_up() -> None:
+    """Once a page has been painted: keep a worker ready to train, and import torch here, where models are looked at.
+
+    Called by the first request of a live component, so that no browser waits for these imports.
+    """
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+
+
+def _warm_up() -> None:
+    try:
+        store().warm()
+        import torch
+
+        torch.set_num_threads(1)  # Inference in the server takes one thread; the others belong to training.
+    except Exception:
+        logging.getLogger(__name__).exception("Warming up failed; the first training will start slowly.")

@@ -1,0 +1,113 @@
+"""The subject bar: which model a page looks at, and at which step. The same on every page, kept when one changes page,
+and written in the link (`?run=...&step=...`)."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from llm_core.errors import UserError
+from llm_core.runs.store import Run
+from pages.ui.state import RUN_KEY, STEP_KEY, store
+from pages.ui.text import _, explain
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at. `step` is None on pages that show a run as a whole."""
+
+    run: Run
+    step: int | None = None
+
+
+def subject_bar(*, steps: bool = True) -> Subject | None:
+    """Draw the bar and return what is chosen; None when there is no model at all yet.
+
+    `steps`: offer the snapshots of the run, and only runs that have one.
+    """
+    runs = {run.id: run for run in available(needs_steps=steps)}
+    if not runs:
+        return None
+    _follow_link(runs)
+    if st.session_state.get(RUN_KEY) not in runs:
+        st.session_state[RUN_KEY] = next(iter(runs))
+    columns = st.columns([3, 2], vertical_alignment="bottom") if steps else st.columns([3, 2])[:1]
+    with columns[0]:
+        chosen = st.selectbox(
+            _("Model"), list(runs), key=RUN_KEY, format_func=lambda id_: title(runs[id_]), persist_state="session",
+            on_change=_write_link, help=_("A run of yours, or a model that comes with the program."),
+        )  # fmt: skip
+    run = runs[chosen]
+    if not steps:
+        _write_link()
+        return Subject(run)
+    with columns[1]:
+        step = _step(run)
+    _write_link()
+    return Subject(run, step)
+
+
+def available(*, needs_steps: bool) -> list[Run]:
+    """Runs that can be shown: bundled ones after one's own."""
+    runs = [run for run in [*store().runs(), *store().bundled()] if run.problem is None]
+    return [run for run in runs if run.steps()] if needs_steps else runs
+
+
+def title(run: Run) -> str:
+    """The name of a run as lists show it."""
+    return _("{name} (comes with Terrarium)", name=run.name) if run.read_only else run.name
+
+
+def choose(run: Run) -> None:
+    """Make this run the subject of all pages; for callbacks, before any widget is drawn."""
+    st.session_state[RUN_KEY] = run.id
+    st.session_state.pop(STEP_KEY, None)
+    _write_link()
+
+
+def _follow_link(runs: dict[str, Run]) -> None:
+    """A link, or going back, sets the subject. What it names may be gone, or may never have been."""
+    reference = st.query_params.get("run")
+    if reference and reference != st.session_state.get(RUN_KEY):
+        if reference in runs:
+            st.session_state[RUN_KEY] = reference
+        else:
+            _say_why_missing(reference)
+    step = st.query_params.get("step", "")
+    if step.isascii() and step.isdigit() and len(step) < 9:
+        st.session_state[STEP_KEY] = int(step)
+
+
+def _say_why_missing(reference: str) -> None:
+    try:
+        run = store().find(reference)
+    except UserError as error:
+        st.warning(explain(error))
+    else:
+        st.info(_("The run {name} has no model to look at yet.", name=run.name))
+
+
+def _step(run: Run) -> int:
+    steps = run.steps()
+    if len(steps) == 1:
+        st.session_state[STEP_KEY] = steps[0]
+        st.caption(_("Step {step}", step=steps[0]))
+        return steps[0]
+    wanted = st.session_state.get(STEP_KEY)
+    if wanted not in steps:
+        # Beyond what was kept: the nearest snapshot; without a wish: the newest.
+        nearest = min(steps, key=lambda step: abs(step - wanted)) if isinstance(wanted, int) else steps[-1]
+        st.session_state[STEP_KEY] = nearest
+    return int(
+        st.select_slider(
+            _("Step"), steps, key=STEP_KEY, persist_state="session", on_change=_write_link,
+            help=_("How far the model had been trained. Early steps write noise; later ones write words."),
+        )
+    )  # fmt: skip
+
+
+def _write_link() -> None:
+    """Put the subject into the address, so that the link opens exactly what was seen."""
+    for name, key in (("run", RUN_KEY), ("step", STEP_KEY)):
+        value = st.session_state.get(key)
+        if value is not None and st.query_params.get(name) != str(value):
+            st.query_params[name] = str(value)
