@@ -1,0 +1,102 @@
+"""A model as files: `model.safetensors` beside `model.json`, its config. No pickle, in or out."""
+
+import json
+import struct
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from llm_core.config import ModelConfig, explain
+from llm_core.errors import UserError
+from llm_core.models.base import Model
+from llm_core.models.build import build
+
+WEIGHTS, CONFIG = "model.safetensors", "model.json"
+MAXIMUM_HEADER = 1_000_000
+MAXIMUM_TENSORS = 10_000
+
+_configs: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
+
+
+def model_files(model: Model, half: bool = False) -> dict[str, bytes]:
+    """Name and content of each file that makes a model. `half` stores floating point weights in 16 bits."""
+    tensors = {name: _stored(tensor, half) for name, tensor in model.state_dict().items()}
+    return {WEIGHTS: save(tensors), CONFIG: model.config.model_dump_json(indent=1).encode()}
+
+
+def save_model(model: Model, folder: Path, half: bool = False) -> None:
+    """Write the model's files into a folder, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in model_files(model, half).items():
+        (folder / name).write_bytes(content)
+
+
+def load_model(folder: Path) -> Model:
+    """The model in a folder, in fp32 and eval mode, on the CPU. Raises UserError on files that do not fit."""
+    try:
+        config = _configs.validate_json((folder / CONFIG).read_bytes())
+    except FileNotFoundError:
+        raise UserError("{folder} holds no model: {file} is missing.", folder=folder.name, file=CONFIG) from None
+    except ValidationError as error:
+        raise explain(error) from None
+    tensors = read_tensors(folder / WEIGHTS)
+    try:
+        model = build(config)
+    except ValueError:
+        raise UserError("{file} names no vocabulary size.", file=CONFIG) from None
+    load_tensors(model, tensors)
+    return model.eval()
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file. The header is looked at first: an oversized one is never parsed."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError("{file} is missing.", file=path.name) from None
+    if len(content) < 8:
+        raise UserError("{file} is not a safetensors file: it has {size} bytes.", file=path.name, size=len(content))
+    (size,) = struct.unpack("<Q", content[:8])
+    if size > MAXIMUM_HEADER:
+        raise UserError(
+            "{file} is not a safetensors file, or its header is too large: {size:,} bytes, at most {limit:,}.",
+            file=path.name, size=size, limit=MAXIMUM_HEADER,
+        )  # fmt: skip
+    try:
+        header = json.loads(content[8 : 8 + size])
+        if len(header) > MAXIMUM_TENSORS:
+            raise UserError(
+                "{file} holds {count:,} tensors; at most {limit:,} are allowed.",
+                file=path.name, count=len(header), limit=MAXIMUM_TENSORS,
+            )  # fmt: skip
+        return load(content)
+    except (SafetensorError, ValueError, RecursionError, TypeError) as error:
+        reason = str(error)[:200]
+        raise UserError("{file} is not a sound safetensors file: {reason}.", file=path.name, reason=reason) from None
+
+
+def load_tensors(model: Model, tensors: dict[str, Tensor]) -> None:
+    """Copy tensors into a model by name; 16-bit floats become the model's own type. Raises UserError on any misfit."""
+    expected = model.state_dict()
+    missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
+    if missing or extra:
+        raise UserError(
+            "The weights do not fit the model: {missing} missing and {extra} unknown, the first is {name}.",
+            missing=len(missing), extra=len(extra), name=(missing + extra)[0],
+        )  # fmt: skip
+    for name, tensor in expected.items():
+        if tensors[name].shape != tensor.shape:
+            raise UserError(
+                "{name} has shape {found} in the file; the model needs {needed}.",
+                name=name, found=list(tensors[name].shape), needed=list(tensor.shape),
+            )  # fmt: skip
+    model.load_state_dict(tensors)
+
+
+def _stored(tensor: Tensor, half: bool) -> Tensor:
+    tensor = tensor.detach().to("cpu").contiguous()
+    return tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor

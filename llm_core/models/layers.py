@@ -1,0 +1,94 @@
+"""The parts of a block that know nothing of attention: norms, activations, the feed-forward layer, positions."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from llm_core.config import Activation, TransformerConfig
+from llm_core.taps import Tap
+
+
+class Norm(nn.Module):
+    """Layer norm (Ba 2016) or RMS norm (Zhang 2019) over the last dimension, with or without a learned gain."""
+
+    def __init__(self, size: int, config: TransformerConfig) -> None:
+        super().__init__()
+        self.size = (size,)
+        self.epsilon = config.norm_epsilon
+        self.kind = config.norm
+        biased = config.norm_weights and config.norm == "layer" and config.biases
+        self.weight = nn.Parameter(torch.ones(size)) if config.norm_weights else None
+        self.bias = nn.Parameter(torch.zeros(size)) if biased else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "rms":
+            return F.rms_norm(x, self.size, self.weight, self.epsilon)
+        return F.layer_norm(x, self.size, self.weight, self.bias, self.epsilon)
+
+
+def activate(x: Tensor, activation: Activation) -> Tensor:
+    """The nonlinearity alone; of SwiGLU, the part that the gate goes through."""
+    match activation:
+        case "relu":
+            return F.relu(x)
+        case "gelu":
+            return F.gelu(x)
+        case "gelu_tanh":
+            return F.gelu(x, approximate="tanh")
+        case "swiglu":
+            return F.silu(x)
+        case "relu_squared":
+            return F.relu(x).square()
+
+
+class FeedForward(nn.Module):
+    """Each position by itself through a wider layer and back. SwiGLU (Shazeer 2020) has a third matrix, the gate."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        width, inner = config.width, inner_width(config)
+        self.activation = config.activation
+        self.gate = nn.Linear(width, inner, bias=config.biases) if config.activation == "swiglu" else None
+        self.up = nn.Linear(width, inner, bias=config.biases)
+        self.down = nn.Linear(inner, width, bias=config.biases)
+        self.activations = Tap()
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.up(x)  # (B, T, inner)
+        if self.gate is None:
+            inner = activate(inner, self.activation)
+        else:
+            inner = activate(self.gate(x), self.activation) * inner
+        inner = self.dropout(self.activations(inner))
+        down: Tensor = self.down(inner)  # (B, T, width)
+        return down
+
+
+def inner_width(config: TransformerConfig) -> int:
+    """Neurons of a feed-forward layer; 0 for none."""
+    return 4 * config.width if config.feed_forward_width is None else config.feed_forward_width
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """Fixed position vectors (length, width) of Vaswani 2017, section 3.5: sine and cosine in turn."""
+    frequencies = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+    angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)
+
+
+def rotary_tables(length: int, size: int, base: float) -> tuple[Tensor, Tensor]:
+    """Cosine and signed sine (length, 1, size) for `rotate`, over positions and the dimensions of a head (Su 2021)."""
+    frequencies = base ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
+    angles = torch.outer(torch.arange(length, dtype=torch.float64), frequencies)[:, None]  # (length, 1, size / 2)
+    cosine = torch.cat((angles.cos(), angles.cos()), dim=-1)
+    sine = torch.cat((-angles.sin(), angles.sin()), dim=-1)
+    return cosine.float(), sine.float()
+
+
+def rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn each head (..., T, heads, size) by its position: dimension i pairs with i + size / 2, as in Llama."""
+    cosine, sine = rotary
+    return x * cosine + x.roll(x.shape[-1] // 2, dims=-1) * sine

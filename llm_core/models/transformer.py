@@ -1,0 +1,214 @@
+"""The one Transformer: blocks, the stack they stand in, and the model that is a decoder or an encoder.
+
+Reads top-down: `Block` is the residual stream, one operation a line, with a tap on every line.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from llm_core.config import TransformerConfig
+from llm_core.models.attention import CrossAttention, KeysValues, SelfAttention, View
+from llm_core.models.base import Batch, Model, State
+from llm_core.models.heads import TokenHead
+from llm_core.models.layers import FeedForward, Norm, inner_width, rotary_tables, sinusoids
+from llm_core.taps import Tap
+
+
+class Block(nn.Module):
+    """One layer: attention, in a decoder with a source cross-attention, then feed-forward, each added to the stream."""
+
+    def __init__(self, config: TransformerConfig, crossed: bool) -> None:
+        super().__init__()
+        width = config.width
+        self.norm_first = config.norm_position == "before"
+        self.dropout = nn.Dropout(config.dropout)
+        self.residual_before = Tap()
+        self.attention_norm = Norm(width, config)
+        self.attention = SelfAttention(config)
+        self.residual_middle = Tap()
+        self.cross_norm = Norm(width, config) if crossed else None
+        self.cross_attention = CrossAttention(config) if crossed else None
+        self.residual_crossed = Tap() if crossed else None
+        self.feed_forward_norm = Norm(width, config) if inner_width(config) else None
+        self.feed_forward = FeedForward(config) if inner_width(config) else None
+        self.residual_after = Tap()
+
+    def forward(
+        self,
+        x: Tensor,
+        view: View,
+        cache: KeysValues | None = None,
+        source: KeysValues | None = None,
+        source_mask: Tensor | None = None,
+    ) -> Tensor:
+        """x and result (B, T, width)."""
+        x = self.residual_before(x)
+        if self.norm_first:
+            x = x + self.dropout(self.attention(self.attention_norm(x), view, cache))
+        else:
+            x = self.attention_norm(x + self.dropout(self.attention(x, view, cache)))
+        x = self.residual_middle(x)
+        if self.cross_norm is not None and self.cross_attention is not None and self.residual_crossed is not None:
+            assert source is not None
+            if self.norm_first:
+                x = x + self.dropout(self.cross_attention(self.cross_norm(x), source, source_mask))
+            else:
+                x = self.cross_norm(x + self.dropout(self.cross_attention(x, source, source_mask)))
+            x = self.residual_crossed(x)
+        if self.feed_forward_norm is not None and self.feed_forward is not None:
+            if self.norm_first:
+                x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+            else:
+                x = self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+        after: Tensor = self.residual_after(x)
+        return after
+
+
+class KeyValueState:
+    """What a Transformer carries from step to step: the keys and values of every layer, in preallocated tensors."""
+
+    def __init__(
+        self,
+        caches: list[KeysValues],
+        sources: list[KeysValues] | None = None,
+        source_mask: Tensor | None = None,
+    ) -> None:
+        self.caches = caches
+        self.sources = sources
+        self.source_mask = source_mask
+        self.length = 0
+
+    def select(self, rows: Tensor) -> "KeyValueState":
+        """The state of these rows; repeats are allowed."""
+
+        def pick(pairs: list[KeysValues]) -> list[KeysValues]:
+            return [(keys.index_select(0, rows), values.index_select(0, rows)) for keys, values in pairs]
+
+        mask = None if self.source_mask is None else self.source_mask.index_select(0, rows)
+        chosen = KeyValueState(pick(self.caches), None if self.sources is None else pick(self.sources), mask)
+        chosen.length = self.length
+        return chosen
+
+
+class Stack(nn.Module):
+    """Embedded tokens in, hidden vectors out: positions, segments, blocks, final norm. One side of a Transformer."""
+
+    def __init__(self, config: TransformerConfig, causal: bool, crossed: bool = False) -> None:
+        super().__init__()
+        width, size = config.width, config.width // config.heads
+        self.causal = causal
+        self.context = config.context
+        self.groups, self.size = config.key_value_heads or config.heads, size
+        self.scale = width**0.5 if config.embedding_scale else 1.0
+        self.position_embedding = nn.Embedding(config.context, width) if config.position == "learned" else None
+        self.segment_embedding = nn.Embedding(config.segments, width) if config.segments else None
+        self.embedding_norm = Norm(width, config) if config.embedding_norm else None
+        self.dropout = nn.Dropout(config.dropout)
+        self.embedding = Tap()
+        self.blocks = nn.ModuleList(Block(config, crossed) for _ in range(config.layers))
+        self.final_norm = Norm(width, config) if config.final_norm else None
+        self.hidden = Tap()
+        self.sinusoids: Tensor | None
+        self.cosine: Tensor | None
+        self.sine: Tensor | None
+        rotary = rotary_tables(config.context, size, config.rotary_base) if config.position == "rotary" else None
+        table = sinusoids(config.context, width) if config.position == "sinusoidal" else None
+        self.register_buffer("sinusoids", table, persistent=False)
+        self.register_buffer("cosine", rotary[0] if rotary else None, persistent=False)
+        self.register_buffer("sine", rotary[1] if rotary else None, persistent=False)
+
+    def view(self, length: int, start: int = 0, real: Tensor | None = None) -> View:
+        """What `length` positions after `start` cached ones may see; `real` (B, T) is false on padding."""
+        end = start + length
+        if end > self.context:
+            raise ValueError(f"{end} tokens do not fit in a context of {self.context}")
+        rotary = None
+        if self.cosine is not None and self.sine is not None:
+            rotary = self.cosine[start:end], self.sine[start:end]
+        mask = None
+        if not self.causal and real is not None:
+            mask = real[:, None, None]  # (B, 1, 1, T)
+        # Padding stands at the end, so that a causal model needs no mask for it: no real position looks that far.
+        elif self.causal and start and length > 1:
+            parameter = next(self.parameters())
+            mask = torch.ones(length, end, dtype=torch.bool, device=parameter.device).tril(start)
+        return View(self.causal and start == 0 and length > 1, mask, rotary, start)
+
+    def embed(self, x: Tensor, segments: Tensor | None = None, start: int = 0) -> Tensor:
+        """Token vectors (B, T, width) with positions and segments added: where the residual stream begins."""
+        length = x.shape[1]
+        if self.position_embedding is not None:
+            x = x + self.position_embedding.weight[start : start + length]
+        if self.sinusoids is not None:
+            x = x + self.sinusoids[start : start + length]
+        if self.segment_embedding is not None:
+            x = x + (self.segment_embedding.weight[0] if segments is None else self.segment_embedding(segments))
+        if self.embedding_norm is not None:
+            x = self.embedding_norm(x)
+        embedded: Tensor = self.embedding(self.dropout(x))
+        return embedded
+
+    def run(self, x: Tensor, view: View, state: KeyValueState | None = None) -> Tensor:
+        """Through the blocks and the final norm: (B, T, width) to (B, T, width)."""
+        for index, block in enumerate(self.blocks):
+            if state is None:
+                x = block(x, view)
+            else:
+                source = state.sources[index] if state.sources is not None else None
+                cache = state.caches[index] if state.caches else None
+                x = block(x, view, cache, source, state.source_mask)
+        if self.final_norm is not None:
+            x = self.final_norm(x)
+        hidden: Tensor = self.hidden(x)
+        return hidden
+
+    def empty_caches(self, rows: int, capacity: int) -> list[KeysValues]:
+        """Room for the keys and values of `capacity` tokens in every layer."""
+        like = next(self.parameters())
+        shape = (rows, self.groups, capacity, self.size)
+        return [(like.new_empty(shape), like.new_empty(shape)) for _ in self.blocks]
+
+
+class Transformer(Stack, Model):
+    """A decoder, which writes left to right, or an encoder, which sees the whole text."""
+
+    config: TransformerConfig
+
+    def __init__(self, config: TransformerConfig) -> None:
+        assert config.vocabulary_size is not None
+        super().__init__(config, causal=config.architecture == "decoder")
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocabulary_size, config.width)
+        self.token_head = TokenHead(config, config.vocabulary_size)
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.head(self.body(batch))
+
+    def body(self, batch: Batch) -> Tensor:
+        view = self.view(batch.shape[1], real=batch.real)
+        return self.run(self.embed(self.vectors(batch), batch.segments), view)
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of hidden vectors (..., width)."""
+        logits: Tensor = self.token_head(hidden, self.token_embedding.weight)
+        return logits
+
+    def vectors(self, batch: Batch) -> Tensor:
+        """(B, T, width): the tokens' vectors, or the ones that the batch brings in their place."""
+        if batch.embeddings is not None:
+            return batch.embeddings
+        vectors: Tensor = self.token_embedding(batch.tokens)
+        return vectors * self.scale if self.scale != 1.0 else vectors
+
+    def start(self, rows: int, capacity: int | None = None, source: Batch | None = None) -> KeyValueState:
+        if not self.causal:
+            raise NotImplementedError("an encoder does not write left to right")
+        return KeyValueState(self.empty_caches(rows, min(capacity or self.context, self.context)))
+
+    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, KeyValueState]:
+        assert isinstance(state, KeyValueState)
+        start = state.length
+        view = self.view(tokens.shape[1], start)
+        hidden = self.run(self.embed(self.vectors(Batch(tokens)), start=start), view, state)
+        state.length = start + tokens.shape[1]
+        return self.head(hidden), state
