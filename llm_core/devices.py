@@ -1,19 +1,26 @@
-"""Where a model computes and how exactly: device, precision, threads."""
+"""Where a model computes and how exactly: device, precision, threads.
+
+torch is imported when first needed, so that the server can count cores without it.
+"""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psutil
-import torch
 
 from llm_core.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
-def choose_device(name: DeviceName) -> torch.device:
+def choose_device(name: DeviceName) -> "torch.device":
     """The device of that name; `auto` takes CUDA, then MPS, then the CPU. Raises UserError where it is not there."""
+    import torch
+
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
@@ -22,10 +29,12 @@ def choose_device(name: DeviceName) -> torch.device:
     return torch.device(name)
 
 
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+def autocast(device: "torch.device", precision: Precision) -> AbstractContextManager[object]:
     """The context a forward pass runs in. fp32 is plain; fp16 needs a gradient scaler as well."""
     if precision == "fp32":
         return nullcontext()
+    import torch
+
     dtype = torch.bfloat16 if precision == "bf16" else torch.float16
     return torch.autocast(device.type, dtype=dtype)
 
@@ -36,6 +45,8 @@ def physical_cores() -> int:
     return max(1, min(psutil.cpu_count(logical=False) or 1, usable or 1))
 
 
-def describe(device: torch.device) -> str:
+def describe(device: "torch.device") -> str:
     """The device in words, for records and cards."""
+    import torch
+
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

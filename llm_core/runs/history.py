@@ -1,0 +1,142 @@
+"""The records of a run as lines of JSON: written once, never changed, readable while they grow.
+
+A line that a crash tore is skipped. A resumed run appends `{"resumed_at": N}`: what was recorded after step N happened
+in a life that did not last, and `settle` drops it. Offsets are bytes at line ends, so that a reader can go on later.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+Row = dict[str, Any]
+
+FILE = "history.jsonl"
+
+
+class History:
+    """The writing end. One process at a time: the worker that holds the run's lock."""
+
+    def __init__(self, folder: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._handle = os.open(folder / FILE, flags, 0o644)
+        if os.lseek(self._handle, 0, os.SEEK_END):
+            os.lseek(self._handle, -1, os.SEEK_END)
+            if os.read(self._handle, 1) != b"\n":
+                self._write(b"\n")  # ends a line that a crash tore, so that the next one stands alone
+
+    def append(self, row: Row) -> None:
+        """Add one line. Raises OSError, ENOSPC above all, when it cannot be written whole."""
+        line = json.dumps(_finite(row), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        self._write(line.encode("utf-8", "replace") + b"\n")
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self._handle, data) :]
+
+    def sync(self) -> None:
+        """Wait until all lines are on the disk."""
+        os.fsync(self._handle)
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _finite(row: Row) -> Row:
+    """JSON has no NaN or infinity; what is not a finite number is written as null."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+
+
+def read(folder: Path, offset: int = 0, most: int = 64_000_000) -> tuple[list[Row], int]:
+    """Whole lines from a byte offset on, at most `most` bytes, and the offset to go on from. Not yet settled.
+
+    A last line without its end is left for the next time; a broken one is skipped. A missing file has no rows, and an
+    offset beyond the end reads nothing and answers with the end.
+    """
+    try:
+        with (folder / FILE).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if not 0 <= offset <= size:
+                return [], size
+            file.seek(offset)
+            data = file.read(most)
+    except OSError:
+        return [], 0
+    whole = data.rfind(b"\n") + 1
+    rows = []
+    for line in data[:whole].splitlines():
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows, offset + whole
+
+
+def settle(rows: Iterable[Row]) -> list[Row]:
+    """Drop what a resumed run has taken back. The marks of resuming stay, for readers that hold older rows."""
+    settled: list[Row] = []
+    for row in rows:
+        mark = row.get("resumed_at")
+        if isinstance(mark, int):
+            settled = [old for old in settled if not _after(old, mark)]
+        settled.append(row)
+    return settled
+
+
+def _after(row: Row, step: int) -> bool:
+    value = row.get("step")
+    return isinstance(value, int) and value > step
+
+
+def records(folder: Path) -> list[Row]:
+    """All settled rows of a run."""
+    rows: list[Row] = []
+    offset = 0
+    while True:
+        more, following = read(folder, offset)
+        rows += more
+        if following <= offset:
+            return settle(rows)
+        offset = following
+
+
+def decimate(rows: list[Row], most: int = 2000) -> list[Row]:
+    """At most about `most` rows that draw the same curve: first, last, and each stretch's lowest and highest loss.
+
+    Steps give way first; other kinds are thinned evenly only when they alone are more than half of `most`.
+    """
+    if len(rows) <= most:
+        return rows
+    steps = [i for i, row in enumerate(rows) if row.get("kind") == "step"]
+    others = [i for i, row in enumerate(rows) if row.get("kind") != "step"]
+    if len(others) > most // 2:
+        others = [others[round(i * (len(others) - 1) / (most // 2 - 1))] for i in range(most // 2)]
+    kept = set(others)
+    stretches = max(1, (most - len(others) - 2) // 2)
+    if len(steps) <= 2 * stretches + 2:
+        kept.update(steps)
+    else:
+        kept.update((steps[0], steps[-1]))
+        for number in range(stretches):
+            part = steps[number * len(steps) // stretches : (number + 1) * len(steps) // stretches]
+            kept.add(min(part, key=lambda i: _loss(rows[i], math.inf)))
+            kept.add(max(part, key=lambda i: _loss(rows[i], -math.inf)))
+    return [rows[i] for i in sorted(kept)]
+
+
+def _loss(row: Row, missing: float) -> float:
+    value = row.get("loss")
+    return float(value) if isinstance(value, (int, float)) else missing

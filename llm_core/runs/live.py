@@ -1,0 +1,91 @@
+"""What a page that watches a run fetches again and again: the new rows, and how the run stands.
+
+Many tabs may watch one run, so that the settled, thinned history is kept in memory and only its new lines are read.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llm_core.runs import history
+from llm_core.runs.status import Status
+from llm_core.runs.store import Store
+
+MOST_POINTS = 2000
+_KEPT = 32
+
+
+def live(store: Store, run_id: str, offset: int = 0) -> dict[str, Any]:
+    """The state of a run, and its rows after a byte offset; with offset 0 all of them, at most 2,000.
+
+    `rows` are history rows; one with `resumed_at` takes back what a reader holds after that step. `next` is the offset
+    for the next time, `reset` says that the reader must forget what it holds, `poll_milliseconds` when to ask again.
+    `message` is an English template with its values, or null. Raises UserError when there is no such run.
+    """
+    run = store.find(run_id)
+    status = run.status()
+    rows, following = _beginning.rows(run.folder) if offset <= 0 else history.read(run.folder, offset)
+    reset = offset <= 0 or following < offset
+    if following < offset:
+        rows, following = _beginning.rows(run.folder)
+    rows = history.decimate(history.settle(rows), MOST_POINTS)
+    return {
+        "run": run.id,
+        "name": run.name,
+        "state": status.state,
+        "message": {"template": status.template, "values": status.values} if status.template else None,
+        "step": status.step,
+        "steps": status.steps,
+        "tokens": status.tokens,
+        "seconds": status.seconds,
+        "remaining": status.remaining_seconds,
+        "tokens_per_second": status.tokens_per_second,
+        "loss": status.loss,
+        "validation_loss": status.validation_loss,
+        "bits_per_character": status.bits_per_character,
+        "progress": status.progress,
+        "rows": [row for row in rows if row.get("kind") != "sample"],
+        "samples": [row for row in rows if row.get("kind") == "sample"],
+        "next": following,
+        "reset": reset,
+        "poll_milliseconds": poll_milliseconds(status),
+    }
+
+
+def poll_milliseconds(status: Status) -> int:
+    """How long a page may wait: quick while a run begins, slower as it goes on, rare when nothing moves."""
+    if status.state == "running":
+        return 300 if status.seconds < 10 else 1000 if status.seconds < 120 else 2000
+    return 300 if status.state in ("waiting", "preparing") else 3000
+
+
+@dataclass
+class _Beginnings:
+    """Thinned histories from their start on, each with the offset up to which it was read."""
+
+    kept: OrderedDict[Path, tuple[list[history.Row], int]] = field(default_factory=OrderedDict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def rows(self, folder: Path) -> tuple[list[history.Row], int]:
+        with self.lock:
+            rows, offset = self.kept.pop(folder, ([], 0))
+            while True:
+                more, following = history.read(folder, offset)
+                if following < offset:  # another file than the one read before
+                    rows, offset = [], 0
+                    continue
+                rows = history.settle(rows + more)
+                if len(rows) > 2 * MOST_POINTS:
+                    rows = history.decimate(rows, MOST_POINTS)
+                if following == offset:
+                    break
+                offset = following
+            self.kept[folder] = rows, offset
+            while len(self.kept) > _KEPT:
+                self.kept.popitem(last=False)
+            return rows, offset
+
+
+_beginning = _Beginnings()

@@ -1,0 +1,23 @@
+"""Names and ids. A person's text is only ever shown; the names of folders are made here."""
+
+import re
+import secrets
+import unicodedata
+
+ID = re.compile(r"[0-9a-f]{16}")
+BUNDLED = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+LONGEST_NAME = 200
+
+
+def new_id() -> str:
+    """16 hexadecimal characters that no other run has."""
+    return secrets.token_hex(8)
+
+
+def display_name(text: str, otherwise: str) -> str:
+    """A person's text as a name to show: one line, at most 200 characters, no control characters or lone surrogates.
+
+    Characters that cannot be shown become U+FFFD, so that nothing disappears unseen. Empty text gives `otherwise`.
+    """
+    visible = "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text.strip()[:LONGEST_NAME])
+    return visible or otherwise

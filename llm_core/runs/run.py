@@ -1,0 +1,110 @@
+"""A run: its folder read, without trusting what is in it."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llm_core.config import Config, RunConfig, parse
+from llm_core.errors import UserError
+from llm_core.runs import status as statuses
+from llm_core.runs.files import read_object
+from llm_core.runs.locks import held
+from llm_core.runs.names import LONGEST_NAME
+
+FORMAT = 1
+KINDS: dict[str, type[Config]] = {"train": RunConfig}
+"""The kinds of runs, each with its settings. `llm_core.runs.jobs` has what each does."""
+
+_STEP = re.compile(r"[0-9]{8}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. `problem` says why it cannot be used; then `config` raises it, and the rest may be empty.
+
+    `created`: seconds since 1970. `digest`: of the tokenized corpus, None until that is prepared. `corpora`: where
+    tokenized corpora lie. `read_only`: a bundled model, or a folder that must not be written to.
+    """
+
+    id: str
+    folder: Path
+    kind: str
+    owner: str
+    created: float
+    recipe: str | None
+    corpora: Path
+    read_only: bool
+    settings: Config | None
+    problem: UserError | None = None
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings. Raises UserError when the folder is broken."""
+        if not isinstance(self.settings, RunConfig):
+            raise self.problem or UserError("Run {run} does not train a model.", run=self.id)
+        return self.settings
+
+    @property
+    def name(self) -> str:
+        """The display name: a person's text, to be shown as plain text only."""
+        try:
+            text = (self.folder / "name.txt").read_text(encoding="utf-8", errors="replace")[:LONGEST_NAME]
+        except OSError:
+            text = ""
+        return text.strip() or self.id
+
+    def status(self) -> statuses.Status:
+        """How it stands now."""
+        if self.problem is not None:
+            return statuses.Status(state="failed", template=self.problem.template, values=self.problem.values)
+        return statuses.current(self.folder)
+
+    def alive(self) -> bool:
+        """Whether a worker process holds this run."""
+        return held(self.folder / statuses.LOCK)
+
+    def steps(self) -> list[int]:
+        """The steps at which the model was kept, ascending."""
+        try:
+            names = [entry.name for entry in os.scandir(self.folder / "steps") if _STEP.fullmatch(entry.name)]
+        except OSError:
+            return []
+        return sorted(int(name) for name in names if (self.folder / "steps" / name / "manifest.json").is_file())
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of the tokenized corpus; None until it is prepared."""
+        value = (read_object(self.folder / "corpus.json") or {}).get("digest")
+        return value if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{8,64}", value) else None
+
+
+def open_run(folder: Path, corpora: Path, *, read_only: bool = False) -> Run:
+    """Read a run folder. Never raises: a broken one comes back with its `problem`."""
+    values: Mapping[str, Any] = read_object(folder / "run.json") or {}
+    settings, problem = None, None
+    try:
+        if not values:
+            raise UserError("Run {run} cannot be opened: its file run.json is missing or broken.", run=folder.name)
+        if values.get("format") != FORMAT or values.get("kind") not in KINDS:
+            raise UserError("Run {run} was made by another version of this program.", run=folder.name)
+        config = values.get("config")
+        settings = parse(KINDS[values["kind"]], config if isinstance(config, dict) else {})
+    except UserError as error:
+        problem = error
+    created = values.get("created")
+    recipe = values.get("recipe")
+    return Run(
+        id=folder.name,
+        folder=folder,
+        kind=str(values.get("kind", "")),
+        owner=str(values.get("owner", "")),
+        created=float(created) if isinstance(created, (int, float)) else 0.0,
+        recipe=recipe if isinstance(recipe, str) else None,
+        corpora=corpora,
+        read_only=read_only or not os.access(folder, os.W_OK),
+        settings=settings,
+        problem=problem,
+    )

@@ -1,0 +1,242 @@
+"""The store of runs: make, find, list, ask, start, and open their models. Knows no torch until a model is asked for.
+
+A run is a folder, and the folder is all that worker, pages and command line share, so that whoever is killed, nothing
+is lost. Whatever names a run here comes from outside and is checked here.
+"""
+
+import os
+import platform
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_core.config import RunConfig
+from llm_core.errors import UserError
+from llm_core.runs import slots
+from llm_core.runs.check import refuse_impossible
+from llm_core.runs.files import replace_json, replace_text
+from llm_core.runs.launch import Launcher
+from llm_core.runs.names import BUNDLED, ID, display_name, new_id
+from llm_core.runs.run import FORMAT, Run, open_run
+from llm_core.runs.status import Wish
+
+if TYPE_CHECKING:
+    from llm_core.data.tokenizers import Tokenizer
+    from llm_core.models.base import Model
+
+BUNDLED_MODELS = Path(__file__).parents[2] / "assets" / "models"
+KEPT_MODELS = 6
+
+
+class Store:
+    """Runs under one root folder, and the bundled, read-only ones beside them. Safe to share among threads."""
+
+    def __init__(self, root: Path | None = None, bundled: Path = BUNDLED_MODELS) -> None:
+        """`root` defaults to the environment's TERRARIUM_RUNS, then to `runs` in the working folder."""
+        self.root = Path(root or os.environ.get("TERRARIUM_RUNS") or "runs").absolute()
+        self.corpora = self.root / "corpora"
+        self._bundled = bundled.absolute()
+        self._launcher = Launcher(self.corpora)
+        self._lock = threading.RLock()
+        self._forms: OrderedDict[str, str] = OrderedDict()
+        self._models: OrderedDict[tuple[Path, int, int], tuple[Model, Tokenizer]] = OrderedDict()
+
+    # ---- making and finding
+
+    def create(
+        self,
+        config: RunConfig,
+        *,
+        name: str,
+        owner: str = "local",
+        recipe: str | None = None,
+        threads: int | None = None,
+        form_token: str | None = None,
+    ) -> Run:
+        """A new run folder, checked but not started. Raises UserError, and leaves nothing behind, when refused.
+
+        `threads`: what an empty setting becomes; the share of one of two workers when None. `form_token` belongs to
+        one showing of a form: a second call with the same one, from a double click, gives the first run again.
+        """
+        with self._lock:
+            if form_token is not None and form_token in self._forms:
+                return self.find(self._forms[form_token])
+            refuse_impossible(config)
+            run = self._write(config, name, owner, recipe, threads or slots.default_threads())
+            if form_token is not None:
+                self._forms[form_token] = run.id
+                while len(self._forms) > 1000:
+                    self._forms.popitem(last=False)
+            return run
+
+    def _write(self, config: RunConfig, name: str, owner: str, recipe: str | None, threads: int) -> Run:
+        if config.training.threads is None:
+            config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
+        identity, now = new_id(), time.time()
+        folder, temporary = self.root / identity, self.root / f".new-{identity}"
+        try:
+            temporary.mkdir(parents=True)
+            values = {
+                "format": FORMAT, "kind": "train", "config": config.model_dump(mode="json"), "owner": owner,
+                "created": now, "recipe": recipe, "threads": config.training.threads, "versions": _versions(),
+            }  # fmt: skip
+            replace_json(temporary / "run.json", values, durable=True)
+            replace_text(temporary / "name.txt", display_name(name, recipe or config.data.corpus[-80:]))
+            replace_json(temporary / "wanted.json", {"state": "running", "until_step": None, "at": now, "owner": owner})
+            temporary.rename(folder)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            reason = error.strerror or str(error)
+            raise UserError("No run can be made in {folder}: {reason}.", folder=str(self.root), reason=reason) from None
+        return open_run(folder, self.corpora)
+
+    def find(self, reference: str, *, paths: bool = False) -> Run:
+        """The run with this id, or the bundled model with this name; with `paths`, for the command line, a folder too.
+
+        Raises UserError when there is none. Nothing outside the root is touched unless `paths` is set.
+        """
+        if ID.fullmatch(reference):
+            folder = self.root / reference
+            if folder.is_dir() and not folder.is_symlink() and folder.resolve().is_relative_to(self.root.resolve()):
+                return open_run(folder, self.corpora)
+        elif BUNDLED.fullmatch(reference) and any(run.id == reference for run in self.bundled()):
+            return open_run(self._bundled / reference, self.corpora, read_only=True)
+        if paths:
+            try:
+                folder = Path(reference).resolve()
+                if (folder / "run.json").is_file():
+                    if folder.parent == self._bundled.resolve():
+                        return open_run(folder, self.corpora, read_only=True)
+                    return open_run(folder, folder.parent / "corpora")
+            except (OSError, ValueError):
+                pass
+        raise UserError("There is no run {reference}.", reference=display_name(reference, "-"))
+
+    def runs(self) -> list[Run]:
+        """All runs under the root, newest first. A broken one is among them with its `problem`."""
+        try:
+            entries = [entry for entry in os.scandir(self.root) if ID.fullmatch(entry.name)]
+        except OSError:
+            return []
+        found = [open_run(Path(e.path), self.corpora) for e in entries if e.is_dir(follow_symlinks=False)]
+        return sorted(found, key=lambda run: -run.created)
+
+    def bundled(self) -> list[Run]:
+        """The models that come with the program."""
+        try:
+            names = sorted(e.name for e in os.scandir(self._bundled) if BUNDLED.fullmatch(e.name) and e.is_dir())
+        except OSError:
+            return []
+        return [open_run(self._bundled / name, self.corpora, read_only=True) for name in names]
+
+    # ---- asking
+
+    def want(self, run: Run, state: Wish, *, until_step: int | None = None, owner: str) -> None:
+        """Ask that a run go on, pause or stop; `until_step` pauses it there. Asking twice is asking once.
+
+        A finished run stays as it is. A worker that shows no sign of life for 10 s after a stop is ended.
+        Raises UserError when `owner` may not ask, or when the folder cannot be written.
+        """
+        self._check(run, owner)
+        if run.status().state == "finished":
+            return
+        try:
+            replace_json(
+                run.folder / "wanted.json",
+                {"state": state, "until_step": until_step, "at": time.time(), "owner": owner},
+            )
+        except OSError as error:
+            raise _unwritable(run, error) from None
+        if state == "stopped":
+            self._launcher.end_if_silent(run)
+
+    def rename(self, run: Run, name: str, owner: str) -> None:
+        """Give a run another display name. Raises UserError when `owner` may not, or when it cannot be written."""
+        self._check(run, owner)
+        try:
+            replace_text(run.folder / "name.txt", display_name(name, run.recipe or run.id))
+        except OSError as error:
+            raise _unwritable(run, error) from None
+
+    def _check(self, run: Run, owner: str) -> None:
+        if run.problem is not None:
+            raise run.problem
+        if run.read_only:
+            raise UserError("Run {run} is read-only.", run=run.id)
+        if run.owner != owner:
+            raise UserError("Run {run} belongs to {owner}; only they may change it.", run=run.id, owner=run.owner)
+
+    # ---- working
+
+    def start(self, run: Run) -> None:
+        """Have a worker process take the run up, the warm one if it is ready. Nothing happens when one has it already.
+
+        Raises UserError when the run is broken or read-only. Call `want` first to resume one that was stopped.
+        """
+        if run.problem is not None:
+            raise run.problem
+        if run.read_only:
+            raise UserError("Run {run} is read-only.", run=run.id)
+        self._launcher.start(run)
+
+    def warm(self) -> None:
+        """Keep a process waiting that has imported torch and prepared the embedded text, so that starts are quick."""
+        self._launcher.warm()
+
+    # ---- models
+
+    def model(self, run: Run, step: int | None = None) -> tuple["Model", "Tokenizer"]:
+        """The model as it was at a step, the last kept one when None, and its tokenizer: to look at, not to change.
+
+        Raises UserError when the run has kept no such step. The last few are kept in memory.
+        """
+        from llm_core.data.tokenizers import Tokenizer
+        from llm_core.training.checkpoints import read_model
+
+        if run.problem is not None:
+            raise run.problem
+        steps = run.steps()
+        if not steps:
+            raise UserError("Run {run} has not kept a model yet; it does at its first step.", run=run.id)
+        chosen = steps[-1] if step is None else step
+        if chosen not in steps:
+            raise UserError(
+                "Run {run} kept no model at step {step}; it has {steps}.",
+                run=run.id, step=chosen, steps=_listing(steps),
+            )  # fmt: skip
+        folder = run.folder / "steps" / f"{chosen:08d}"
+        key = (run.folder, chosen, folder.stat().st_mtime_ns)
+        with self._lock:
+            if key not in self._models:
+                model = read_model(folder).eval()
+                model.requires_grad_(False)
+                self._models[key] = model, Tokenizer.load(run.folder / "tokenizer.json")
+            self._models.move_to_end(key)
+            while len(self._models) > KEPT_MODELS:
+                self._models.popitem(last=False)
+            return self._models[key]
+
+
+def _unwritable(run: Run, error: OSError) -> UserError:
+    return UserError("Run {run} cannot be written: {reason}.", run=run.id, reason=error.strerror or str(error))
+
+
+def _listing(steps: list[int], most: int = 12) -> str:
+    """The steps in a sentence, the middle ones left out when they are many."""
+    if len(steps) <= most:
+        return ", ".join(map(str, steps))
+    return ", ".join(map(str, steps[: most // 2])) + ", … " + ", ".join(map(str, steps[-most // 2 :]))
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("torch", "numpy", "tokenizers"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
