@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 Edit = Callable[[Tensor], Tensor]
-_Visit = Callable[["Tap", Tensor], Tensor]
 
 
 class _Observer:
@@ -28,14 +27,13 @@ class _Observer:
     def wants(self, tap: "Tap") -> bool:
         return tap in self.wanted
 
-    def visit(self, tap: "Tap", x: Tensor) -> Tensor:
-        if tap not in self.wanted:
-            return x
-        name = self.names[tap]
-        if name in self.edits:
-            x = self.edits[name](x)
-        self.seen[name] = x
-        return x
+    def edit(self, tap: "Tap", x: Tensor) -> Tensor:
+        edit = self.edits.get(self.names[tap]) if tap in self.wanted else None
+        return x if edit is None else edit(x)
+
+    def collect(self, tap: "Tap", x: Tensor) -> None:
+        if tap in self.wanted:
+            self.seen[self.names[tap]] = x
 
 
 _observers: ContextVar[tuple[_Observer, ...]] = ContextVar("observers", default=())
@@ -49,8 +47,20 @@ class Tap(nn.Module):
         if torch.compiler.is_compiling():
             return x
         for observer in _observers.get():
-            x = observer.visit(self, x)
+            x = observer.edit(self, x)
+            observer.collect(self, x)
         return x
+
+    def edit(self, x: Tensor) -> Tensor:
+        """Let edits change one time step (B, 1, width) of a recurrence; nothing is collected before `collect`."""
+        for observer in _observers.get():
+            x = observer.edit(self, x)
+        return x
+
+    def collect(self, x: Tensor) -> None:
+        """Show the steps that `edit` has let through, stacked over time."""
+        for observer in _observers.get():
+            observer.collect(self, x)
 
     @property
     def wanted(self) -> bool:

@@ -4,6 +4,7 @@ Knows no family. `tests/models/test_contract.py` is the one sheet of behaviours 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -103,6 +104,9 @@ class Model(nn.Module, ABC):
         Equal to the full forward at the same positions. The state passed in must not be used again.
         """
         raise NotImplementedError(f"{type(self).__name__} does not write left to right")
+
+    def make_room(self, tensors: Mapping[str, Tensor]) -> None:
+        """Before weights are loaded: take the sizes that the config does not fix, as those of an n-gram's counts."""
 
     @property
     def maximum_length(self) -> int | None:

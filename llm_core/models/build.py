@@ -2,12 +2,21 @@
 
 import torch
 
-from llm_core.config import MAXIMUM_PARAMETERS, ModelConfig, RecurrentConfig, TrainingConfig, TransformerConfig
+from llm_core.config import (
+    MAXIMUM_PARAMETERS,
+    ModelConfig,
+    NgramConfig,
+    RecurrentConfig,
+    TrainingConfig,
+    TransformerConfig,
+)
 from llm_core.errors import UserError
 from llm_core.models.base import Model
 from llm_core.models.encoder_decoder import EncoderDecoder
 from llm_core.models.initialization import initialize_transformer
 from llm_core.models.layers import inner_width
+from llm_core.models.ngram import Ngram
+from llm_core.models.recurrent import Recurrent, initialize_recurrent
 from llm_core.models.transformer import Transformer
 
 
@@ -20,11 +29,15 @@ def build(config: ModelConfig, seed: int = 0) -> Model:
     generator = torch.Generator().manual_seed(seed)
     # The constructors of torch.nn draw from the global generator: what they draw is put back, then overwritten.
     with torch.random.fork_rng(devices=[]):
-        if isinstance(config, TransformerConfig):
-            model = EncoderDecoder(config) if config.architecture == "encoder_decoder" else Transformer(config)
-            initialize_transformer(model, config, generator)
-            return model
-    raise NotImplementedError(config.family)
+        if isinstance(config, NgramConfig):
+            return Ngram(config)
+        if isinstance(config, RecurrentConfig):
+            recurrent = Recurrent(config)
+            initialize_recurrent(recurrent, generator)
+            return recurrent
+        transformer = EncoderDecoder(config) if config.architecture == "encoder_decoder" else Transformer(config)
+        initialize_transformer(transformer, config, generator)
+        return transformer
 
 
 def check_size(config: ModelConfig) -> None:

@@ -81,6 +81,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def load_tensors(model: Model, tensors: dict[str, Tensor]) -> None:
     """Copy tensors into a model by name; 16-bit floats become the model's own type. Raises UserError on any misfit."""
+    model.make_room(tensors)
     expected = model.state_dict()
     missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     if missing or extra:
