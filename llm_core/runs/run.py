@@ -88,10 +88,13 @@ def open_run(folder: Path, corpora: Path, *, read_only: bool = False) -> Run:
     try:
         if not values:
             raise UserError("Run {run} cannot be opened: its file run.json is missing or broken.", run=folder.name)
-        if values.get("format") != FORMAT or values.get("kind") not in KINDS:
+        kind, config = values.get("kind"), values.get("config")
+        if values.get("format") != FORMAT or not isinstance(kind, str) or kind not in KINDS:
             raise UserError("Run {run} was made by another version of this program.", run=folder.name)
-        config = values.get("config")
-        settings = parse(KINDS[values["kind"]], config if isinstance(config, dict) else {})
+        try:
+            settings = parse(KINDS[kind], config if isinstance(config, dict) else {})
+        except UserError as error:
+            raise UserError("Run {run} cannot be opened: {reason}", run=folder.name, reason=str(error)) from None
     except UserError as error:
         problem = error
     created = values.get("created")
