@@ -173,9 +173,7 @@ def test_a_double_click_makes_one_run_and_two_forms_make_two(store: Store) -> No
     "config",
     [
         RunConfig(model=TransformerConfig(width=4096, heads=64, layers=64)),
-        RunConfig(training=TrainingConfig(steps=10)).model_copy(
-            update={"data": RunConfig().data.model_copy(update={"corpus": "/no/such/file.txt"})}
-        ),  # fmt: skip
+        RunConfig(data=DataConfig(corpus="/no/such/file.txt")),
     ],
     ids=["too large", "no such file"],
 )
