@@ -1,0 +1,97 @@
+"""Windows of tokens for training and for looking at held-out text. The one place in this room that knows torch."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from llm_core.errors import UserError
+
+Tokens = NDArray[Any]
+"""(N,) unsigned token ids, usually mapped from disk."""
+
+
+class Batches:
+    """Training windows without end: each epoch starts at another offset and goes through all windows in random order.
+
+    Windows follow each other without overlap, so that in an epoch each token is predicted once (a rest shorter than a
+    window aside). Order and offset depend on the seed and the epoch alone: two numbers say where a run stands.
+    """
+
+    def __init__(self, tokens: Tokens, context: int, batch_size: int, seed: int) -> None:
+        if len(tokens) < context + 2:
+            raise UserError("The text has {have} tokens to train on; a context of {context} needs {need}.", have=len(tokens), context=context, need=context + 2)  # fmt: skip
+        self._tokens = np.asarray(tokens)
+        self._context, self._batch_size, self._seed = context, batch_size, seed
+        self._reach = np.arange(context + 1)
+        self._begin(epoch=0, position=0)
+
+    def next(self) -> tuple[Tensor, Tensor]:
+        """The next inputs and targets, each (B, T) int64; a batch may run over into the next epoch."""
+        starts: list[NDArray[np.int64]] = []
+        missing = self._batch_size
+        while missing:
+            if self._position == len(self._starts):
+                self._begin(self._epoch + 1, position=0)
+            part = self._starts[self._position : self._position + missing]
+            self._position += len(part)
+            missing -= len(part)
+            starts.append(part)
+        chosen = np.concatenate(starts) if len(starts) > 1 else starts[0]
+        return _pair(self._tokens[chosen[:, None] + self._reach])  # (B, T + 1)
+
+    @property
+    def epoch(self) -> float:
+        """How many times the text was gone through."""
+        return self._epoch + self._position / len(self._starts)
+
+    def state(self) -> dict[str, int]:
+        """Where it stands; `restore` goes on from there exactly."""
+        return {"epoch": self._epoch, "position": self._position}
+
+    def restore(self, state: Mapping[str, int]) -> None:
+        """Go on from a state of the same tokens, context and seed. Raises ValueError when it cannot be one."""
+        epoch, position = state["epoch"], state["position"]
+        if epoch < 0:
+            raise ValueError(f"epoch {epoch} is negative")
+        self._begin(epoch, position)
+        if not 0 <= position <= len(self._starts):
+            raise ValueError(f"position {position} is beyond the {len(self._starts)} windows of an epoch")
+
+    def _begin(self, epoch: int, position: int) -> None:
+        random = np.random.default_rng([self._seed, epoch])
+        last = len(self._tokens) - self._context - 1  # where the last possible window starts
+        offset = int(random.integers(0, min(self._context - 1, last) + 1))
+        count = (len(self._tokens) - 1 - offset) // self._context
+        self._starts: NDArray[np.int64] = offset + self._context * random.permutation(count)
+        self._epoch, self._position = epoch, position
+
+
+def windows(tokens: Tokens, context: int, batch_size: int, limit: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Inputs and targets, each (B, T) int64, that predict every token but the first once, in order.
+
+    Windows do not overlap; what remains at the end is a batch of one shorter window. With `limit`, about as many
+    targets as that, at least one window, from windows spread evenly over the text: always the same ones.
+    """
+    tokens = np.asarray(tokens)
+    whole, rest = divmod(len(tokens) - 1, context)
+    chosen = np.arange(whole)
+    if limit is not None and limit < len(tokens) - 1 and whole:
+        rest = 0
+        wanted = min(whole, max(1, limit // context))
+        chosen = np.arange(wanted) * whole // wanted
+    reach = np.arange(context + 1)
+    for first in range(0, len(chosen), batch_size):
+        starts = chosen[first : first + batch_size] * context
+        yield _pair(tokens[starts[:, None] + reach])
+    if rest:
+        yield _pair(tokens[None, whole * context :])
+
+
+def _pair(block: Tokens) -> tuple[Tensor, Tensor]:
+    """(B, T + 1) ids become inputs and targets."""
+    block = block.astype(np.int64)
+    return torch.from_numpy(block[:, :-1].copy()), torch.from_numpy(block[:, 1:].copy())

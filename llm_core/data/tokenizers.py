@@ -1,0 +1,186 @@
+"""Text becomes numbers and comes back exactly: one wrapper around the `tokenizers` library for all four kinds.
+
+Every token stands for known bytes, so decoding is joining bytes. Training lives in `vocabulary`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+
+from llm_core.config import TokenizerKind
+from llm_core.data import vocabulary
+from llm_core.data.encodings import visible_surrogates
+from llm_core.data.pieces import cut
+from llm_core.errors import UserError
+
+_BYTE = re.compile("<0x([0-9A-F]{2})>")
+_LARGEST_FILE = 50_000_000
+
+
+class Tokenizer:
+    """Encodes and decodes text. Lossless unless it was trained without bytes: `decode(encode(text)) == text`.
+
+    Lone surrogates, which no file can hold, are replaced by U+FFFD first. Control tokens are never made from text:
+    a typed "<|endoftext|>" is plain text.
+    """
+
+    end_of_text = 0
+    """The id that stands before every document."""
+
+    def __init__(self, inner: tokenizers.Tokenizer) -> None:
+        self._inner = inner
+        self.kind: TokenizerKind = _kind_of(json.loads(inner.to_str()))
+        self.vocabulary_size: int = inner.get_vocab_size(with_added_tokens=False)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text, without end-of-text."""
+        ids: list[int] = self.encode_batch([text])[0].tolist()
+        return ids
+
+    def encode_batch(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """The ids of many texts at once, on all cores."""
+        # The library's work on a stretch without a break grows faster than its length, so long texts go in pieces.
+        parts = [list(cut((visible_surrogates(text),))) for text in texts]
+        flat = [part for each in parts for part in each]
+        encoded = iter(self._inner.encode_batch_fast(flat, add_special_tokens=False))
+        return [
+            np.concatenate([np.array(next(encoded).ids, dtype=np.uint32) for _ in each])
+            if each
+            else np.zeros(0, dtype=np.uint32)
+            for each in parts
+        ]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of some ids. Bytes that do not make up a whole character show as U+FFFD; end-of-text as nothing."""
+        table = self.token_bytes
+        return b"".join(table[token] for token in ids).decode("utf-8", "replace")
+
+    @cached_property
+    def token_bytes(self) -> list[bytes]:
+        """The exact bytes of every id; end-of-text has none, the unknown sign those of U+FFFD."""
+        names = sorted(self._inner.get_vocab(with_added_tokens=False).items(), key=lambda item: item[1])
+        to_bytes = _spelling(self.kind)
+        return [_control_bytes(name) if name in vocabulary.CONTROL else to_bytes(name) for name, _ in names]
+
+    @cached_property
+    def pieces(self) -> list[str]:
+        """Every id as text to show: incomplete characters as <0xE4>, control characters visibly."""
+        return [vocabulary.END_OF_TEXT, *(visible(data) for data in self.token_bytes[1:])]
+
+    @cached_property
+    def characters(self) -> NDArray[np.uint32]:
+        """(V,) how many characters begin in each token, so that sums over a text count its characters exactly."""
+        # In UTF-8 every character has one byte that is not of the form 10xxxxxx: its first.
+        return np.array([sum(byte & 0xC0 != 0x80 for byte in data) for data in self.token_bytes], dtype=np.uint32)
+
+    def to_json(self) -> str:
+        """The contents of `tokenizer.json`, as the `tokenizers` library writes it."""
+        return str(self._inner.to_str(pretty=True))
+
+    def save(self, path: Path) -> None:
+        """Write `tokenizer.json`."""
+        path.write_text(self.to_json(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Tokenizer":
+        """Read what `save` wrote. Raises UserError when the file is missing or is no such tokenizer."""
+        try:
+            if path.stat().st_size > _LARGEST_FILE:
+                raise UserError("{file} is larger than {limit} bytes.", file=path.name, limit=_LARGEST_FILE)
+            return cls.from_json(path.read_text(encoding="utf-8"), path.name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError("{file} cannot be read as a tokenizer: {reason}.", file=path.name, reason=str(error).rstrip(".")) from None  # fmt: skip
+
+    @classmethod
+    def from_json(cls, text: str, name: str = "tokenizer.json") -> "Tokenizer":
+        """The tokenizer in the text of a `tokenizer.json`. Raises UserError when it is no tokenizer of this project."""
+        try:
+            made = cls(tokenizers.Tokenizer.from_str(text))
+            ids = sorted(made._inner.get_vocab(with_added_tokens=False).values())
+            if ids != list(range(len(ids))) or made._inner.id_to_token(0) != vocabulary.END_OF_TEXT:
+                raise ValueError("its ids do not count from the end-of-text sign")
+            _ = made.token_bytes
+        except UserError:
+            raise
+        except Exception as error:  # the library raises plain Exception for whatever is wrong in the file
+            raise UserError("{file} is not a tokenizer of this program: {reason}.", file=name, reason=str(error)[:200].rstrip(".")) from None  # fmt: skip
+        return made
+
+
+def train_tokenizer(
+    kind: TokenizerKind, vocabulary_size: int, documents: Iterable[str], byte_fallback: bool = True
+) -> Tokenizer:
+    """Learn a vocabulary of at most `vocabulary_size` tokens from documents; a small text gives fewer.
+
+    byte_fallback: for the character and word kinds, whether unseen characters are spelled as bytes.
+    Raises UserError when `vocabulary_size` is too small to spell every text.
+    """
+    check_vocabulary(kind, vocabulary_size, byte_fallback)
+    texts = (visible_surrogates(text) for text in documents)
+    return Tokenizer(vocabulary.train(kind, vocabulary_size, texts, byte_fallback))
+
+
+def check_vocabulary(kind: TokenizerKind, vocabulary_size: int, byte_fallback: bool = True) -> None:
+    """Raises UserError when so few tokens cannot spell every text."""
+    least = vocabulary.smallest(kind, byte_fallback)
+    if vocabulary_size < least:
+        raise UserError(
+            "vocabulary_size = {size} is too small for the {kind} tokenizer, which needs {least} tokens to spell any text; choose at least {least}.",
+            size=vocabulary_size, kind=kind, least=least,
+        )  # fmt: skip
+
+
+def visible(data: bytes) -> str:
+    """Bytes as text to show: white space stays, what is no character or cannot be seen is written out."""
+    text = data.decode("utf-8", "surrogateescape")
+    return "".join(_visible_character(character) for character in text)
+
+
+def _visible_character(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"<0x{code - 0xDC00:02X}>"
+    if character in " \n\t" or character.isprintable():
+        return character
+    return f"<U+{code:04X}>"
+
+
+def _control_bytes(name: str) -> bytes:
+    return "\ufffd".encode() if name == vocabulary.UNKNOWN else b""
+
+
+def _spelling(kind: TokenizerKind) -> Callable[[str], bytes]:
+    """How a kind writes bytes as a name in its vocabulary, reversed."""
+    if kind in ("character", "word"):
+
+        def plain(name: str) -> bytes:
+            match = _BYTE.fullmatch(name)
+            return bytes([int(match[1], 16)]) if match else name.encode()
+
+        return plain
+
+    def byte_level(name: str) -> bytes:
+        if kind == "wordpiece" and len(name) > 2:
+            name = name.removeprefix(vocabulary.CONTINUATION)
+        return bytes(vocabulary.BYTE_OF[character] for character in name)
+
+    return byte_level
+
+
+def _kind_of(content: dict[str, Any]) -> TokenizerKind:
+    """The kind, told by the model and the pre-tokenizer in a `tokenizer.json`."""
+    model = content["model"]
+    if model["type"] == "WordPiece":
+        return "wordpiece"
+    if model["type"] == "WordLevel" or model.get("ignore_merges"):
+        return "word"
+    if model["type"] != "BPE":
+        raise UserError("A {type} tokenizer is not one of {kinds}.", type=model["type"], kinds=", ".join(get_args(TokenizerKind)))  # fmt: skip
+    return "bpe" if content["pre_tokenizer"] else "character"
