@@ -188,6 +188,21 @@ class TrainingConfig(Config):
     checkpoint_every: int = setting(250, N_("Checkpoint every"), N_("Steps between two full checkpoints, from which a run can go on."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"))  # fmt: skip
 
 
+class DecodingConfig(Config):
+    """How a model's probabilities become text."""
+
+    tokens: int = setting(64, N_("Tokens"), N_("How many tokens to write at most."), ge=1, le=4096, unit=N_("tokens"), logarithmic=True)  # fmt: skip
+    method: Literal["sample", "greedy", "beam"] = setting("sample", N_("Method"), N_("Draw by chance, always take the likeliest token, or search for a likely whole (beam)."))  # fmt: skip
+    temperature: float = setting(0.8, N_("Temperature"), N_("Below 1 the likely becomes likelier, above 1 the text becomes wilder. For sampling."), gt=0, le=10)  # fmt: skip
+    top_k: int | None = setting(None, N_("Top k"), N_("Draw from this many likeliest tokens; empty for all."), ge=1, le=200_000, unit=N_("tokens"))  # fmt: skip
+    top_p: float = setting(1.0, N_("Top p"), N_("Draw from the fewest tokens whose probabilities reach this sum."), gt=0, le=1)  # fmt: skip
+    min_p: float = setting(0.0, N_("Min p"), N_("Leave out tokens with less than this share of the likeliest one's probability."), ge=0, le=1)  # fmt: skip
+    repetition_penalty: float = setting(1.0, N_("Repetition penalty"), N_("Above 1, tokens that the text already has become less likely."), ge=1, le=10)  # fmt: skip
+    beams: int = setting(4, N_("Beams"), N_("How many beginnings a beam search keeps."), ge=1, le=64)
+    seed: int = setting(1234, N_("Seed"), N_("The same seed writes the same text."), ge=0, le=2**31 - 1)
+    alternatives: int = setting(10, N_("Alternatives"), N_("How many of the likeliest tokens to report at each position."), ge=0, le=100, unit=N_("tokens"))  # fmt: skip
+
+
 class RunConfig(Config):
     """Everything a training run needs; what a recipe file holds."""
 
