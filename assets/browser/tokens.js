@@ -1,0 +1,343 @@
+// Tokens as chips, coloured by probability. Picking a chip shows at once, without asking the server, what else could
+// have stood there. With `data.request` the tokens are streamed from the route; with `data.shown` they are just there.
+// Stands behind format.js. Everything a model or a person has written enters the page through textContent only.
+
+const views = new WeakMap();
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let view = views.get(parentElement);
+  if (!view) {
+    view = new View(parentElement);
+    views.set(parentElement, view);
+  }
+  view.update(data, (chosen) => setTriggerValue("chosen", chosen));
+  return () => view.stop();
+}
+
+class View {
+  constructor(parent) {
+    this.root = make("div", "view");
+    this.status = make("span", "status");
+    this.status.setAttribute("role", "status");
+    this.stopButton = make("button", "stop");
+    this.stopButton.type = "button";
+    this.stopButton.onclick = () => this.stop(true);
+    this.legend = make("span", "legend");
+    const head = make("div", "head");
+    head.append(this.status, this.stopButton, this.legend);
+    this.text = make("div", "text");
+    this.text.setAttribute("role", "group");
+    this.text.onkeydown = (event) => this.onKey(event);
+    this.text.onclick = (event) => this.onClick(event);
+    this.panel = make("div", "panel");
+    this.panel.setAttribute("aria-live", "polite");
+    const body = make("div", "body");
+    body.append(this.text, this.panel);
+    this.root.append(head, body);
+    parent.append(this.root);
+    this.identity = null;
+    this.clear();
+  }
+
+  clear() {
+    this.tokens = [];
+    this.prompt = [];
+    this.chips = [];
+    this.picked = null;
+    this.finished = null;
+    this.text.replaceChildren();
+    this.panel.replaceChildren();
+  }
+
+  // Called again after every run of the script: only what has changed is touched, so that a view that is being read
+  // stays as it is.
+  update(data, choose) {
+    this.choose = choose;
+    const spoken = JSON.stringify(data.labels);
+    const before = this.spoken;
+    this.spoken = spoken;
+    this.labels = data.labels;
+    if (data.identity !== this.identity) {
+      this.identity = data.identity;
+      this.start(data);
+    } else if (before !== spoken) {
+      this.repaint();
+    }
+    if (data.pick && data.pick.number !== this.pickNumber) {
+      this.pickNumber = data.pick.number;
+      this.wish = data.pick.which;
+      this.fulfil();
+    }
+    this.text.setAttribute("aria-label", this.labels.text);
+    this.stopButton.textContent = this.labels.stop;
+    this.paintLegend();
+  }
+
+  start(data) {
+    this.stop();
+    if (data.shown) {
+      this.clear();
+      this.take(data.shown);
+    }
+    if (data.request) this.stream(data.url, data.request, Boolean(data.shown));
+  }
+
+  stop(asked = false) {
+    if (!this.reading) return;
+    this.reading.abort();
+    this.reading = null;
+    this.setBusy(false);
+    if (asked) {
+      this.finished = { stopped: true };
+      this.paintStatus();
+    }
+  }
+
+  // The text before stays, faded, until the first token of the new one is there: nothing flickers.
+  async stream(url, request) {
+    const reading = new AbortController();
+    this.reading = reading;
+    this.setBusy(true);
+    let fresh = true;
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(request),
+        signal: reading.signal,
+      });
+      for await (const part of lines(response.body)) {
+        if (this.reading !== reading) return;
+        if (fresh && !part.waiting) {
+          this.clear();
+          this.root.classList.remove("stale");
+          fresh = false;
+        }
+        this.take(part);
+      }
+    } catch (fault) {
+      if (this.reading === reading) this.take({ error: this.labels.lost });
+    }
+    if (this.reading === reading) {
+      this.reading = null;
+      this.setBusy(false);
+      this.paintStatus();
+    }
+  }
+
+  setBusy(busy) {
+    this.root.classList.toggle("busy", busy);
+    this.root.classList.toggle("stale", busy);
+    this.text.setAttribute("aria-busy", String(busy));
+    if (busy) this.status.textContent = this.labels.starting;
+  }
+
+  take(part) {
+    if (part.waiting) this.status.textContent = this.labels.waiting;
+    if (part.error) {
+      this.clear();
+      this.finished = { error: part.error };
+    }
+    for (const piece of part.prompt ?? []) this.addPrompt(piece);
+    for (const token of part.tokens ?? []) this.addToken(token);
+    if (part.done) {
+      this.finished = part.done;
+      this.wish ??= "least";
+    }
+    this.paintStatus();
+    this.fulfil();
+  }
+
+  addPrompt(piece) {
+    this.prompt.push(piece);
+    this.place(chip(piece, "given"), piece);
+  }
+
+  addToken(token) {
+    const index = this.tokens.push(token) - 1;
+    const node = chip(token.text, "written");
+    node.dataset.index = index;
+    node.tabIndex = index === 0 ? 0 : -1;
+    node.style.setProperty("--p", token.probability.toFixed(4));
+    this.describe(node, token);
+    this.chips.push(node);
+    this.place(node, token.text);
+  }
+
+  describe(node, token) {
+    const words = fill(this.labels.token, { token: visible(token.text), probability: percent(token.probability) });
+    node.title = words;
+    node.setAttribute("aria-label", words);
+  }
+
+  place(node, text) {
+    this.text.append(node);
+    const ends = Math.min(text.split("\n").length - 1, 2);
+    for (let n = 0; n < ends; n++) this.text.append(make("br"));
+  }
+
+  onClick(event) {
+    const node = event.target.closest?.(".written");
+    if (node) this.pick(Number(node.dataset.index));
+  }
+
+  onKey(event) {
+    const last = this.chips.length - 1;
+    const at = this.picked ?? 0;
+    const goes = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: this.beside(at, -1), ArrowDown: this.beside(at, 1), Home: 0, End: last };
+    if (!(event.key in goes) || last < 0) return;
+    event.preventDefault();
+    this.pick(Math.max(0, Math.min(last, goes[event.key])));
+    this.chips[this.picked].focus();
+  }
+
+  // The chip of the next line, up or down, that stands closest.
+  beside(at, direction) {
+    const from = this.chips[at].getBoundingClientRect();
+    let best = at;
+    let line = null;
+    for (let n = at + direction; n >= 0 && n < this.chips.length; n += direction) {
+      const to = this.chips[n].getBoundingClientRect();
+      if (Math.abs(to.top - from.top) < 4) continue;
+      line ??= to.top;
+      if (Math.abs(to.top - line) > 4) break;
+      const nearer = (rect) => Math.abs(rect.left - from.left);
+      if (best === at || nearer(to) < nearer(this.chips[best].getBoundingClientRect())) best = n;
+    }
+    return best;
+  }
+
+  pick(index) {
+    if (this.picked !== null) {
+      this.chips[this.picked].removeAttribute("aria-current");
+      this.chips[this.picked].tabIndex = -1;
+    }
+    this.chips[0].tabIndex = -1;
+    this.picked = index;
+    this.chips[index].setAttribute("aria-current", "true");
+    this.chips[index].tabIndex = 0;
+    this.paintPanel();
+  }
+
+  // A wish is a token to open once it is there: the least or the most likely one, or the first.
+  fulfil() {
+    if (!this.wish || !this.finished || !this.tokens.length) return;
+    const chances = this.tokens.map((token) => token.probability);
+    const which = { least: chances.indexOf(Math.min(...chances)), most: chances.indexOf(Math.max(...chances)), first: 0 };
+    this.pick(which[this.wish] ?? 0);
+    this.wish = null;
+  }
+
+  repaint() {
+    this.chips.forEach((node, index) => this.describe(node, this.tokens[index]));
+    this.paintStatus();
+    if (this.picked !== null) this.paintPanel();
+  }
+
+  paintStatus() {
+    const done = this.finished;
+    const count = this.tokens.length;
+    this.root.classList.toggle("failed", Boolean(done?.error));
+    if (done?.error) this.status.textContent = done.error;
+    else if (done?.stopped) this.status.textContent = fill(this.labels.stopped, { count });
+    else if (done?.seconds) this.status.textContent = fill(this.labels.done, { count, seconds: number(done.seconds), speed: number(count / done.seconds) });
+    else if (done) this.status.textContent = fill(this.labels.kept, { count });
+    else if (count) this.status.textContent = fill(this.labels.writing, { count });
+  }
+
+  paintLegend() {
+    const scale = make("span", "scale");
+    for (let n = 0; n <= 10; n++) {
+      const step = make("i");
+      step.style.setProperty("--p", n / 10);
+      scale.append(step);
+    }
+    this.legend.replaceChildren(say(this.labels.unlikely), scale, say(this.labels.certain));
+    this.legend.title = this.labels.legend;
+  }
+
+  paintPanel() {
+    const token = this.tokens[this.picked];
+    const title = make("h3");
+    title.append(say(fill(this.labels.heading, { position: this.picked + 1 })));
+    const list = make("ol");
+    const shown = token.alternatives.map(([id, text, probability]) => ({ id, text, probability }));
+    const rest = Math.max(0, 1 - shown.reduce((sum, other) => sum + other.probability, 0));
+    const among = shown.some((other) => other.id === token.id);
+    for (const other of shown) list.append(this.row(other, other.id === token.id));
+    if (!among) list.append(this.row(token, true));
+    const others = make("li", "others");
+    const left = among ? rest : Math.max(0, rest - token.probability);
+    others.append(say(this.labels.others, "name"), bar(left), say(percent(left), "share"));
+    list.append(others);
+    const note = make("p");
+    note.textContent = fill(this.labels.unsure, { choices: number(Math.exp(token.entropy)) });
+    this.panel.replaceChildren(title, list, note);
+  }
+
+  row(other, chosen) {
+    const item = make("li", chosen ? "chosen" : "");
+    const name = chip(other.text, "name");
+    const sentence = fill(this.labels.token, { token: visible(other.text), probability: percent(other.probability) });
+    name.setAttribute("aria-label", chosen ? `${sentence}, ${this.labels.chosen}` : `${sentence}. ${this.labels.go}`);
+    name.title = chosen ? this.labels.chosen : this.labels.go;
+    name.style.setProperty("--p", other.probability.toFixed(4));
+    if (chosen) name.disabled = true;
+    else name.onclick = () => this.goFrom(other.id);
+    item.append(name, bar(other.probability), say(percent(other.probability), "share"));
+    return item;
+  }
+
+  // Write on from here with another token: the page gets the tokens up to here, and that one.
+  goFrom(id) {
+    this.choose({ ids: [...this.tokens.slice(0, this.picked).map((token) => token.id), id], nonce: Date.now() });
+  }
+}
+
+async function* lines(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop();
+    for (const part of parts) yield JSON.parse(part);
+  }
+}
+
+const say = (text, className = "") => make("span", className, text);
+
+function bar(share) {
+  const node = make("span", "bar");
+  node.style.setProperty("--share", Math.max(0, Math.min(1, share)).toFixed(4));
+  return node;
+}
+
+// A chip shows spaces, tabs, line ends and other unseen characters as faint signs.
+function chip(text, kind) {
+  const node = make("button", `chip ${kind}`);
+  node.type = "button";
+  if (kind === "given") node.tabIndex = -1;
+  for (const part of text.split(UNSEEN).filter(Boolean)) {
+    node.append(say(visible(part), UNSEEN_START.test(part) ? "sign" : ""));
+  }
+  return node;
+}
+
+const UNSEEN = /([\s\p{C}]+)/u;
+const UNSEEN_START = /^[\s\p{C}]/u;
+const SIGNS = { " ": "·", "\n": "↵", "\t": "⇥", "\r": "␍", "\u00a0": "⍽", "\u3000": "□" };
+
+function visible(text) {
+  return text.replace(/[\s\p{C}]/gu, (sign) => {
+    const code = sign.codePointAt(0);
+    return SIGNS[sign] ?? (code < 32 ? String.fromCodePoint(0x2400 + code) : `⟨${code.toString(16).toUpperCase()}⟩`);
+  });
+}
+
+function percent(share) {
+  if (share >= 0.9995) return "100 %";
+  if (share < 0.000005) return "0 %";
+  return share < 0.0001 ? `${(share * 100).toFixed(4)} %` : `${(share * 100).toPrecision(3)} %`;
+}
