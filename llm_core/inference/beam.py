@@ -1,0 +1,88 @@
+"""Beam search: keep the likeliest beginnings, extend each by every token, keep the likeliest again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import torch
+
+from llm_core.config import DecodingConfig
+from llm_core.inference.decoding import penalize
+from llm_core.inference.reader import Reader, Token, describe
+from llm_core.models.base import Model
+from llm_core.taps import Edit
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """A beginning: what was written after the prompt, and the sum of its log-probabilities."""
+
+    tokens: tuple[Token, ...]
+    score: float
+
+    @property
+    def mean(self) -> float:
+        """What ended texts of unequal length are compared by."""
+        return self.score / len(self.tokens)
+
+
+def beam_search(
+    model: Model,
+    prompts: Sequence[Sequence[int]],
+    decoding: DecodingConfig,
+    *,
+    stop: int | None = None,
+    edits: Mapping[str, Edit] | None = None,
+) -> Iterator[list[Token]]:
+    """The text with the highest mean log-probability per token that was found after each prompt.
+
+    Prompts are searched one after another, then yielded position by position. The repetition penalty counts in the
+    search; temperature and truncation belong to sampling and do not.
+    """
+    found = [_search(model, row, prompt, decoding, stop, edits) for row, prompt in enumerate(prompts)]
+    begin = min(map(len, prompts), default=0)
+    shifted = [(None,) * (len(prompt) - begin) + beam.tokens for prompt, beam in zip(prompts, found, strict=True)]
+    for together in zip_longest(*shifted):
+        tokens = [token for token in together if token is not None]
+        if tokens:
+            yield tokens
+
+
+def _search(
+    model: Model,
+    row: int,
+    prompt: Sequence[int],
+    decoding: DecodingConfig,
+    stop: int | None,
+    edits: Mapping[str, Edit] | None,
+) -> Beam:
+    reader = Reader(model, len(prompt) + decoding.tokens, edits)
+    live, ended = [Beam((), 0.0)], list[Beam]()
+    for position in range(len(prompt), len(prompt) + decoding.tokens):
+        sequences = [[*prompt, *(token.id for token in beam.tokens)] for beam in live]
+        logits = reader.read(sequences, position)  # (live beams, V)
+        scores = penalize(logits, sequences, decoding.repetition_penalty).log_softmax(-1)
+        scores = scores + torch.tensor([beam.score for beam in live], device=scores.device)[:, None]
+        # Twice as many as needed: at most one continuation of each beam ends it, so that enough go on.
+        best = scores.flatten().topk(min(2 * decoding.beams, scores.numel()))
+        parents = (best.indices // scores.shape[-1]).tolist()
+        ids = (best.indices % scores.shape[-1]).tolist()
+        written = describe(logits[parents], ids, [row] * len(ids), position, decoding.alternatives)
+        extended = [
+            (parent, Beam((*live[parent].tokens, token), score))
+            for parent, token, score in zip(parents, written, best.values.tolist(), strict=True)
+        ]
+        ended += [beam for _, beam in extended[: decoding.beams] if beam.tokens[-1].id == stop]
+        going = [(parent, beam) for parent, beam in extended if beam.tokens[-1].id != stop][: decoding.beams]
+        live = [beam for _, beam in going]
+        if not live or _settled(live, ended, decoding.tokens):
+            break
+        reader.select([parent for parent, _ in going])
+    else:
+        ended += live
+    return max(ended or live, key=lambda beam: beam.mean)
+
+
+def _settled(live: Sequence[Beam], ended: Sequence[Beam], tokens: int) -> bool:
+    # A sum only falls: at best a live beam adds nothing more, and is divided by the greatest length.
+    return bool(ended) and max(beam.mean for beam in ended) >= max(beam.score for beam in live) / tokens

@@ -1,0 +1,90 @@
+"""What decoding stands on: a written token, and rows read together through a model's cache. Knows no method."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from llm_core.models.base import Model, State
+from llm_core.taps import Edit, observe
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token written. `position` counts from the start of its row, prompt included.
+
+    probability, logprobability (natural logarithm), alternatives (token, probability; likeliest first) and entropy (in
+    nats) are the model's own: at temperature 1, before penalty and truncation.
+    """
+
+    id: int
+    row: int
+    position: int
+    probability: float
+    logprobability: float
+    alternatives: tuple[tuple[int, float], ...]
+    entropy: float
+
+
+class Reader:
+    """Rows that grow together, read through the model's cache.
+
+    When a window is full it moves on by a quarter of the context and is read anew: tokens in a cache know their
+    position. Where it stands depends on the position alone, never on the prompt's length or on other rows.
+    """
+
+    def __init__(self, model: Model, longest: int, edits: Mapping[str, Edit] | None = None) -> None:
+        self.model = model
+        self.edits = edits
+        self.limit = model.maximum_length
+        self.capacity = longest if self.limit is None else min(longest, self.limit)
+        self.device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
+        self.begin = 0
+        self.state: State | None = None
+
+    def read(self, sequences: Sequence[Sequence[int]], position: int) -> Tensor:
+        """Logits (rows, V) for the token at `position`, after all that stand before it in each row."""
+        begin = self._begin(position)
+        # Inference mode must not reach out of this block: a generator's caller runs between two of its yields.
+        with torch.inference_mode():
+            if self.state is None or begin != self.begin:
+                self.begin, self.state = begin, self.model.start(len(sequences), self.capacity)
+            read = begin + self.state.length
+            fresh = torch.tensor([sequence[read:position] for sequence in sequences], device=self.device)
+            if self.edits:
+                with observe(self.model, only=(), edits=self.edits):
+                    logits, self.state = self.model.step(fresh, self.state)
+            else:
+                logits, self.state = self.model.step(fresh, self.state)
+            return logits[:, -1]
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only; repeats are allowed."""
+        if self.state is not None:
+            with torch.inference_mode():
+                self.state = self.state.select(torch.tensor(rows, device=self.device))
+
+    def _begin(self, position: int) -> int:
+        if self.limit is None or position <= self.limit:
+            return 0
+        hop = max(1, self.limit // 4)
+        return hop * -((self.limit - position) // hop)
+
+
+def describe(logits: Tensor, ids: Sequence[int], rows: Sequence[int], position: int, alternatives: int) -> list[Token]:
+    """Tokens chosen from logits (rows, V), with the model's own probabilities."""
+    with torch.inference_mode():
+        scores = logits.log_softmax(-1)
+        p = scores.exp()
+        entropies = torch.special.entr(p).sum(-1).tolist()
+        chosen = scores.gather(1, torch.tensor(ids, device=logits.device)[:, None]).squeeze(1)
+        likeliest = p.topk(min(alternatives, p.shape[-1]))
+        others = zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+        probabilities = chosen.exp().tolist()
+    return [
+        Token(token, row, position, probability, score, tuple(zip(*other, strict=True)), entropy)
+        for token, row, probability, score, other, entropy in zip(
+            ids, rows, probabilities, chosen.tolist(), others, entropies, strict=True
+        )
+    ]
