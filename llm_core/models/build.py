@@ -1,22 +1,14 @@
-"""From a config to a model: its size in closed form first, then the model itself with weights from a seed."""
+"""From a config to a model with weights from a seed."""
 
 import torch
 
-from llm_core.config import (
-    MAXIMUM_PARAMETERS,
-    ModelConfig,
-    NgramConfig,
-    RecurrentConfig,
-    TrainingConfig,
-    TransformerConfig,
-)
-from llm_core.errors import UserError
+from llm_core.config import ModelConfig, NgramConfig, RecurrentConfig
 from llm_core.models.base import Model
 from llm_core.models.encoder_decoder import EncoderDecoder
 from llm_core.models.initialization import initialize_transformer
-from llm_core.models.layers import inner_width
 from llm_core.models.ngram import Ngram
 from llm_core.models.recurrent import Recurrent, initialize_recurrent
+from llm_core.models.size import check_size
 from llm_core.models.transformer import Transformer
 
 
@@ -38,86 +30,3 @@ def build(config: ModelConfig, seed: int = 0) -> Model:
         transformer = EncoderDecoder(config) if config.architecture == "encoder_decoder" else Transformer(config)
         initialize_transformer(transformer, config, generator)
         return transformer
-
-
-def check_size(config: ModelConfig) -> None:
-    """Raises UserError above 50 million parameters, ValueError without a vocabulary size."""
-    count = count_parameters(config)
-    if count > MAXIMUM_PARAMETERS:
-        raise UserError(
-            "This model would have {count:,} parameters; at most {limit:,} are allowed. "
-            "Use fewer layers, a smaller width or a smaller vocabulary.",
-            count=count, limit=MAXIMUM_PARAMETERS,
-        )  # fmt: skip
-
-
-def count_parameters(config: ModelConfig) -> int:
-    """How many numbers training changes, in closed form: nothing is built. An n-gram has none, it has counts.
-
-    Raises ValueError where the vocabulary size is not set.
-    """
-    if config.vocabulary_size is None:
-        raise ValueError("the vocabulary size is not set")
-    if isinstance(config, TransformerConfig):
-        return _count_transformer(config, config.vocabulary_size)
-    if isinstance(config, RecurrentConfig):
-        embeddings = config.vocabulary_size * config.width * (1 if config.tied_embeddings else 2)
-        # Four gates, each with a matrix for the input, one for the state, and a bias for each.
-        return embeddings + config.layers * 4 * (2 * config.width**2 + 2 * config.width)
-    return 0
-
-
-def estimate_memory(config: ModelConfig, training: TrainingConfig) -> int:
-    """Bytes that training takes: weights, gradients, optimizer, and the activations kept for the backward pass.
-
-    An estimate of the tensors alone (the program itself comes on top), right to about a third.
-    """
-    parameters = count_parameters(config)
-    moments = {"sgd": 1, "muon": 1, "adamw": 2}[training.optimizer]
-    if isinstance(config, TransformerConfig):
-        inner = inner_width(config) * (4 if config.activation == "swiglu" else 3)
-        token = config.layers * (12 * config.width + inner) * (1 if config.architecture != "encoder_decoder" else 3)
-    elif isinstance(config, RecurrentConfig):
-        token = config.layers * 8 * config.width
-    else:
-        return config.order * 40 * 1_000_000
-    logits = 3 * (config.vocabulary_size or 0)
-    return 4 * (parameters * (2 + moments) + training.batch_size * config.context * (token + logits))
-
-
-def _count_transformer(config: TransformerConfig, vocabulary_size: int) -> int:
-    width = config.width
-    sides = 2 if config.architecture == "encoder_decoder" else 1
-    norm = _count_norm(config, width)
-    side = config.layers * _count_block(config)
-    side += width * (config.context if config.position == "learned" else 0) + width * config.segments
-    side += norm * (config.embedding_norm + config.final_norm)
-    crossed = config.layers * (_count_attention(config) + norm) if sides == 2 else 0
-    head = width * width + width * config.biases + norm if config.head_transform else 0
-    head += vocabulary_size * config.head_bias
-    embeddings = vocabulary_size * width * (1 if config.tied_embeddings else 2)
-    return sides * side + crossed + head + embeddings
-
-
-def _count_block(config: TransformerConfig) -> int:
-    width, inner = config.width, inner_width(config)
-    norm = _count_norm(config, width)
-    count = _count_attention(config) + norm
-    if inner:
-        upward = 2 if config.activation == "swiglu" else 1
-        count += (upward + 1) * width * inner + config.biases * (upward * inner + width) + norm
-    return count
-
-
-def _count_attention(config: TransformerConfig) -> int:
-    width, size = config.width, config.width // config.heads
-    triple = width + 2 * (config.key_value_heads or config.heads) * size  # queries, keys and values side by side
-    biased = config.biases if config.query_key_value_biases is None else config.query_key_value_biases
-    count = width * triple + triple * biased + width * width + width * config.biases
-    return count + 2 * _count_norm(config, size) * config.query_key_norm
-
-
-def _count_norm(config: TransformerConfig, size: int) -> int:
-    if not config.norm_weights:
-        return 0
-    return size * (2 if config.norm == "layer" and config.biases else 1)

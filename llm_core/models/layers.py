@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm_core.config import Activation, TransformerConfig
+from llm_core.models.size import inner_width
 from llm_core.taps import Tap
 
 
@@ -65,11 +66,6 @@ class FeedForward(nn.Module):
         inner = self.dropout(self.activations(inner))
         down: Tensor = self.down(inner)  # (B, T, width)
         return down
-
-
-def inner_width(config: TransformerConfig) -> int:
-    """Neurons of a feed-forward layer; 0 for none."""
-    return 4 * config.width if config.feed_forward_width is None else config.feed_forward_width
 
 
 def sinusoids(length: int, width: int) -> Tensor:

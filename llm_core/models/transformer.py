@@ -10,7 +10,8 @@ from llm_core.config import TransformerConfig
 from llm_core.models.attention import CrossAttention, KeysValues, SelfAttention, View
 from llm_core.models.base import Batch, Model, State
 from llm_core.models.heads import TokenHead
-from llm_core.models.layers import FeedForward, Norm, inner_width, rotary_tables, sinusoids
+from llm_core.models.layers import FeedForward, Norm, rotary_tables, sinusoids
+from llm_core.models.size import inner_width
 from llm_core.taps import Tap
 
 

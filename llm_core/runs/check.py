@@ -14,7 +14,7 @@ def refuse_impossible(config: RunConfig) -> None:
     Looks at the first two million characters; a fault further back comes out when the worker prepares the text.
     """
     if not isinstance(config.model, NgramConfig):
-        from llm_core.models.build import count_parameters
+        from llm_core.models.size import count_parameters
 
         least = count_parameters(config.model.model_copy(update={"vocabulary_size": 2}))
         if least > MAXIMUM_PARAMETERS:
