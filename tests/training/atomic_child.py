@@ -3,8 +3,8 @@
     python -m tests.training.atomic_child FOLDER KILL_AT STEPS
 
 It writes steps one after another, saves the last one a second time (so that a folder is replaced too), and prints each
-number once it is acknowledged. Unless KILL_AT is 0 it kills itself at that call among write, fsync, rename, replace, mkdir,
-unlink and rmdir: half of a write has then happened, and none of another call.
+number once it is acknowledged. Unless KILL_AT is 0 it kills itself at that call among write, fsync, rename, replace,
+mkdir, unlink and rmdir: half of a write has then happened, and none of another call.
 """
 
 import hashlib

@@ -1,0 +1,28 @@
+"""What a run shows of itself while it trains: figures on held-out text, and a sample of what it writes."""
+
+from llm_core.config import DecodingConfig
+from llm_core.data.prepare import TokenizedCorpus
+from llm_core.evaluate.language_model import Score, still
+from llm_core.inference.generate import generate
+from llm_core.training.records import Evaluation, Sample
+from llm_core.training.state import TrainingState
+
+
+def evaluation(state: TrainingState, score: Score) -> Evaluation:
+    """The record of a score at this moment."""
+    return Evaluation(
+        step=state.step, tokens=state.tokens, seconds=state.seconds, loss=score.loss, perplexity=score.perplexity,
+        bits_per_character=score.bits_per_character, whole=score.whole,
+    )  # fmt: skip
+
+
+def sample(state: TrainingState, corpus: TokenizedCorpus) -> Sample:
+    """What the model writes now. The same seed each time, so that two samples differ by the training alone."""
+    training, tokenizer = state.config.training, corpus.tokenizer
+    # A document begins after the sign that ends one.
+    prompt = [tokenizer.end_of_text, *tokenizer.encode(training.sample_prompt)]
+    decoding = DecodingConfig(tokens=training.sample_tokens, seed=training.seed, alternatives=0)
+    with still(state.model):
+        ids = [rows[0].id for rows in generate(state.model, [prompt], decoding, stop=tokenizer.end_of_text) if rows]
+    text = tokenizer.decode([token for token in ids if token != tokenizer.end_of_text])
+    return Sample(state.step, training.sample_prompt, text)

@@ -1,0 +1,189 @@
+"""The training loop: a generator of records. Whoever takes them draws curves, writes files, or stops taking.
+
+Knows no file, no page and no objective but by its seam. Between two records nothing runs; closing the generator ends
+the run without a trace. Resume is exact: from a state read back, the same records follow, bit for bit, on the same
+number of threads.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from llm_core.config import NgramConfig, RunConfig
+from llm_core.data.prepare import TokenizedCorpus
+from llm_core.devices import autocast
+from llm_core.evaluate.language_model import Score
+from llm_core.training.counting import count
+from llm_core.training.looking import evaluation, sample
+from llm_core.training.objectives import OBJECTIVES
+from llm_core.training.optimizers import set_rate
+from llm_core.training.records import Finish, Record, Snapshot, Step
+from llm_core.training.schedules import factor
+from llm_core.training.state import TrainingState, begin
+
+Clock = Callable[[], float]
+
+_LARGEST_RESERVE = 0.25
+_CHECK_WINDOWS = 8
+
+
+def train(
+    config: RunConfig, corpus: TokenizedCorpus, resume: TrainingState | None = None, clock: Clock = time.monotonic
+) -> Iterator[Record]:
+    """Train, yielding what happens; the last record is a `Finish`.
+
+    A new run begins with a full Snapshot, an Evaluation and a Sample at step 0. Each step then gives a Step and, where
+    they are due, Evaluation, Sample and Snapshot in this order. No number is infinite or NaN, and no Snapshot is
+    offered of a model that has diverged.
+
+    `clock` gives the seconds that count for a time limit; a worker that pauses passes one that stands still meanwhile.
+    Raises UserError where the settings and the text do not fit (see `begin`).
+    """
+    started = clock()
+    state = resume or begin(config, corpus)
+    torch.set_num_threads(state.threads)
+    if isinstance(state.config.model, NgramConfig):
+        yield from count(state, corpus, lambda: clock() - started)
+        return
+    loop = _Loop(state, corpus, started - state.seconds, clock)
+    if resume is None:
+        yield from loop.begin()
+    while not (loop.diverged or state.finished):
+        yield from loop.step()
+    yield Finish(state.step, "diverged" if loop.diverged else "finished")
+
+
+class _Loop:
+    """One run under way: its methods change the state and yield what happened."""
+
+    def __init__(self, state: TrainingState, corpus: TokenizedCorpus, started: float, clock: Clock) -> None:
+        self.state = state
+        self.corpus = corpus
+        self.started = started
+        self.clock = clock
+        self.training = state.config.training
+        self.objective = OBJECTIVES[self.training.objective]
+        self.parameters = [parameter for parameter in state.model.parameters() if parameter.requires_grad]
+        self.step_seconds = 0.0
+        self.diverged = False
+
+    def begin(self) -> Iterator[Record]:
+        """Step 0: a checkpoint before anything else, then what an untrained model loses and writes."""
+        yield self.state.snapshot()
+        before = self.clock()
+        score = self._score(self.training.evaluation_tokens)
+        self._keep_time_back((self.clock() - before) / max(1, score.tokens))
+        self.state.watch.initial = score.loss
+        yield evaluation(self.state, score)
+        yield sample(self.state, self.corpus)
+
+    def step(self) -> Iterator[Record]:
+        """One update of the weights and whatever is due after it."""
+        state, before = self.state, self.clock()
+        loss, gradient_norm, rate = self._update(before - self.started)
+        now = self.clock()
+        tokens = self.training.batch_size * self.training.accumulation * state.config.model.context
+        state.step += 1
+        state.tokens += tokens
+        state.seconds = now - self.started
+        self.step_seconds = max(1e-9, now - before)
+        self.diverged = state.watch.diverged(loss) or not math.isfinite(gradient_norm)
+        if math.isfinite(loss) and math.isfinite(gradient_norm):
+            speed = tokens / self.step_seconds
+            yield Step(state.step, state.tokens, state.seconds, loss, rate, gradient_norm, speed)
+        if not self.diverged:
+            yield from self._look()
+
+    def _look(self) -> Iterator[Record]:
+        """Evaluation, sample and snapshot where they are due; all of them after the last step."""
+        state, training, last = self.state, self.training, self.state.finished
+        if last or state.step % training.evaluation_every == 0:
+            score = self._score(None if last else training.evaluation_tokens)
+            self.diverged = not state.watch.usable(score.loss)
+            if self.diverged:
+                return
+            yield evaluation(state, score)
+        if last or state.step % training.sample_every == 0:
+            yield sample(state, self.corpus)
+        full = last or state.step % training.checkpoint_every == 0
+        if full or _log_spaced(state.step):
+            # What this update has done to the loss is not known before the next step: look before it is kept.
+            check = self._score(_CHECK_WINDOWS * state.config.model.context)
+            self.diverged = not state.watch.usable(check.loss)
+            if not self.diverged:
+                yield Snapshot(state.step, full, state)
+
+    def _update(self, elapsed: float) -> tuple[float, float, float]:
+        """Forward, backward, optimizer: loss, gradient norm before clipping, learning rate."""
+        state, training = self.state, self.training
+        seed_step(training.seed, state.step, state.device)
+        share = factor(training, self._progress_after(elapsed))
+        set_rate(state.optimizers, share)
+        total = torch.zeros((), device=state.device)
+        for _ in range(training.accumulation):
+            example = state.source.next().to(state.device)
+            with autocast(state.device, training.precision):
+                loss = self.objective.loss(state.model, example) / training.accumulation
+            torch.autograd.backward(state.scaler.scale(loss))
+            total += loss.detach()
+        norm = self._clip()
+        for optimizer in state.optimizers:
+            state.scaler.step(optimizer)
+            optimizer.zero_grad(set_to_none=True)
+        state.scaler.update()
+        # The only wait for the device in a step; a bad update made before it is never kept.
+        mean_loss, gradient_norm = torch.stack((total, norm.to(total.dtype))).tolist()
+        if state.scaler.is_enabled() and not math.isfinite(gradient_norm):
+            gradient_norm = 0.0  # fp16 overflowed; the scaler has left out the update and halves its scale
+        return mean_loss, gradient_norm, training.learning_rate * share
+
+    def _clip(self) -> Tensor:
+        for optimizer in self.state.optimizers:
+            self.state.scaler.unscale_(optimizer)
+        norm = get_total_norm([parameter.grad for parameter in self.parameters if parameter.grad is not None])
+        if self.training.gradient_clipping is not None:
+            clip_grads_with_norm_(self.parameters, self.training.gradient_clipping, norm)
+        return norm
+
+    def _progress_after(self, elapsed: float) -> float:
+        """Where the run will stand after the coming step, so that a warm-up's first step is not an idle one."""
+        if self.training.seconds is None:
+            return (self.state.step + 1) / self.training.steps
+        return self.state.progress_at(elapsed + self.step_seconds)
+
+    def _score(self, limit: int | None) -> Score:
+        return self.objective.score(self.state.model, self.corpus, limit)
+
+    def _keep_time_back(self, seconds_per_token: float) -> None:
+        """A time limit holds the evaluation of the whole held-out text at its end, too."""
+        if self.training.seconds is not None:
+            needed = seconds_per_token * len(self.corpus.held_out)
+            self.state.final_evaluation_seconds = min(needed, _LARGEST_RESERVE * self.training.seconds)
+
+
+def seed_step(seed: int, step: int, device: torch.device) -> None:
+    """Let all random numbers of a step (dropout) follow from the run's seed and the step's number.
+
+    So there is no generator state to save, and whatever else draws numbers between two steps changes nothing. The
+    mixing is SplitMix64's (Steele et al. 2014): torch's CPU generator looks at the lower 32 bits only.
+    """
+    mixed = (seed * 0x9E3779B97F4A7C15 + step + 1) * 0x9E3779B97F4A7C15 % 2**64
+    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB % 2**64
+    mixed ^= mixed >> 31
+    # torch.manual_seed would format a stack trace each time where CUDA is not initialised.
+    torch.default_generator.manual_seed(mixed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(mixed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(mixed)
+
+
+def _log_spaced(step: int) -> bool:
+    """1, 2, 3, 4, 6, 8, 12, 16, 24, ...: powers of two and the steps half-way between them."""
+    highest = 1 << (step.bit_length() - 1)
+    return step == highest or step == highest + highest // 2
