@@ -118,7 +118,7 @@ def _note_end(process: subprocess.Popen[bytes], folder: Path) -> None:
 def _spawn(arguments: list[str], stdin: int | None, log: int | None) -> subprocess.Popen[bytes]:
     search = os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
-        [sys.executable, "-m", "llm_core.runs.worker", *arguments],
+        [sys.executable, "-m", "llm_core.runs.process", *arguments],
         stdin=subprocess.DEVNULL if stdin is None else stdin,
         stdout=subprocess.DEVNULL if log is None else log,
         stderr=subprocess.DEVNULL if log is None else log,

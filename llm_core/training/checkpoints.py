@@ -69,6 +69,7 @@ def read_state(folder: Path, config: RunConfig, corpus: TokenizedCorpus) -> Trai
         state.scaler.load_state_dict(scalars["scaler"])
         state.watch = Watch(**scalars["watch"])
         state.threads, state.step, state.tokens = scalars["threads"], scalars["step"], scalars["tokens"]
+        state.looked = scalars["looked"]
         state.seconds, state.final_evaluation_seconds = scalars["seconds"], scalars["final_evaluation_seconds"]
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged("{folder} is damaged: {reason}.", folder=str(folder), reason=str(error)) from error
@@ -129,6 +130,7 @@ def _scalars(state: TrainingState) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "step": state.step,
+        "looked": state.looked,
         "tokens": state.tokens,
         "seconds": state.seconds,
         "final_evaluation_seconds": state.final_evaluation_seconds,

@@ -52,6 +52,8 @@ def train(
     loop = _Loop(state, corpus, started - state.seconds, clock)
     if resume is None:
         yield from loop.begin()
+    elif state.looked < state.step:
+        yield from loop.look()  # stopped between a step and its looks
     while not (loop.diverged or state.finished):
         yield from loop.step()
     yield Finish(state.step, "diverged" if loop.diverged else "finished")
@@ -96,9 +98,9 @@ class _Loop:
             speed = tokens / self.step_seconds
             yield Step(state.step, state.tokens, state.seconds, loss, rate, gradient_norm, speed)
         if not self.diverged:
-            yield from self._look()
+            yield from self.look()
 
-    def _look(self) -> Iterator[Record]:
+    def look(self) -> Iterator[Record]:
         """Evaluation, sample and snapshot where they are due; all of them after the last step."""
         state, training, last = self.state, self.training, self.state.finished
         if last or state.step % training.evaluation_every == 0:
@@ -109,6 +111,7 @@ class _Loop:
             yield evaluation(state, score)
         if last or state.step % training.sample_every == 0:
             yield sample(state, self.corpus)
+        state.looked = state.step
         full = last or state.step % training.checkpoint_every == 0
         if full or _log_spaced(state.step):
             # What this update has done to the loss is not known before the next step: look before it is kept.

@@ -36,6 +36,8 @@ class TrainingState:
     source: Source
     scaler: GradScaler
     step: int = 0
+    looked: int = 0
+    """The last step after which all that was due (evaluation, sample) has been yielded."""
     tokens: int = 0
     seconds: float = 0.0
     final_evaluation_seconds: float = 0.0

@@ -1,0 +1,49 @@
+"""What a curve is compared with: guessing every token alike, and counting (an n-gram). Kept beside the corpus."""
+
+import contextlib
+import math
+
+import numpy as np
+
+from llm_core.config import NgramConfig
+from llm_core.data.batches import windows
+from llm_core.data.prepare import TokenizedCorpus
+from llm_core.models.ngram import Ngram
+from llm_core.runs.files import read_object, replace_json
+from llm_core.runs.history import Row
+
+MOST_TOKENS = 5_000_000
+SCORED_TOKENS = 200_000
+_FILE = "baselines.json"
+_WINDOW, _ROWS = 128, 64
+
+
+def baselines(corpus: TokenizedCorpus) -> list[Row]:
+    """Rows of kind "baseline": `name` uniform or ngram, `loss` in nats per token, `bits_per_character`.
+
+    The n-gram (order 5, Kneser-Ney) counts at most the first 5 million tokens and is scored on at most 200,000
+    held-out ones, in windows of 128. Kept in the corpus folder, where the next run on the same text finds them.
+    """
+    kept = read_object(corpus.folder / _FILE)
+    if kept is not None and isinstance(kept.get("rows"), list):
+        return list(kept["rows"])
+    rows = _measure(corpus)
+    with contextlib.suppress(OSError):  # they can be measured again
+        replace_json(corpus.folder / _FILE, {"rows": rows})
+    return rows
+
+
+def _measure(corpus: TokenizedCorpus) -> list[Row]:
+    size = corpus.tokenizer.vocabulary_size
+    model = Ngram(NgramConfig(vocabulary_size=size)).fit(np.asarray(corpus.training[:MOST_TOKENS]))
+    nats, tokens, characters = 0.0, 0, 0
+    for inputs, targets in windows(corpus.held_out, _WINDOW, _ROWS, SCORED_TOKENS):
+        nats -= float(model.log_probabilities(inputs, targets).double().sum())
+        tokens += targets.numel()
+        characters += int(corpus.tokenizer.characters[targets.numpy()].sum())
+    letters_per_token = max(1, characters) / max(1, tokens)
+    losses = {"uniform": math.log(size), "ngram": nats / max(1, tokens)}
+    return [
+        {"kind": "baseline", "name": name, "loss": loss, "bits_per_character": loss / math.log(2) / letters_per_token}
+        for name, loss in losses.items()
+    ]

@@ -1,0 +1,54 @@
+"""What a worker does for one kind of run: prepare, then yield records, and keep what they offer."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+
+from llm_core.errors import UserError
+from llm_core.runs.history import Row
+from llm_core.runs.run import Run
+from llm_core.training.records import Record, Snapshot
+
+Progress = Callable[[float], None]
+Clock = Callable[[], float]
+
+
+class Job(ABC):
+    """One run's work. Its worker holds the run's lock, so that it is the only one at it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @abstractmethod
+    def prepare(self, progress: Progress) -> None:
+        """Get ready, telling the share done and so giving a sign of life. `progress` may raise, to stop it."""
+
+    @abstractmethod
+    def resume_step(self) -> int | None:
+        """The step that `records` will go on after; None when it begins anew."""
+
+    @abstractmethod
+    def records(self, clock: Clock) -> Iterator[Record]:
+        """The work itself. `clock` stands still while the run is paused."""
+
+    @abstractmethod
+    def write(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot; it is safe on the disk when this returns. Raises DiskFull or RunFailed."""
+
+    @abstractmethod
+    def snapshot(self) -> Snapshot | None:
+        """A full snapshot of this moment, right after a Step; None where the work cannot be taken up from here."""
+
+    def comparisons(self) -> list[Row]:
+        """History rows of kind "baseline" to compare with, once work is under way."""
+        return []
+
+
+def job_of(run: Run) -> Job:
+    """The job of a run's kind. Raises UserError for a run that cannot be worked on."""
+    if run.problem is not None:
+        raise run.problem
+    if run.kind == "train":
+        from llm_core.runs.train_job import TrainJob
+
+        return TrainJob(run)
+    raise UserError("Run {run} was made by another version of this program.", run=run.id)

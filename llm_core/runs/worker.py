@@ -1,0 +1,303 @@
+"""The worker: one process, one run, from its lock to its last word.
+
+`work` is the same for a process of the server's and for the command line, which is its own worker. Whatever ends it,
+the run folder is left so that the run can go on: a killed worker needs no clean-up but what the next one does.
+"""
+
+import dataclasses
+import math
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+import psutil
+
+from llm_core.errors import N_, RunFailed, UserError
+from llm_core.runs import history, slots
+from llm_core.runs import status as statuses
+from llm_core.runs.files import is_disk_full, replace_json, sweep
+from llm_core.runs.history import History, Row
+from llm_core.runs.job import Job, job_of
+from llm_core.runs.locks import Lock
+from llm_core.runs.run import Run
+from llm_core.runs.status import State, Status
+from llm_core.runs.wish import Wish
+from llm_core.training import atomic
+from llm_core.training.records import Evaluation, Finish, Record, Snapshot, Step
+
+BEAT = 0.25
+"""Seconds between two signs of life while training; a new state is written at once."""
+PAUSE_SAVES = 2.0
+PAUSE_ENDS = 600.0
+"""A paused worker saves after the first and leaves after the second, in seconds."""
+DIVERGED = N_(
+    "The loss stopped being usable at step {step}; the last good checkpoint is kept. Try a lower learning rate."
+)
+_NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
+
+
+class _Stopped(Exception):  # noqa: N818 - a wish come true, no error
+    """Raised out of a preparation that is no longer wanted."""
+
+
+def work(
+    run: Run,
+    *,
+    queue: bool = False,
+    make_job: Callable[[Run], Job] = job_of,
+    report: Callable[[Row], None] | None = None,
+    pause_ends: float = PAUSE_ENDS,
+) -> Status:
+    """Work on a run until it has finished, stopped, or cannot go on; its last status, written to its folder too.
+
+    `queue`: wait for free processor threads first. `report` is shown every history row. SIGINT and SIGTERM stop it
+    cleanly, with a full checkpoint. Raises UserError when the run is broken, read-only, or another worker holds it;
+    everything that goes wrong later is in the status.
+    """
+    if run.problem is not None:
+        raise run.problem
+    if run.read_only:
+        raise UserError("Run {run} is read-only.", run=run.id)
+    with Lock(run.folder / statuses.LOCK) as lock:
+        if not lock.acquire(timeout=1.0):
+            raise UserError("Run {run} is already under way in another process.", run=run.id)
+        return _Worker(run, queue, report, pause_ends).run_job(make_job)
+
+
+class _Worker:
+    def __init__(self, run: Run, queue: bool, report: Callable[[Row], None] | None, pause_ends: float) -> None:
+        self.run = run
+        self.queue = queue
+        self.report = report or (lambda row: None)
+        self.pause_ends = pause_ends
+        self.wish = Wish(run.folder)
+        self.slots: list[Lock] = []
+        self.paused_for = 0.0
+        self.first: tuple[int, float] | None = None
+        me = psutil.Process()
+        last = statuses.recorded(run.folder) or Status()
+        kept = {name: getattr(last, name) for name in ("step", "tokens", "seconds", "validation_loss", "bits_per_character")}  # fmt: skip
+        self.status = Status(pid=me.pid, started=me.create_time(), steps=_steps(run), **kept)
+        self.written = -math.inf
+
+    def run_job(self, make_job: Callable[[Run], Job]) -> Status:
+        """Everything, with whatever goes wrong turned into a last status."""
+        self.wish.listen()
+        try:
+            sweep(self.run.folder)
+            atomic.sweep(self.run.folder / "steps")
+            self._say("waiting" if self.queue else "preparing")
+            self._take_slots()
+            self._say("preparing", progress=0.0)
+            job = make_job(self.run)
+            job.prepare(self._progress)
+            self._train(job)
+        except _Stopped:
+            self._say("stopped")
+        except Exception as error:
+            self._say(*self._explain(error))
+        finally:
+            slots.release(self.slots)
+            self.wish.forget()
+        return self.status
+
+    # ---- the work
+
+    def _train(self, job: Job) -> None:
+        resumed = job.resume_step()
+        with History(self.run.folder) as lines:
+            known = history.records(self.run.folder)
+            if known:
+                lines.append({"kind": "resumed", "resumed_at": -1 if resumed is None else resumed})
+            self._recall(known, resumed)
+            compared = any(row.get("kind") == "baseline" for row in known)
+            self._say("running", progress=None, template=None, values={})
+            records = job.records(self._clock)
+            try:
+                for record in records:
+                    self._keep(record, job, lines)
+                    if isinstance(record, Finish):
+                        lines.sync()
+                        self._finish(record)
+                        return
+                    if isinstance(record, Step) and not compared:
+                        compared = True
+                        for row in job.comparisons():
+                            self._note(row, lines)
+                    # Between a step and its looks only, so that a resumed run looks at each step once.
+                    if (isinstance(record, Step) or self.status.step == 0) and self._obey(job, lines):
+                        return
+            finally:
+                close = getattr(records, "close", None)
+                if close is not None:
+                    close()
+
+    def _finish(self, record: Finish) -> None:
+        if record.reason == "finished":
+            self._say("finished", remaining_seconds=None)
+        else:
+            self._say("diverged", remaining_seconds=None, template=DIVERGED, values={"step": record.step})
+
+    def _keep(self, record: Record, job: Job, lines: History) -> None:
+        if isinstance(record, Snapshot):
+            if record.full:
+                lines.sync()
+            job.write(record)
+            self._note({"kind": "snapshot", "step": record.step, "full": record.full}, lines)
+            return
+        self._note({"kind": type(record).__name__.lower(), **dataclasses.asdict(record)}, lines)
+        if isinstance(record, Step):
+            if self.first is None:
+                self.first = record.step - 1, record.seconds
+            self._say(
+                step=record.step, tokens=record.tokens, seconds=record.seconds, loss=_finite(record.loss),
+                tokens_per_second=record.tokens_per_second, remaining_seconds=self._remaining(record),
+            )  # fmt: skip
+        elif isinstance(record, Evaluation):
+            self._say(
+                tokens=record.tokens, seconds=record.seconds, validation_loss=_finite(record.loss),
+                bits_per_character=_finite(record.bits_per_character),
+            )  # fmt: skip
+
+    def _note(self, row: Row, lines: History) -> None:
+        lines.append(row)
+        self.report(row)
+
+    def _recall(self, known: list[Row], resumed: int | None) -> None:
+        """Take the figures of the step that the run goes on after from its history."""
+        at = resumed or 0
+        rows = [row for row in known if isinstance(row.get("step"), int) and row["step"] <= at and resumed is not None]
+        step = next((row for row in reversed(rows) if row.get("kind") == "step"), {})
+        looked = next((row for row in reversed(rows) if row.get("kind") == "evaluation"), {})
+        self._say(
+            step=at, tokens=step.get("tokens", 0), seconds=step.get("seconds", 0.0), loss=step.get("loss"),
+            validation_loss=looked.get("loss"), bits_per_character=looked.get("bits_per_character"),
+        )  # fmt: skip
+
+    def _remaining(self, record: Step) -> float | None:
+        limit = getattr(getattr(self.run.settings, "training", None), "seconds", None)
+        if limit is not None:
+            return max(0.0, float(limit) - record.seconds)
+        if self.status.steps is None or self.first is None:
+            return None
+        step, seconds = self.first
+        return max(0.0, (self.status.steps - record.step) * (record.seconds - seconds) / max(1, record.step - step))
+
+    # ---- wishes
+
+    def _obey(self, job: Job, lines: History) -> bool:
+        """Follow what is asked now, through a pause if need be; whether the worker is to leave."""
+        if not self._wants_rest():
+            return False
+        asleep = time.monotonic()
+        saved = False
+        state: State = "paused"
+        while self._wants_rest():
+            if self.wish.now().state == "stopped":
+                state = "stopped"
+                saved = saved or self._save(job, lines)
+                if self._wants_rest():
+                    break
+                continue
+            slots.release(self.slots)
+            self.slots = []
+            self._say("paused", remaining_seconds=self.status.remaining_seconds)
+            rested = time.monotonic() - asleep
+            if rested > PAUSE_SAVES and not saved:
+                saved = self._save(job, lines)
+            if rested > self.pause_ends:
+                break
+            time.sleep(0.05)
+        if self._wants_rest():
+            self._say(state)
+            return True
+        self._take_slots()
+        self.paused_for += time.monotonic() - asleep
+        self._say("running")
+        return False
+
+    def _wants_rest(self) -> bool:
+        wish = self.wish.now()
+        return wish.state != "running" or (wish.until_step is not None and self.status.step >= wish.until_step)
+
+    def _save(self, job: Job, lines: History) -> bool:
+        """A full checkpoint of now. At step 0 there is nothing that a new start would not give."""
+        snapshot = job.snapshot() if self.status.step else None
+        if snapshot is not None:
+            self._keep(snapshot, job, lines)
+        lines.sync()
+        return True
+
+    def _take_slots(self) -> None:
+        """Wait for as many free threads as the run uses."""
+        if not self.queue:
+            return
+        threads = getattr(getattr(self.run.settings, "training", None), "threads", None) or slots.default_threads()
+        while (taken := slots.take(self.run.folder.parent, threads)) is None:
+            if self.wish.now().state == "stopped":
+                raise _Stopped
+            self._say("waiting")
+            time.sleep(0.1)
+        self.slots = taken
+
+    def _progress(self, share: float) -> None:
+        if self.wish.now().state == "stopped":
+            raise _Stopped
+        self._say(progress=share)
+
+    def _clock(self) -> float:
+        return time.monotonic() - self.paused_for
+
+    # ---- the last word, and those before
+
+    def _say(self, state: State | None = None, **changes: object) -> None:
+        """Write the status: at once when the state is a new one, else when the last sign of life is a while ago."""
+        fresh = state is not None and state != self.status.state
+        self.status = dataclasses.replace(self.status, **({"state": state} if state else {}), **changes)  # type: ignore[arg-type]
+        now = time.monotonic()
+        if not fresh and now - self.written < BEAT:
+            return
+        self.written = now
+        self.status = dataclasses.replace(self.status, heartbeat=time.time())
+        try:
+            replace_json(self.run.folder / "status.json", statuses.as_json(self.status))
+        except OSError as error:
+            if not fresh:
+                return  # the next beat may come through
+            print(f"status.json cannot be written: {error}", file=sys.stderr)
+
+    def _explain(self, error: Exception) -> tuple[State]:
+        """The state that an error leads to; its sentence goes into the status, its trace into the log."""
+        state: State = "failed"
+        sentence: UserError
+        if isinstance(error, atomic.DiskFull):
+            state, sentence = "paused", error
+        elif is_disk_full(error):
+            state, sentence = "paused", RunFailed(N_("The disk is full. Free some space and resume; the last checkpoint is safe."))  # fmt: skip
+        elif isinstance(error, UserError):
+            sentence = error
+        elif isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+            sentence = RunFailed(N_("Memory ran out. Make the model, the batch or the context smaller."))
+        else:
+            sentence = RunFailed(N_("The worker failed: {error}. The details are in log.txt."), error=f"{type(error).__name__}: {error}"[:300])  # fmt: skip
+            self._log(error)
+        values = {key: value if isinstance(value, (int, float, str)) else str(value) for key, value in sentence.values.items()}  # fmt: skip
+        self.status = dataclasses.replace(self.status, template=sentence.template, values=values)
+        return (state,)
+
+    def _log(self, error: Exception) -> None:
+        try:
+            with (self.run.folder / "log.txt").open("a", encoding="utf-8", errors="replace") as log:
+                log.writelines(traceback.format_exception(error))
+        except OSError:
+            traceback.print_exception(error)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _steps(run: Run) -> int | None:
+    training = run.config.training
+    return None if training.seconds is not None else training.steps
