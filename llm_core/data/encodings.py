@@ -25,6 +25,7 @@ _BYTE_ORDER_MARKS = (
 _COMMON_CHINESE = frozenset(
     "的一是了不在有人我他这个们来到时大地为子中你说生国年着就那和要她出也得里后自以会，。、！？：“”"
 )
+_NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -65,14 +66,12 @@ def decode(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[str]:
     offset, first, carriage = 0, True, ""
     block = head
     while True:
-        pending = len(_pending(decoder))
         try:
             text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            raise _undecodable(name, chosen, encoding, offset - pending + error.start, head, block) from None
+        except UnicodeError as error:
+            raise _undecodable(name, chosen, encoding, _where(error, offset, block), head, block) from None
         if "\0" in text:
-            before = len(text[: text.index("\0")].encode(chosen.replace("-sig", ""), "replace"))
-            raise _nul(name, chosen, encoding, max(0, offset - pending) + before, head)
+            raise _nul(name, chosen, encoding, offset + _nul_place(text, block, chosen), head)
         if text:
             # A line end may be cut in two by the block's end; lone carriage returns are line ends too.
             text = carriage + text
@@ -98,7 +97,7 @@ def check_encoding(encoding: str) -> str:
         codecs.getincrementaldecoder(encoding)().decode(b"", final=True)
     except (LookupError, TypeError, ValueError, UnicodeError):
         info = None
-    if info is None or not getattr(info, "_is_text_encoding", True):
+    if info is None or info.name in _NOT_FOR_FILES or not getattr(info, "_is_text_encoding", True):
         raise UserError(
             "There is no text encoding {encoding!r}; common ones are utf-8, gb18030, utf-16, big5, shift_jis, cp1252.",
             encoding=encoding[:40],
@@ -113,20 +112,29 @@ def visible_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _pending(decoder: codecs.IncrementalDecoder) -> bytes:
-    """Bytes that the decoder holds back until the rest of their character comes."""
-    try:
-        state = decoder.getstate()
-    except NotImplementedError:
-        return b""
-    held = state[0] if isinstance(state, tuple) else b""
-    return held if isinstance(held, bytes) else b""
+def _where(error: UnicodeError, offset: int, block: bytes) -> int:
+    """The byte of the file at which decoding failed, in a block that starts at `offset`."""
+    if not isinstance(error, UnicodeDecodeError):
+        return offset
+    # What failed is the block with the bytes held back before it, or without the byte-order mark.
+    return offset - (len(error.object) - len(block)) + error.start
+
+
+def _nul_place(text: str, block: bytes, encoding: str) -> int:
+    """The byte of a block at which the first NUL character stands, exact where characters are bytes or fixed width."""
+    unit = 4 if encoding.startswith("utf-32") else 2 if encoding.startswith("utf-16") else 1
+    if unit == 1:
+        return max(0, block.find(b"\0"))
+    for place in range(0, len(block) - unit + 1, unit):
+        if not any(block[place : place + unit]):
+            return place
+    return 0
 
 
 def _decodes(sample: bytes, encoding: str) -> bool:
     try:
         codecs.getincrementaldecoder(encoding)(errors="strict").decode(sample, final=False)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return False
     return True
 

@@ -7,6 +7,8 @@ text streams through in pieces; 1 GB of it needs less than 600 MB. Knows no mode
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +33,9 @@ _FORMAT = 1
 _SAMPLE = 4_000_000
 _BATCH = 1 << 19
 _PARTIAL = ".partial-"
+_RESERVED = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
+LARGEST_TEXT = 50_000_000
+"""Most bytes of a text that is pasted or uploaded."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,8 @@ def prepare(config: DataConfig, corpora: Path, progress: Progress | None = None)
         config.tokenizer, config.vocabulary_size, _sample(config, split, report), config.byte_fallback
     )
     _sweep(corpora)
-    corpora.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=corpora))
+    partial = corpora / f"{_PARTIAL}{os.getpid()}-{secrets.token_hex(4)}"
+    partial.mkdir(parents=True)
     try:
         _write(partial, config, digest, tokenizer, split, characters, report)
         _publish(partial, folder)
@@ -104,6 +109,31 @@ def open_corpus(folder: Path) -> TokenizedCorpus:
         raise UserError("There is no tokenized text {digest}; it has to be prepared again.", digest=folder.name) from None  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError("The tokenized text {digest} is damaged ({reason}); it has to be prepared again.", digest=folder.name, reason=str(error)) from None  # fmt: skip
+
+
+def import_text(
+    name: str, raw: bytes, corpora: Path, encoding: str | None = None, text_column: str | None = None
+) -> Path:
+    """Keep a pasted or uploaded text in `corpora`, so that a run can name it; the path for `DataConfig.corpus`.
+
+    name: the file's own name; only its ending (which says how to read it) and harmless characters are kept.
+    encoding, text_column: as in DataConfig. The text is read through once: what is refused leaves nothing behind.
+
+    Raises UserError for a text over 50 MB and for all that can be wrong with a text.
+    """
+    if len(raw) > LARGEST_TEXT:
+        raise UserError("{file} has {size} MB; the limit for a text brought here is {limit} MB. Larger ones are read from a file with the command line.", file=name[:80], size=-(-len(raw) // 1_000_000), limit=LARGEST_TEXT // 1_000_000)  # fmt: skip
+    file_name = _file_name(name)
+    with tempfile.TemporaryDirectory() as trial:
+        tried = Path(trial, file_name)
+        tried.write_bytes(raw)
+        for _ in pieces(DataConfig(corpus=str(tried), encoding=encoding, text_column=text_column)):
+            pass
+    folder = corpora / "imported" / hashlib.sha256(raw).hexdigest()[:32]
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{file_name}-{secrets.token_hex(4)}"
+    partial.write_bytes(raw)
+    return partial.replace(folder / file_name)
 
 
 def require_length(corpus: TokenizedCorpus, context: int) -> None:
@@ -251,6 +281,17 @@ def _publish(partial: Path, folder: Path) -> None:
         except UserError:
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
+
+
+def _file_name(name: str) -> str:
+    """A harmless file name: no folders, no dots but one, no word that Windows reserves, at most 40 characters."""
+    base = name.replace("\\", "/").rpartition("/")[2]
+    kept = "".join(character if character.isalnum() or character in "-_" else " " for character in base).split()
+    suffix = kept.pop() if "." in base.strip(".") and len(kept) > 1 else "txt"
+    stem = "-".join(kept)[:40] or "text"
+    if _RESERVED.fullmatch(stem):
+        stem = f"text-{stem}"
+    return f"{stem}.{suffix[:10]}"
 
 
 def _sweep(corpora: Path) -> None:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from llm_core.config import DataConfig
 from llm_core.data.corpora import CORPORA
-from llm_core.data.encodings import BLOCK, decode
+from llm_core.data.encodings import BLOCK, decode, visible_surrogates
 from llm_core.data.pieces import cut
 from llm_core.data.tables import delimited, json_lines, lines, parquet
 from llm_core.errors import UserError
@@ -87,16 +87,17 @@ def _streams(config: DataConfig) -> Iterator[Iterable[str]]:
             for cell in parquet(file, config.text_column):
                 yield (cell,)
             continue
+        name = visible_surrogates(file.name)
         with _opened(file) as stream:
-            decoded = decode(stream, file.name, config.encoding)
+            decoded = decode(stream, name, config.encoding)
             if suffix not in _TABLES:
                 yield decoded
                 continue
-            rows = lines(decoded, file.name)
+            rows = lines(decoded, name)
             if suffix in (".jsonl", ".ndjson"):
-                cells = json_lines(rows, file.name, config.text_column)
+                cells = json_lines(rows, name, config.text_column)
             else:
-                cells = delimited(rows, file.name, config.text_column, tabs=suffix == ".tsv")
+                cells = delimited(rows, name, config.text_column, tabs=suffix == ".tsv")
             for cell in cells:
                 yield (cell,)
 

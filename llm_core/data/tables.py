@@ -5,6 +5,7 @@ Knows no encoding: it is given lines of text (Parquet: a file). Every fault name
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -45,7 +46,7 @@ def delimited(source: Iterator[str], name: str, column: str | None, tabs: bool) 
     if tabs:
         reader = csv.reader(chain([first], source), delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
-        delimiter = max(",;\t", key=first.count) if first.strip() else ","
+        delimiter = max(",;\t", key=re.sub('"[^"]*"', "", first).count)
         reader = csv.reader(chain([first], source), delimiter=delimiter, strict=True)
     rows = _numbered(reader, name)
     number, header = next(rows, (1, []))
@@ -75,7 +76,7 @@ def json_lines(source: Iterator[str], name: str, column: str | None) -> Iterator
     chosen: str | None = column
     if column is None and keys:
         chosen = max(keys, key=lambda key: sum(map(len, keys[key])))
-    elif column is not None and ahead and column not in keys:
+    elif any(isinstance(value, dict) for _, value in ahead) and column not in keys:
         found = sorted({key for _, value in ahead if isinstance(value, dict) for key in value})
         raise _no_column(column, name, found)
     for number, value in chain(ahead, values):
@@ -99,12 +100,12 @@ def parquet(path: Path, column: str | None) -> Iterator[str]:
         return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
 
     try:
-        with reader.ParquetFile(path) as table:
+        with reader.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as table:
             names = [item.name for item in table.schema_arrow if is_text(item.type)]
             if column is not None and column not in names:
                 raise _no_column(column, path.name, names)
             if not names:
-                raise UserError("{file} has no column of text.", file=path.name)
+                raise _no_column(None, path.name, table.schema_arrow.names)
             if column is None:
                 batch = next(table.iter_batches(_LOOK_AHEAD, columns=names), None)
                 sizes = {name: sum(len(str(cell)) for cell in batch[name].to_pylist()) for name in names} if batch is not None else {}  # fmt: skip
@@ -113,7 +114,9 @@ def parquet(path: Path, column: str | None) -> Iterator[str]:
                 for cell in batch[column].to_pylist():
                     if cell is not None:
                         yield cell
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError, ValueError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # whatever the library finds wrong in the file
         raise UserError("{file} is not a readable Parquet file: {reason}.", file=path.name, reason=_reason(error)) from None  # fmt: skip
 
 
@@ -184,16 +187,14 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
-def _no_column(column: str, name: str, found: list[str]) -> UserError:
+def _no_column(column: str | None, name: str, found: list[str]) -> UserError:
+    if column is None:
+        return UserError("{file} has no column of text; it has: {found}.", file=name, found=", ".join(found[:20]) or "-")  # fmt: skip
     return UserError("{file} has no text column {column!r}; it has: {found}.", file=name, column=column, found=", ".join(found[:20]) or "-")  # fmt: skip
 
 
 def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    return re.fullmatch(r"\s*[+-]?[0-9]+([.,][0-9]+)?\s*", cell) is not None
 
 
 def _reason(error: BaseException) -> str:
