@@ -57,7 +57,7 @@ def read_state(folder: Path, config: RunConfig, corpus: TokenizedCorpus) -> Trai
     if STATE not in verify(folder):
         raise UserError("The checkpoint at step {step} holds a model to look at only.", step=int(folder.name))
     scalars = _read_scalars(folder)
-    if scalars["corpus"] != corpus.digest:
+    if scalars.get("corpus") != corpus.digest:
         raise UserError("This run was trained on another text, or its text was cut into tokens otherwise.")
     model = load_model(folder)
     if model.config != with_vocabulary(config.model, corpus):
