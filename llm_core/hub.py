@@ -1,0 +1,223 @@
+"""Hugging Face folders in and out: GPT-2, BERT, Llama, Qwen 2 and Qwen 3, by tables of names.
+
+A folder is `config.json` beside `model.safetensors` (or its shards). Only keys named in a table are read, only our own
+classes are built, nothing is fetched and no code of a folder is run. A setting that our Transformer cannot follow is
+refused by name rather than ignored. Tokenizers are not touched here.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from llm_core.config import TransformerConfig, parse
+from llm_core.errors import UserError
+from llm_core.models.base import Model
+from llm_core.models.build import build
+from llm_core.models.files import load_tensors, read_tensors
+from llm_core.models.formats import FORMATS, Format
+from llm_core.models.size import inner_width
+from llm_core.models.transformer import Transformer
+
+MAXIMUM_CONFIG = 1_000_000
+
+
+def read_folder(folder: Path) -> Model:
+    """The model of a Hugging Face folder, in fp32 and eval mode. Raises UserError on whatever does not fit."""
+    theirs = _read_json(folder / "config.json")
+    kind = FORMATS.get(str(theirs.get("model_type")))
+    if kind is None:
+        raise UserError(
+            "config.json names the model type {found!r}; this program reads {allowed}.",
+            found=str(theirs.get("model_type"))[:80], allowed=", ".join(FORMATS),
+        )  # fmt: skip
+    model = build(read_config(kind, theirs))
+    load_tensors(model, _rename(kind, model, _read_weights(folder)))
+    return model.eval()
+
+
+def write_folder(model: Model, folder: Path) -> str:
+    """Write the model as a Hugging Face folder; returns its model type. Raises UserError where no type has its options."""
+    kind = find_format(model)
+    ours = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    assert isinstance(model.config, TransformerConfig)
+    rows = {row.ours: row for row in kind.rows}
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in ours.items():
+        pattern, number = _numbered(name)
+        row = rows[pattern]
+        parts = tensor.split(_sizes(model.config)) if len(row.theirs) > 1 else [tensor]
+        for their_name, part in zip(row.theirs, parts, strict=True):
+            tensors[their_name.replace("{n}", number)] = (part.T if row.turned else part).contiguous().clone()
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(write_config(kind, model.config), indent=2), encoding="utf-8")
+    return kind.model_type
+
+
+def find_format(model: Model) -> Format:
+    """The kind of folder that can say everything about this model. Raises UserError where there is none."""
+    if isinstance(model, Transformer):
+        for kind in FORMATS.values():
+            if _same(read_config(kind, write_config(kind, model.config)), model.config):
+                return kind
+    raise UserError(
+        "No Hugging Face model has the options of this one; {allowed} can be written. Start from one of these presets.",
+        allowed=", ".join(FORMATS),
+    )
+
+
+def read_config(kind: Format, theirs: Mapping[str, Any]) -> TransformerConfig:
+    """Our config from a `config.json`. Raises UserError for a value that our model cannot follow."""
+    for key, allowed in kind.required.items():
+        found = _look(theirs, key, allowed[0])
+        if found not in allowed:
+            raise UserError(
+                "config.json sets {key} to {found}; only {allowed} is supported.",
+                key=key, found=str(found)[:80], allowed=", ".join(map(str, allowed)),
+            )  # fmt: skip
+    ours: dict[str, Any] = {**kind.fixed}
+    for setting in kind.settings:
+        value = _look(theirs, setting.theirs, _look(theirs, setting.older or "", setting.default))
+        if setting.values is not None:
+            if not isinstance(value, str) or value not in setting.values:
+                raise UserError(
+                    "config.json sets {key} to {found}; only {allowed} is supported.",
+                    key=setting.theirs, found=str(value)[:80], allowed=", ".join(setting.values),
+                )  # fmt: skip
+            value = setting.values[value]
+        ours[setting.ours] = value
+    config = parse(TransformerConfig, ours)
+    size = _look(theirs, "head_dim", None)
+    if size is not None and size != config.width // config.heads:
+        raise UserError(
+            "config.json sets head_dim to {found}; only width divided by heads, {allowed}, is supported.",
+            found=str(size)[:80], allowed=config.width // config.heads,
+        )  # fmt: skip
+    return config
+
+
+def write_config(kind: Format, config: TransformerConfig) -> dict[str, Any]:
+    """A `config.json` for our config, as far as the kind has keys for it."""
+    theirs: dict[str, Any] = {"model_type": kind.model_type, "architectures": [kind.class_name], "dtype": "float32"}
+    explicit = _canonical(config)
+    for setting in kind.settings:
+        value = getattr(explicit, setting.ours)
+        if setting.values is not None:
+            value = next((theirs for theirs, ours in setting.values.items() if ours == value), None)
+            if value is None:
+                continue
+        for key in (setting.theirs, *setting.also):
+            _put(theirs, key, value)
+    for key, allowed in kind.required.items():
+        if allowed[0] is not None and key != "position_embedding_type":
+            _put(theirs, key, allowed[0])
+    # GPT-2's defaults for these lie outside a small vocabulary.
+    return {**theirs, "bos_token_id": None, "eos_token_id": None}
+
+
+def _canonical(config: TransformerConfig) -> TransformerConfig:
+    """The same model with every default spelled out, and nothing that its weights do not show."""
+    biases = config.biases if config.query_key_value_biases is None else config.query_key_value_biases
+    return config.model_copy(
+        update={
+            "feed_forward_width": inner_width(config),
+            "key_value_heads": config.key_value_heads or config.heads,
+            "query_key_value_biases": biases,
+            "rotary_base": config.rotary_base if config.position == "rotary" else 10_000.0,
+            "initialization": "normal",
+        }
+    )
+
+
+def _same(one: TransformerConfig, other: TransformerConfig) -> bool:
+    leave_out = {"dropout"}
+    return _canonical(one).model_dump(exclude=leave_out) == _canonical(other).model_dump(exclude=leave_out)
+
+
+def _rename(kind: Format, model: Model, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Their tensors under our names, in our layout. Raises UserError where one is missing or nobody knows it."""
+    for old, new in kind.renamed.items():
+        theirs = {name.replace(old, new): tensor for name, tensor in theirs.items()}
+    if kind.prefix and not any(name.startswith(kind.prefix) for name in theirs):
+        theirs = {kind.prefix + name: tensor for name, tensor in theirs.items()}
+    rows = {row.ours: row for row in kind.rows}
+    ours: dict[str, Tensor] = {}
+    used: set[str] = set()
+    for name in model.state_dict():
+        pattern, number = _numbered(name)
+        names = [their_name.replace("{n}", number) for their_name in rows[pattern].theirs]
+        for their_name in names:
+            if their_name not in theirs:
+                raise UserError("The weights have no tensor {name}.", name=their_name)
+        used.update(names)
+        parts = [theirs[their_name] for their_name in names]
+        if len(parts) > 1 and len({part.shape[1:] for part in parts}) > 1:
+            raise UserError("{name} and its neighbours have shapes that do not fit together.", name=names[0])
+        tensor = torch.cat(parts) if len(parts) > 1 else parts[0]
+        ours[name] = tensor.T.contiguous() if rows[pattern].turned and tensor.ndim == 2 else tensor
+    unknown = sorted(name for name in theirs.keys() - used if not any(re.fullmatch(skip, name) for skip in kind.ignored))  # fmt: skip
+    if unknown:
+        raise UserError("The weights have {count} unknown tensors, the first is {name}.", count=len(unknown), name=unknown[0][:80])  # fmt: skip
+    return ours
+
+
+def _numbered(name: str) -> tuple[str, str]:
+    """`blocks.3.attention_norm.weight` as `blocks.{n}.attention_norm.weight` and `3`."""
+    match = re.match(r"blocks\.(\d+)\.", name)
+    return (f"blocks.{{n}}.{name[match.end() :]}", match[1]) if match else (name, "")
+
+
+def _sizes(config: TransformerConfig) -> list[int]:
+    """Rows of queries, keys and values in the fused matrix."""
+    size = config.width // config.heads
+    groups = config.key_value_heads or config.heads
+    return [config.width, groups * size, groups * size]
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.exists() or not index.exists():
+        return read_tensors(single)
+    shards = _read_json(index).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
+        raise UserError("{file} names no shards.", file=index.name)
+    tensors: dict[str, Tensor] = {}
+    for shard in sorted({str(name) for name in shards.values()}):
+        if Path(shard).name != shard or not shard.endswith(".safetensors"):
+            raise UserError("{file} names a shard outside the folder: {name!r}.", file=index.name, name=shard[:80])
+        tensors.update(read_tensors(folder / shard))
+    return tensors
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+        values = json.loads(content) if len(content) <= MAXIMUM_CONFIG else None
+    except FileNotFoundError:
+        raise UserError("{file} is missing.", file=path.name) from None
+    except (ValueError, RecursionError):
+        raise UserError("{file} is not valid JSON.", file=path.name) from None
+    if not isinstance(values, dict):
+        raise UserError("{file} is not a JSON object, or is larger than 1 MB.", file=path.name)
+    return values
+
+
+def _look(values: Mapping[str, Any], key: str, default: Any) -> Any:
+    for part in key.split("."):
+        if not isinstance(values, Mapping) or part not in values:
+            return default
+        values = values[part]
+    return values
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *outer, last = key.split(".")
+    for part in outer:
+        values = values.setdefault(part, {})
+    values[last] = value
