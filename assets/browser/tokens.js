@@ -79,7 +79,7 @@ class View {
       this.clear();
       this.take(data.shown);
     }
-    if (data.request) this.stream(data.url, data.request, Boolean(data.shown));
+    if (data.request) this.stream(data.url, data.request);
   }
 
   stop(asked = false) {
@@ -219,12 +219,12 @@ class View {
     this.paintPanel();
   }
 
-  // A wish is a token to open once it is there: the least or the most likely one, or the first.
+  // A wish is a token to open once it is there: the least or the most likely one.
   fulfil() {
     if (!this.wish || !this.finished || !this.tokens.length) return;
     const chances = this.tokens.map((token) => token.probability);
-    const which = { least: chances.indexOf(Math.min(...chances)), most: chances.indexOf(Math.max(...chances)), first: 0 };
-    this.pick(which[this.wish] ?? 0);
+    const extreme = this.wish === "most" ? Math.max(...chances) : Math.min(...chances);
+    this.pick(chances.indexOf(extreme));
     this.wish = null;
   }
 
@@ -290,7 +290,7 @@ class View {
 
   // Write on from here with another token: the page gets the tokens up to here, and that one.
   goFrom(id) {
-    this.choose({ ids: [...this.tokens.slice(0, this.picked).map((token) => token.id), id], nonce: Date.now() });
+    this.choose([...this.tokens.slice(0, this.picked).map((token) => token.id), id]);
   }
 }
 

@@ -3,6 +3,8 @@
 import functools
 import logging
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from llm_core.runs.store import Store
 
@@ -15,12 +17,37 @@ FAULT_KEY = "train_fault"
 FORM_TOKEN_KEY = "train_form_token"
 RECIPE_KEY = "train_recipe"
 CORPUS_KEY = "train_corpus"
+PROMPT_KEY = "generate_prompt"
+PICK_KEY = "generate_pick"
+GENERATE_LINK_KEY = "generate_link"
 
 
 @functools.cache
 def store() -> Store:
     """The store that pages and routes of this server share."""
     return Store()
+
+
+_inference = threading.BoundedSemaphore(2)
+
+
+@contextmanager
+def inference(waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold this while a model computes in the server: two at once, one thread each, so that training keeps its cores.
+
+    `waiting` is called once when both places are taken.
+    """
+    if not _inference.acquire(blocking=False):
+        if waiting:
+            waiting()
+        _inference.acquire()
+    try:
+        import torch
+
+        torch.set_num_threads(1)
+        yield
+    finally:
+        _inference.release()
 
 
 @functools.cache

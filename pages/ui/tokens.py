@@ -4,27 +4,27 @@ The drawing is done in the browser (`assets/browser/tokens.js`), and so is the p
 model has written goes there as data and is shown as plain text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import streamlit as st
 
+from pages.ui.live import BROWSER, script
 from pages.ui.text import _
 
-Which = Literal["least", "most", "first"]
-"""A token to open: the least or the most likely one, or the first."""
 
-_SCRIPTS = Path(__file__).resolve().parents[2] / "assets" / "browser"
+class Pick(TypedDict):
+    """A token to open: the least or the most likely one. It is opened whenever the number has changed."""
+
+    which: Literal["least", "most"]
+    number: int
 
 
 @cache
 def _component() -> Any:
-    script = "\n".join((_SCRIPTS / name).read_text(encoding="utf-8") for name in ("format.js", "tokens.js"))
-    return st.components.v2.component(
-        "terrarium_tokens", css=(_SCRIPTS / "tokens.css").read_text(encoding="utf-8"), js=script
-    )
+    style = (BROWSER / "tokens.css").read_text(encoding="utf-8")
+    return st.components.v2.component("terrarium_tokens", css=style, js=script("format", "tokens"))
 
 
 def show_tokens(
@@ -33,28 +33,30 @@ def show_tokens(
     identity: str,
     shown: Mapping[str, Any] | None = None,
     request: Mapping[str, Any] | None = None,
-    pick: Which | None = None,
-    pick_number: int = 0,
-) -> list[int] | None:
-    """Show tokens; returns the ids to write on from when another token has just been chosen, else None.
+    pick: Pick | None = None,
+    on_chosen: Callable[[list[int]], None],
+) -> None:
+    """Show tokens. `identity` names what is shown: while it stays the same the browser leaves the picture alone.
 
-    `identity` names what is shown: while it stays the same the browser leaves the picture alone. `shown` is there
-    already, in the parts that `pages.ui.writing` makes (`prompt`, `tokens`, `done`); `request` is posted to the route
-    `write`, which sends such parts one after another. `pick` opens a token whenever `pick_number` has changed.
+    `shown` is there already, in one part as `pages.ui.writing` makes it (`prompt`, `tokens`, `done`); `request` is
+    posted to the route `write`, which sends such parts one after another. `on_chosen` is called, before the script
+    runs, with the ids to write on from when another token has been clicked.
     """
+
+    def choose() -> None:
+        chosen = st.session_state[key].get("chosen")
+        if isinstance(chosen, list) and chosen and all(type(token) is int for token in chosen):
+            on_chosen(chosen)
+
     data = {
         "identity": identity,
         "url": "./write",
         "shown": shown,
         "request": request,
-        "pick": {"which": pick, "number": pick_number} if pick else None,
+        "pick": pick,
         "labels": _labels(),
     }
-    result = _component()(key=key, data=data, on_chosen_change=lambda: None)
-    chosen = result.chosen if result else None
-    if not chosen or not all(isinstance(token, int) for token in chosen.get("ids", [None])):
-        return None
-    return list(chosen["ids"])
+    _component()(key=key, data=data, on_chosen_change=choose)
 
 
 def _labels() -> dict[str, str]:
@@ -79,5 +81,5 @@ def _labels() -> dict[str, str]:
         "others": _("all others"),
         "unsure": _(
             "As unsure as if it had to pick from {choices} equally likely tokens. Click one to write on from there."
-        ),  # fmt: skip
+        ),
     }

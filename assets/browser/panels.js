@@ -1,0 +1,47 @@
+// The foot of a page that is drawn by the server: what to look for, whose buttons ask the page for a view; and what can
+// be taken away. Stands behind format.js.
+export default function ({ data, parentElement, setTriggerValue }) {
+  let root = parentElement.querySelector(".t-host");
+  if (!root) {
+    root = make("div", "t-host");
+    parentElement.append(root);
+  }
+  // Nothing but words, so that it can be drawn anew; but not under the pointer when nothing has changed.
+  const identity = JSON.stringify(data);
+  if (root.dataset.identity === identity) return;
+  root.dataset.identity = identity;
+  root.replaceChildren(...(data.lines ? guide(data.lines, setTriggerValue) : takeAway(data)));
+}
+
+function guide(lines, ask) {
+  return lines.map(({ text, buttons }) => {
+    const line = make("p", "t-guide-line", `${text} `);
+    for (const { view, label } of buttons) {
+      const button = make("button", "t-link", label, { type: "button" });
+      button.onclick = () => ask("view", view);
+      line.append(button, " ");
+    }
+    return line;
+  });
+}
+
+function takeAway({ title, files, code, labels }) {
+  const row = make("div", "t-takeaway");
+  row.append(make("span", "t-quiet", title));
+  for (const { label, href, name } of files) row.append(make("a", "t-link", label, { href, download: name }));
+  const shown = make("pre", "t-code", code);
+  shown.hidden = true;
+  const python = make("button", "t-link", "Python", { type: "button", "aria-expanded": "false" });
+  python.onclick = () => {
+    shown.hidden = !shown.hidden;
+    python.setAttribute("aria-expanded", String(!shown.hidden));
+  };
+  const link = make("button", "t-link", labels.link, { type: "button" });
+  link.onclick = async () => {
+    await navigator.clipboard?.writeText(location.href);
+    link.textContent = labels.copied;
+    setTimeout(() => (link.textContent = labels.link), 2000);
+  };
+  row.append(python, link);
+  return [row, shown];
+}

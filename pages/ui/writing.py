@@ -1,0 +1,257 @@
+"""What a model is to write, and the writing itself, in parts that the tokens component shows as they come.
+
+The text follows from a `Writing` alone: run, step, prompt and decoding, seed included. So the same link writes the same
+text, and what was written once need not be kept by anybody. The browser asks the route `write` for it, which sends a
+part a line; a browser that goes away, or stops, ends the writing.
+"""
+
+import asyncio
+import csv
+import hashlib
+import io
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from llm_core.config import Config, DecodingConfig, parse
+from llm_core.errors import UserError
+from llm_core.runs.files import read_object, replace_json
+from llm_core.runs.run import Run
+from pages.ui.state import inference, store
+from pages.ui.text import LANGUAGES, translate
+
+if TYPE_CHECKING:
+    from llm_core.data.tokenizers import Tokenizer
+    from llm_core.inference.generate import Token
+
+Part = dict[str, Any]
+"""`prompt`: its pieces · `tokens`: written ones · `done`: seconds · `waiting` · `error`: one sentence."""
+
+DEFAULT = DecodingConfig(tokens=120)
+"""What the page begins with."""
+
+STORED = "writing.json"
+LONGEST_PROMPT = 20_000
+_LARGEST_REQUEST = 200_000
+_KEPT_TOKENS = 20_000
+_BEAT = 0.03  # seconds between two parts on the way to the browser
+
+
+class Writing(Config):
+    """Everything that a text written by a model depends on."""
+
+    run: str
+    step: int
+    prompt: str
+    decoding: DecodingConfig = DecodingConfig()
+
+    @property
+    def identity(self) -> str:
+        """A name for this text: the same settings, the same name."""
+        return hashlib.sha256(self.model_dump_json().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def write(writing: Writing, waiting: Callable[[], None] | None = None) -> Generator[Part, None, None]:
+    """The text, part by part. Raises UserError when there is no such model, or it cannot write."""
+    if (kept := _finished.get(writing.identity)) is not None:
+        yield kept
+        return
+    if len(writing.prompt) > LONGEST_PROMPT:
+        raise UserError("The prompt has {have} characters; at most {limit} can be read.", have=len(writing.prompt), limit=LONGEST_PROMPT)  # fmt: skip
+    run = store().find(writing.run)
+    with inference(waiting):
+        from llm_core.inference.generate import generate
+
+        model, tokenizer = store().model(run, writing.step)
+        if not model.causal:
+            raise UserError("This model does not write from left to right; choose another.")
+        prompt = prompt_ids(tokenizer, writing.prompt)
+        whole: Part = {"prompt": [tokenizer.pieces[token] for token in prompt[1:]], "tokens": []}
+        yield {"prompt": whole["prompt"]}
+        begin = time.perf_counter()
+        for (token,) in generate(model, [prompt], writing.decoding, stop=tokenizer.end_of_text):
+            whole["tokens"].append(_entry(token, tokenizer))
+            yield {"tokens": whole["tokens"][-1:]}
+        done = {"seconds": time.perf_counter() - begin}
+    _finished.put(writing.identity, whole | {"done": done})
+    yield {"done": done}
+
+
+def prompt_ids(tokenizer: "Tokenizer", prompt: str) -> list[int]:
+    """A prompt as the model met texts in training: every document begins after an end-of-text token."""
+    return [tokenizer.end_of_text, *tokenizer.encode(prompt)]
+
+
+def default_prompt(run: Run) -> str:
+    """How a text begins unless a person says otherwise: as the run's own samples do."""
+    return run.config.training.sample_prompt
+
+
+def painted(writing: Writing) -> Part | None:
+    """The text where it is known already, just written or kept beside a bundled model; so without any model."""
+    if (kept := _finished.get(writing.identity)) is not None:
+        return kept
+    try:
+        stored = read_object(store().find(writing.run).folder / STORED) or {}
+    except UserError:
+        return None
+    text = stored.get("text")
+    return text if stored.get("identity") == writing.identity and isinstance(text, dict) else None
+
+
+def keep(run: Run) -> None:
+    """Write what the Generate page shows first beside a bundled model, so that it is painted at once."""
+    first = Writing(run=run.id, step=run.steps()[-1], prompt=default_prompt(run), decoding=DEFAULT)
+    replace_json(run.folder / STORED, {"identity": first.identity, "text": whole(first)})
+
+
+def whole(writing: Writing) -> Part:
+    """The text with everything in one part; written now unless it was just written."""
+    merged: Part = {"prompt": [], "tokens": []}
+    for part in write(writing):
+        for name in ("prompt", "tokens"):
+            merged[name] = merged[name] + part.get(name, [])
+        merged |= {name: part[name] for name in ("done",) if name in part}
+    return merged
+
+
+def as_csv(writing: Writing) -> str:
+    """A row for each token: position, id, token, probability, and its alternatives in pairs of columns."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    count = writing.decoding.alternatives
+    others = [f"{name}_{n + 1}" for n in range(count) for name in ("alternative", "alternative_probability")]
+    table.writerow(["position", "id", "token", "probability", "entropy_nats", *others])
+    for position, token in enumerate(whole(writing)["tokens"]):
+        pairs = [cell for _, other, share in token["alternatives"] for cell in (_cell(other), share)]
+        table.writerow([position, token["id"], _cell(token["text"]), token["probability"], token["entropy"], *pairs])
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    # A spreadsheet would run a cell that begins like this as a formula.
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _entry(token: "Token", tokenizer: "Tokenizer") -> dict[str, Any]:
+    pieces = tokenizer.pieces
+    return {
+        "id": token.id,
+        "text": pieces[token.id],
+        "probability": round(token.probability, 7),
+        "entropy": round(token.entropy, 5),
+        "alternatives": [(other, pieces[other], round(share, 7)) for other, share in token.alternatives],
+    }
+
+
+class _Finished:
+    """The last few texts, so that going back, or taking one away, does not write it again."""
+
+    def __init__(self) -> None:
+        self._texts: OrderedDict[str, Part] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, identity: str) -> Part | None:
+        with self._lock:
+            if identity in self._texts:
+                self._texts.move_to_end(identity)
+            return self._texts.get(identity)
+
+    def put(self, identity: str, text: Part) -> None:
+        with self._lock:
+            self._texts[identity] = text
+            while sum(len(text["tokens"]) for text in self._texts.values()) > _KEPT_TOKENS:
+                self._texts.popitem(last=False)
+
+
+_finished = _Finished()
+
+
+async def write_route(request: Request) -> Response:
+    """POST a `Writing` and a language as JSON; answers with parts, one JSON object a line, as they are written."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LARGEST_REQUEST:
+            return Response(status_code=413)
+    try:
+        values = json.loads(body)
+        language = values.pop("language")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Response(status_code=400)
+    language = language if language in LANGUAGES else "en"
+    return StreamingResponse(_lines(values, language), media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})  # fmt: skip
+
+
+def csv_route(request: Request) -> Response:
+    """The text that `?writing=` names, as a table. Written again, in a thread of the server's pool, if need be."""
+    try:
+        values = json.loads(request.query_params.get("writing", ""))
+        writing = parse(Writing, values if isinstance(values, dict) else {})
+        table = as_csv(writing)
+    except ValueError:
+        return Response(status_code=400)
+    except UserError as error:
+        return Response(str(error), status_code=404, media_type="text/plain")
+    return Response(table, media_type="text/csv", headers={"Cache-Control": "no-store"})
+
+
+async def _lines(values: dict[str, Any], language: str) -> AsyncIterator[str]:
+    """Parts from a thread of its own, a few at a time."""
+    loop = asyncio.get_running_loop()
+    parts: asyncio.Queue[Part | None] = asyncio.Queue()
+    gone = threading.Event()
+
+    def put(part: Part | None) -> None:
+        if not gone.is_set():
+            loop.call_soon_threadsafe(parts.put_nowait, part)
+
+    def work() -> None:
+        try:
+            with closing(write(parse(Writing, values), lambda: put({"waiting": True}))) as written:
+                for part in written:
+                    put(part)
+                    if gone.is_set():
+                        return
+        except UserError as error:
+            put({"error": translate(error.template, language).format(**error.values)})
+        except Exception:
+            logging.getLogger(__name__).exception("Writing failed")
+            put({"error": translate("The program failed while it wrote; the log says more.", language)})
+        finally:
+            put(None)
+
+    threading.Thread(target=work, name="writing", daemon=True).start()
+    try:
+        going = True
+        while going:
+            ready = [await parts.get()]
+            while not parts.empty():
+                ready.append(parts.get_nowait())
+            going = ready[-1] is not None
+            if merged := _merge(ready):
+                yield "".join(json.dumps(part, ensure_ascii=False) + "\n" for part in merged)
+            await asyncio.sleep(_BEAT)
+    finally:
+        gone.set()
+
+
+def _merge(parts: list[Part | None]) -> list[Part]:
+    """Neighbouring tokens in one part."""
+    merged: list[Part] = []
+    for part in parts:
+        if part is None:
+            continue
+        if merged and merged[-1].keys() == part.keys() == {"tokens"}:
+            merged[-1] = {"tokens": merged[-1]["tokens"] + part["tokens"]}
+        else:
+            merged.append(part)
+    return merged
