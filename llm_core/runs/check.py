@@ -1,31 +1,54 @@
-"""What is refused before a run folder is made, within about a second."""
+"""What is refused before a run folder is made. A refused input leaves nothing behind."""
 
-from llm_core.config import MAXIMUM_PARAMETERS, NgramConfig, RunConfig
+import contextlib
+import shutil
+from pathlib import Path
+
+from llm_core.config import NgramConfig, RunConfig
 from llm_core.data.corpora import CORPORA
-from llm_core.data.source import documents
+from llm_core.data.prepare import Progress, TokenizedCorpus, prepare, require_length
+from llm_core.data.source import pieces
 from llm_core.errors import UserError
+from llm_core.models.size import check_size
 
+SMALL = 200_000
 LOOKED_AT = 2_000_000
 
 
-def refuse_impossible(config: RunConfig) -> None:
-    """Raises UserError for a model beyond the limit, and for a text that is missing, empty or broken at its start.
+def refuse_impossible(config: RunConfig, corpora: Path) -> None:
+    """What a page checks, within about a second, before it makes a run. Raises UserError with the first fault.
 
-    Looks at the first two million characters; a fault further back comes out when the worker prepares the text.
+    A small text of one's own is prepared outright. Of a larger one the first two million characters are looked at; a
+    fault further back, or a context longer than the text, comes out when the worker prepares it.
     """
     if not isinstance(config.model, NgramConfig):
-        from llm_core.models.size import count_parameters
-
-        least = count_parameters(config.model.model_copy(update={"vocabulary_size": 2}))
-        if least > MAXIMUM_PARAMETERS:
-            raise UserError(
-                "The model would have {parameters} parameters; at most {limit} are allowed. Make it smaller.",
-                parameters=least, limit=MAXIMUM_PARAMETERS,
-            )  # fmt: skip
+        check_size(config.model.model_copy(update={"vocabulary_size": config.model.vocabulary_size or 2}))
     if config.data.corpus in CORPORA:
         return
     seen = 0
-    for text in documents(config.data):
+    for _, text in pieces(config.data):
         seen += len(text)
         if seen > LOOKED_AT:
             return
+    if seen <= SMALL:
+        prepared(config, corpora)
+
+
+def prepared(config: RunConfig, corpora: Path, progress: Progress | None = None) -> TokenizedCorpus:
+    """The tokenized corpus, once it is sure that it fits the model. Raises UserError where it does not."""
+    missing = [folder for folder in (corpora, corpora.parent) if not folder.exists()]
+    known = {path.name for path in corpora.iterdir()} if not missing else set()
+    corpus = None
+    try:
+        corpus = prepare(config.data, corpora, progress)
+        require_length(corpus, config.model.context)
+        if not isinstance(config.model, NgramConfig):
+            check_size(config.model.model_copy(update={"vocabulary_size": corpus.tokenizer.vocabulary_size}))
+        return corpus
+    except UserError:
+        if corpus is not None and corpus.folder.name not in known:
+            shutil.rmtree(corpus.folder, ignore_errors=True)
+        for folder in missing:
+            with contextlib.suppress(OSError):  # not empty: somebody else needs it
+                folder.rmdir()
+        raise

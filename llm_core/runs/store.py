@@ -65,7 +65,7 @@ class Store:
         with self._lock:
             if form_token is not None and form_token in self._forms:
                 return self.find(self._forms[form_token])
-            refuse_impossible(config)
+            refuse_impossible(config, self.corpora)
             run = self._write(config, name, owner, recipe, threads or slots.default_threads())
             if form_token is not None:
                 self._forms[form_token] = run.id

@@ -300,4 +300,6 @@ def _finite(value: float) -> float | None:
 
 def _steps(run: Run) -> int | None:
     training = run.config.training
+    if run.config.model.family == "ngram":
+        return 1
     return None if training.seconds is not None else training.steps

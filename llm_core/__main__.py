@@ -1,0 +1,260 @@
+"""The command line: `python -m llm_core train gpt`, and so on. Thin: every command is a few calls into the rooms.
+
+Errors go to stderr in one sentence; the exit status is 2 for bad input and 1 for a run that failed. With `--json` the
+last line on stdout is one JSON object.
+"""
+
+import argparse
+import codecs
+import dataclasses
+import json
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from llm_core.config import DataConfig, DecodingConfig, RunConfig, load_recipe, parse
+from llm_core.data.corpora import CORPORA
+from llm_core.errors import RunFailed, UserError
+from llm_core.runs.history import Row
+from llm_core.runs.result import result_of
+from llm_core.runs.run import Run
+from llm_core.runs.settings import with_settings
+from llm_core.runs.store import Store
+
+RECIPES = Path(__file__).parents[1] / "assets" / "recipes"
+Values = dict[str, Any]
+
+
+def train(arguments: argparse.Namespace) -> Values:
+    """Make a run after a recipe and train it in this process."""
+    from llm_core.devices import choose_device, physical_cores
+    from llm_core.runs.check import prepared
+
+    config = _configure(arguments)
+    choose_device(config.training.device)
+    store = Store(arguments.runs)
+    prepared(config, store.corpora)
+    run = store.create(config, name=arguments.name or "", recipe=arguments.recipe, threads=physical_cores())
+    return _work(run)
+
+
+def resume(arguments: argparse.Namespace) -> Values:
+    """Go on with a run from its last full checkpoint. A finished one stays as it is."""
+    store = Store(arguments.runs)
+    run = store.find(arguments.run, paths=True)
+    if run.problem is not None:
+        raise run.problem
+    status = run.status()
+    if status.state == "finished":
+        return dataclasses.asdict(result_of(run))
+    if status.state == "diverged":
+        raise RunFailed(status.template or "Run {run} has diverged.", **{"run": run.id, **status.values})
+    if run.alive():
+        raise UserError("Run {run} is already under way in another process.", run=run.id)
+    store.want(run, "running", owner=run.owner)
+    return _work(run)
+
+
+def _configure(arguments: argparse.Namespace) -> RunConfig:
+    known = {path.stem: path for path in RECIPES.glob("*.toml")}
+    if arguments.recipe not in known:
+        raise UserError("There is no recipe {name!r}; recipes are {known}.", name=arguments.recipe[:100], known=", ".join(sorted(known)))  # fmt: skip
+    config = load_recipe(known[arguments.recipe])
+    data: Values = {"encoding": arguments.encoding} if arguments.encoding else {}
+    if arguments.corpus is not None:
+        data["corpus"] = arguments.corpus
+    training: Values = {"device": arguments.device} if arguments.device else {}
+    if arguments.seconds is not None:
+        training["seconds"] = arguments.seconds
+    values = config.model_dump(mode="json")
+    values["data"] |= data
+    values["training"] |= training
+    config = with_settings(parse(RunConfig, values), arguments.set)
+    if config.data.corpus in ("", *CORPORA):
+        return config
+    # A run must find its text again, wherever it is resumed from.
+    return config.model_copy(update={"data": config.data.model_copy(update={"corpus": str(Path(config.data.corpus).absolute())})})  # fmt: skip
+
+
+def _work(run: Run) -> Values:
+    from llm_core.runs.worker import work
+
+    print(f"run {run.folder}", file=sys.stderr)
+    status = work(run, report=_report)
+    full_disk = status.state == "paused" and status.template is not None
+    if status.state in ("failed", "diverged") or full_disk:
+        raise RunFailed(status.template or "The run failed.", **status.values)
+    return dataclasses.asdict(result_of(run))
+
+
+def _report(row: Row) -> None:
+    if row["kind"] == "evaluation":
+        print(
+            f"step {row['step']}: held-out loss {row['loss']:.4f}, {row['bits_per_character']:.4f} bits per character, "
+            f"{row['seconds']:.1f} s",
+            file=sys.stderr,
+        )
+
+
+def generate(arguments: argparse.Namespace) -> Values:
+    """Write after a prompt; the text appears as it is written."""
+    import torch
+
+    from llm_core.devices import choose_device, physical_cores
+    from llm_core.inference.generate import generate as write
+
+    given = {name: getattr(arguments, name) for name in ("tokens", "temperature", "top_k", "top_p", "seed")}
+    chosen: Values = {name: value for name, value in given.items() if value is not None} | {"alternatives": 0}
+    if chosen.get("temperature") == 0:
+        chosen |= {"temperature": 1.0, "method": "greedy"}
+    decoding = parse(DecodingConfig, chosen)
+    store = Store(arguments.runs)
+    torch.set_num_threads(physical_cores())
+    model, tokenizer = store.model(store.find(arguments.run, paths=True), arguments.step)
+    model = model.to(choose_device("auto"))
+    prompt = [tokenizer.end_of_text, *tokenizer.encode(arguments.prompt)]
+    show: Callable[[str], None] = (lambda text: None) if arguments.json else _print_now
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text, count, started = "", 0, time.perf_counter()
+    show(arguments.prompt)
+    for tokens in write(model, [prompt], decoding, stop=tokenizer.end_of_text):
+        if tokens[0].id != tokenizer.end_of_text:
+            count += 1
+            piece = decoder.decode(tokenizer.token_bytes[tokens[0].id])
+            text += piece
+            show(piece)
+    piece = decoder.decode(b"", final=True)
+    show(piece + "\n")
+    return {"text": text + piece, "tokens": count, "seconds": time.perf_counter() - started}
+
+
+def evaluate(arguments: argparse.Namespace) -> Values:
+    """Score a model on the held-out part of its own text, or on all of another one."""
+    import numpy as np
+    import torch
+
+    from llm_core.data.source import documents
+    from llm_core.devices import choose_device, physical_cores
+    from llm_core.evaluate.language_model import score_tokens
+    from llm_core.runs.held_out import held_out
+
+    store = Store(arguments.runs)
+    run = store.find(arguments.run, paths=True)
+    torch.set_num_threads(physical_cores())
+    model, tokenizer = store.model(run)
+    own = run.config.data.corpus
+    if arguments.corpus in (None, own) or (own not in CORPORA and Path(arguments.corpus).absolute() == Path(own)):
+        tokens = held_out(run, tokenizer)
+    else:
+        parts: list[Any] = []
+        for text in documents(DataConfig(corpus=arguments.corpus)):
+            parts += [np.array([tokenizer.end_of_text], dtype=np.uint32), *tokenizer.encode_batch([text])]
+        tokens = np.concatenate(parts)
+    score = score_tokens(model.to(choose_device("auto")), tokens, tokenizer.characters)
+    return {
+        "validation_loss": score.loss,
+        "perplexity": score.perplexity,
+        "bits_per_character": score.bits_per_character,
+        "tokens": score.tokens,
+    }
+
+
+def list_runs(arguments: argparse.Namespace) -> None:
+    """One run a line: name, id, state, step."""
+    store = Store(arguments.runs)
+    for run in [*store.runs(), *store.bundled()]:
+        status = run.status()
+        print(run.id if run.read_only else run.name, run.id, status.state, status.step, sep="\t")
+
+
+def list_corpora(arguments: argparse.Namespace) -> None:
+    """One embedded text a line: name, title."""
+    for corpus in CORPORA.values():
+        print(corpus.name, corpus.title, sep="\t")
+
+
+def list_recipes(arguments: argparse.Namespace) -> None:
+    """One recipe a line: name, title."""
+    for path in sorted(RECIPES.glob("*.toml")):
+        print(path.stem, tomllib.loads(path.read_text(encoding="utf-8")).get("about", {}).get("title", ""), sep="\t")
+
+
+def _print_now(text: str) -> None:
+    print(text, end="", flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError("{message} (see {program} --help)", message=message, program=self.prog)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its flags, as DESIGN has them."""
+    main_parser = _Parser(prog="python -m llm_core", description="Train small language models and look at them.", allow_abbrev=False)  # fmt: skip
+    commands = main_parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, action: Callable[[argparse.Namespace], Values | None], run: bool = False, **places: Any) -> argparse.ArgumentParser:  # fmt: skip
+        text = (action.__doc__ or "").strip()
+        made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        made.set_defaults(action=action, json=False, runs=None)
+        if run:
+            made.add_argument("run", metavar="RUN", help="a run's folder, its id, or a bundled model's name")
+        return made
+
+    for name, action in (("train", train), ("resume", resume), ("generate", generate), ("evaluate", evaluate)):
+        made = command(name, action, run=name != "train")
+        if name == "train":
+            made.add_argument("recipe", metavar="RECIPE", help="one of those that `recipes` lists")
+            made.add_argument("--corpus", metavar="NAME_OR_FILE", help="an embedded text, a file or a folder")
+            made.add_argument("--encoding", metavar="NAME", help="character encoding of the file")
+            made.add_argument("--set", metavar="SECTION.NAME=VALUE", nargs="+", action="extend", default=[])
+            made.add_argument("--seconds", type=float, metavar="N", help="train for this long instead of a number of steps")  # fmt: skip
+            made.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
+            made.add_argument("--name", help="what the run is called")
+        elif name == "generate":
+            made.add_argument("--prompt", required=True, metavar="TEXT")
+            made.add_argument("--step", type=int, metavar="N", help="the model as it was at this step")
+            made.add_argument("--tokens", type=int, metavar="N")
+            made.add_argument("--temperature", type=float, metavar="X", help="0 always takes the likeliest token")
+            made.add_argument("--top-k", type=int, metavar="N")
+            made.add_argument("--top-p", type=float, metavar="X")
+            made.add_argument("--seed", type=int, metavar="N")
+        elif name == "evaluate":
+            made.add_argument("--corpus", metavar="NAME_OR_FILE", help="another text, all of it")
+        made.add_argument("--json", action="store_true", help="end with one JSON object on stdout")
+        made.add_argument("--runs", type=Path, metavar="DIR", help="where runs live")
+    command("runs", list_runs).add_argument("--runs", type=Path, metavar="DIR", help="where runs live")
+    command("corpora", list_corpora)
+    command("recipes", list_recipes)
+    return main_parser
+
+
+def main(words: list[str] | None = None) -> int:
+    """Carry out one command line; its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # what a model writes need not fit a console
+    try:
+        arguments = parser().parse_args(words)
+        values = arguments.action(arguments)
+        if arguments.json:
+            print(json.dumps(values, ensure_ascii=False, allow_nan=False), flush=True)
+        elif values is not None and arguments.command != "generate":
+            for name, value in values.items():
+                print(f"{name}: {value}")
+    except UserError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
