@@ -8,9 +8,13 @@ from pages.ui.text import LANGUAGES, _, choose_language, keep_language, language
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
-st.set_page_config(page_title="Terrarium", page_icon="🌱", layout="wide")
-st.html(ASSETS / "style.css")
 keep_language()
+st.set_page_config(
+    page_title="Terrarium", page_icon="🌱", layout="wide",
+    # With an entry of its own the menu shows, and with it the choice of light or dark.
+    menu_items={"About": _("Terrarium grows small language models under glass. Everything stays on this computer.")},
+)  # fmt: skip
+st.html(ASSETS / "style.css")
 
 page = st.navigation(
     [
@@ -21,8 +25,9 @@ page = st.navigation(
     position="top",
 )
 with st.container(key="language", width="content"):
+    st.session_state.language_switch = language()
     st.segmented_control(
-        _("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=language(), key="language_switch",
+        _("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key="language_switch",
         label_visibility="collapsed", required=True,
         on_change=lambda: choose_language(st.session_state.language_switch),
     )  # fmt: skip

@@ -70,11 +70,13 @@ const level = (y, color, dash) => ({
   type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, layer: "below", line: { color, width: 1.4, dash },
 });
 
+const titled = (axis, extra, text, standoff) => ({ ...axis, ...extra, title: { ...axis.title, text, standoff } });
+
 function lossFigure(feed, theme, labels, width, height) {
   const { colors } = theme;
   const narrow = width < 560;
   const size = narrow ? 11 : 13;
-  const margin = { l: narrow ? 44 : 58, r: narrow ? 92 : 132, t: 12, b: 46 };
+  const margin = { l: narrow ? 42 : 50, r: narrow ? 92 : 132, t: 12, b: 46 };
   const { x, y } = ranges(feed);
   const steps = feed.shown(feed.steps);
   const evaluations = feed.shown(feed.evaluations);
@@ -106,8 +108,8 @@ function lossFigure(feed, theme, labels, width, height) {
   const layout = {
     ...theme.layout, height, margin, shapes, hovermode: "closest",
     uirevision: `${feed.run} ${feed.revision}`,
-    xaxis: { ...theme.layout.xaxis, range: x, title: { text: labels.step, standoff: 10 } },
-    yaxis: { ...theme.layout.yaxis, range: y, title: { text: narrow ? labels.loss_short : labels.loss, standoff: 8 } },
+    xaxis: titled(theme.layout.xaxis, { range: x, nticks: narrow ? 5 : 8 }, labels.step, 10),
+    yaxis: titled(theme.layout.yaxis, { range: y, nticks: 7 }, narrow ? labels.loss_short : labels.loss, 8),
     annotations: directLabels(ends, y, height - margin.t - margin.b, size),
   };
   return [traces, layout];
@@ -115,13 +117,13 @@ function lossFigure(feed, theme, labels, width, height) {
 
 function measureFigure(feed, theme, labels, measure, height) {
   const steps = feed.shown(feed.steps);
-  const spread = measure.logarithmic ? { type: "log", dtick: 1, exponentformat: "power" } : { rangemode: "tozero", nticks: 4 };
+  const spread = measure.logarithmic ? { type: "log", dtick: "D2", tickformat: "~g" } : { rangemode: "tozero", nticks: 4 };
   const trace = {
     x: steps.step, y: steps[measure.column], mode: "lines", line: { color: theme.colors[measure.color], width: 1.6 },
     hovertemplate: `${labels.hover[measure.column]}<extra></extra>`,
   };
   const layout = {
-    ...theme.layout, height, margin: { l: 52, r: 8, t: 6, b: 26 }, uirevision: feed.run, hovermode: "closest",
+    ...theme.layout, height, margin: { l: 48, r: 20, t: 8, b: 26 }, uirevision: feed.run, hovermode: "closest",
     xaxis: { ...theme.layout.xaxis, range: axisOfSteps(feed), nticks: 4 },
     yaxis: { ...theme.layout.yaxis, ...spread },
   };

@@ -17,13 +17,17 @@ class Feed {
     return feeds.get(key);
   }
 
-  clear() {
+  forget() {
     this.steps = { step: [], loss: [], smooth: [], rate: [], norm: [], speed: [] };
     this.evaluations = { step: [], loss: [], bits: [] };
     this.samples = [];
     this.baselines = {};
+    this.next = 0; // bytes of the history that have been read
+  }
+
+  clear() {
+    this.forget();
     this.head = null; // the last reply without its rows
-    this.next = 0;
     this.trouble = null; // a sentence, or null
     this.pending = null; // a command that was sent and has not shown an effect yet
     this.limit = Infinity; // a replay shows only what came up to this step
@@ -93,7 +97,8 @@ class Feed {
     else if (wait !== null) this.timer = setTimeout(() => this.poll(), document.hidden ? wait * 4 : wait);
   }
 
-  take({ rows, ...head }) {
+  take({ rows, samples, reset, ...head }) {
+    if (reset && this.next > 0) this.forget();
     this.head = head;
     this.next = head.next;
     for (const row of rows) {
@@ -103,16 +108,17 @@ class Feed {
         this.evaluations.step.push(row.step);
         this.evaluations.loss.push(row.loss);
         this.evaluations.bits.push(row.bits_per_character);
-      } else if (row.kind === "sample") this.samples.push(row);
-      else if (row.kind === "baseline") this.baselines[row.name] = row.loss;
+      } else if (row.kind === "baseline") this.baselines[row.name] = row.loss;
     }
+    this.samples.push(...samples);
     if (this.steps.step.length > LONGEST) this.thin();
   }
 
   takeStep(row) {
     const { step, loss, smooth, rate, norm, speed } = this.steps;
     const before = step.length - 1;
-    const span = Math.min(200, Math.max(4, (this.head.steps ?? 1000) / 60));
+    // A window that grows with the step: the steep beginning is not dragged behind.
+    const span = Math.min(100, Math.max(1, row.step / 12));
     const share = before < 0 ? 1 : Math.max(1 - Math.exp(-(row.step - step[before]) / span), 1 / (before + 2));
     step.push(row.step);
     loss.push(row.loss);

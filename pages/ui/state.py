@@ -50,12 +50,16 @@ def inference(waiting: Callable[[], None] | None = None) -> Iterator[None]:
         _inference.release()
 
 
-@functools.cache
+_warming = threading.Lock()
+
+
 def warm_up() -> None:
     """Once a page has been painted: keep a worker ready to train, and import torch here, where models are looked at.
 
     Called by the first request of a live component, so that no browser waits for these imports.
     """
+    if not _warming.acquire(blocking=False):
+        return
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from llm_core.errors import UserError
-from llm_core.runs.store import Run
+from llm_core.runs.run import Run
 from pages.ui.state import RUN_KEY, STEP_KEY, store
 from pages.ui.text import _, explain
 

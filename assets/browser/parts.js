@@ -1,0 +1,282 @@
+// The parts of a live run that a page can place: picture, samples, measures. Each draws from the feed that it joins.
+class Picture {
+  constructor(root, component) {
+    this.root = root;
+    this.build(component.data);
+    this.update(component);
+  }
+
+  build(data) {
+    this.root.replaceChildren();
+    this.root.className = "t-live";
+    this.plot = make("div", "t-plot", null, { role: "img", "aria-label": data.labels.picture });
+    this.cover = make("div", "t-cover");
+    const stage = make("div", "t-stage");
+    stage.append(this.plot, this.cover);
+    this.bar = make("div", "t-bar");
+    this.bar.append(make("div", "t-bar-done"));
+    this.facts = make("dl", "t-facts");
+    this.state = make("span", "t-state");
+    this.state.setAttribute("role", "status");
+    this.actions = make("div", "t-actions");
+    const row = make("div", "t-row");
+    row.append(this.state, this.actions);
+    this.message = make("p", "t-message");
+    this.root.append(stage, this.bar, row, this.facts, this.message);
+  }
+
+  update({ data, setTriggerValue }) {
+    this.data = data;
+    this.send = (command) => {
+      setTriggerValue("command", { run: data.run, command, at: Date.now() });
+      this.feed.hurry(command);
+    };
+    const feed = Feed.of(data.run, data.language);
+    if (this.feed !== feed) {
+      this.feed?.leave(this);
+      this.feed = feed;
+      this.mayReplay = data.replay;
+      this.buttonsShown = null;
+      feed.join(this);
+    } else this.draw();
+  }
+
+  close() {
+    this.feed.leave(this);
+    this.observer?.disconnect();
+    window.Plotly?.purge(this.plot);
+  }
+
+  draw() {
+    const { feed } = this;
+    if (this.mayReplay && feed.head && !feed.lively && feed.last) {
+      this.mayReplay = false;
+      feed.replay();
+    }
+    this.drawState();
+    this.drawFacts();
+    this.drawButtons();
+    this.drawPlot();
+  }
+
+  drawState() {
+    const { head, trouble, pending } = this.feed;
+    const { labels } = this.data;
+    const state = head?.state ?? "preparing";
+    this.root.dataset.state = state;
+    this.root.dataset.points = String(this.feed.steps.step.length);
+    this.state.textContent = pending ? labels.pending[pending.command] : labels.states[state];
+    this.message.textContent = trouble === "offline" ? labels.offline : (trouble ?? head?.message ?? "");
+    const done = state === "preparing" ? head?.progress : head?.steps ? head.step / head.steps : null;
+    const shown = this.feed.limit === Infinity ? done : this.feed.limit / (this.feed.last || 1);
+    this.bar.firstChild.style.width = `${100 * Math.min(1, shown ?? 0)}%`;
+    this.cover.hidden = this.feed.steps.step.length > 0;
+    if (!this.cover.hidden) {
+      const share = head?.progress ? ` ${Math.round(100 * head.progress)} %` : "";
+      this.cover.textContent = (labels.covers[state] ?? labels.covers.running) + share;
+    }
+  }
+
+  drawFacts() {
+    const { feed } = this;
+    const { labels } = this.data;
+    const head = feed.head ?? {};
+    const evaluations = feed.shown(feed.evaluations);
+    const at = feed.limit === Infinity ? head.step : Math.round(feed.limit);
+    const facts = [
+      [labels.step, head.steps ? fill(labels.of, { a: number(at ?? 0), b: number(head.steps) }) : number(at)],
+      [labels.held_out_loss, number(evaluations.loss.at(-1))],
+      [labels.bits, number(evaluations.bits.at(-1))],
+    ];
+    if (feed.lively) {
+      facts.push([labels.speed, number(head.tokens_per_second ?? feed.steps.speed.at(-1))]);
+      facts.push([labels.remaining, duration(head.remaining, labels)]);
+    } else facts.push([labels.trained, duration(head.seconds, labels)]);
+    if (this.facts.children.length !== facts.length) {
+      this.facts.replaceChildren(
+        ...facts.map(() => {
+          const fact = make("div");
+          fact.append(make("dt"), make("dd"));
+          return fact;
+        }),
+      );
+    }
+    facts.forEach(([name, value], index) => {
+      const [term, text] = this.facts.children[index].children;
+      if (term.textContent !== name) term.textContent = name;
+      if (text.textContent !== value) text.textContent = value;
+    });
+  }
+
+  // Only when another set of buttons is due: a button must not be replaced under the pointer.
+  drawButtons() {
+    const { feed, data } = this;
+    const state = feed.head?.state;
+    const busy = Boolean(feed.pending);
+    const key = `${state} ${busy} ${feed.limit === Infinity}`;
+    if (key === this.buttonsShown) return;
+    this.buttonsShown = key;
+    const buttons = [];
+    const button = (label, action, primary = false) => {
+      const element = make("button", primary ? "t-button t-primary" : "t-button", label, { type: "button" });
+      element.disabled = busy;
+      element.onclick = action;
+      buttons.push(element);
+      return element;
+    };
+    const { labels } = data;
+    if (data.controls) {
+      if (state === "running" || state === "preparing" || state === "waiting") button(labels.pause, () => this.send("pause"));
+      if (["paused", "stopped", "interrupted", "failed"].includes(state)) button(labels.resume, () => this.send("resume"), true);
+      if (state === "paused" && feed.last) button(labels.one_step, () => this.send("step"));
+      if (["running", "preparing", "waiting", "paused", "stalled"].includes(state)) button(labels.stop, () => this.send("stop"));
+    }
+    if (state && !feed.lively && feed.last > 1 && !calm()) {
+      const playing = feed.limit !== Infinity;
+      button(playing ? labels.end_replay : labels.replay, () => (playing ? feed.replay(0) : feed.replay()));
+    }
+    this.actions.replaceChildren(...buttons);
+  }
+
+  async drawPlot() {
+    const { feed, data, plot } = this;
+    const library = await plotly();
+    const width = plot.clientWidth;
+    if (!width || feed !== this.feed) return;
+    const theme = themeOf(plot, data.themes);
+    const [traces, layout] = lossFigure(feed, theme, data.labels, width, width < 560 ? 320 : 430);
+    await library.react(plot, traces, layout, CONFIG);
+    if (this.observer) return;
+    this.observer = new ResizeObserver(() => this.drawPlot());
+    this.observer.observe(plot);
+    plot.on("plotly_hover", ({ points }) => this.point(points[0].x));
+    plot.on("plotly_unhover", () => this.point(null));
+    plot.on("plotly_click", ({ points }) => {
+      this.feed.pinned = points[0].x;
+      this.feed.draw();
+    });
+  }
+
+  point(step) {
+    this.feed.pointed = step;
+    this.feed.draw();
+  }
+}
+
+class Samples {
+  constructor(root, component) {
+    this.root = root;
+    const { labels } = component.data;
+    root.replaceChildren();
+    root.className = "t-samples";
+    const head = make("div", "t-row");
+    this.title = make("h3", "t-title", labels.samples);
+    this.when = make("span", "t-when");
+    head.append(this.title, this.when);
+    this.text = make("div", "t-sample");
+    this.text.tabIndex = 0;
+    this.slider = make("input", "t-slider", null, { type: "range", min: 0, max: 0, step: 1, "aria-label": labels.sample_step });
+    this.slider.oninput = () => {
+      const samples = this.feed.shownSamples;
+      const index = Number(this.slider.value);
+      this.feed.pinned = index >= samples.length - 1 ? null : samples[index].step;
+      this.feed.draw();
+    };
+    root.append(head, this.text, this.slider);
+    this.update(component);
+  }
+
+  update({ data }) {
+    this.data = data;
+    this.title.textContent = data.labels.samples;
+    const feed = Feed.of(data.run, data.language);
+    if (this.feed === feed) return this.draw();
+    this.feed?.leave(this);
+    this.feed = feed;
+    feed.join(this);
+  }
+
+  close() {
+    this.feed.leave(this);
+  }
+
+  draw() {
+    const { feed, data } = this;
+    const samples = feed.shownSamples;
+    this.slider.hidden = samples.length < 2;
+    this.slider.max = String(Math.max(0, samples.length - 1));
+    if (!samples.length) {
+      this.text.replaceChildren(make("span", "t-quiet", data.labels.no_samples));
+      this.when.textContent = "";
+      this.shownText = null;
+      return;
+    }
+    const wanted = feed.pointed ?? feed.pinned ?? Infinity;
+    const index = Math.max(0, samples.findLastIndex((sample) => sample.step <= wanted));
+    const { step, prompt, text } = samples[index];
+    if (document.activeElement !== this.slider || feed.pinned === null) this.slider.value = String(index);
+    this.slider.setAttribute("aria-valuetext", fill(data.labels.at_step, { step: number(step) }));
+    this.when.textContent = fill(data.labels.at_step, { step: number(step) });
+    const key = `${step} ${text}`;
+    if (key === this.shownText) return;
+    this.shownText = key;
+    this.text.replaceChildren(make("span", "t-prompt", prompt), make("span", "", text));
+    this.text.scrollTop = 0;
+  }
+}
+
+class Measures {
+  constructor(root, component) {
+    this.root = root;
+    root.replaceChildren();
+    root.className = "t-measures";
+    this.plots = component.data.measures.map((measure) => {
+      const figure = make("figure", "t-measure");
+      const plot = make("div", "t-small-plot", null, { role: "img", "aria-label": measure.title });
+      figure.append(make("figcaption", "", measure.title), plot);
+      root.append(figure);
+      return plot;
+    });
+    this.drawn = 0;
+    this.observer = new ResizeObserver(() => this.drawAll());
+    this.observer.observe(root);
+    this.update(component);
+  }
+
+  update({ data }) {
+    this.data = data;
+    data.measures.forEach((measure, index) => {
+      this.root.children[index].firstChild.textContent = measure.title;
+    });
+    const feed = Feed.of(data.run, data.language);
+    if (this.feed === feed) return this.drawAll();
+    this.feed?.leave(this);
+    this.feed = feed;
+    feed.join(this);
+  }
+
+  close() {
+    this.feed.leave(this);
+    this.observer.disconnect();
+    for (const plot of this.plots) window.Plotly?.purge(plot);
+  }
+
+  // At most every half second, and once more when things have come to rest.
+  draw() {
+    clearTimeout(this.timer);
+    const wait = 500 - (performance.now() - this.drawn);
+    if (wait <= 0) this.drawAll();
+    else this.timer = setTimeout(() => this.drawAll(), wait);
+  }
+
+  async drawAll() {
+    this.drawn = performance.now();
+    const { feed, data } = this;
+    const library = await plotly();
+    if (!this.root.clientWidth || feed !== this.feed) return;
+    const theme = themeOf(this.root, data.themes);
+    this.plots.forEach((plot, index) => {
+      library.react(plot, ...measureFigure(feed, theme, data.labels, data.measures[index], 150), { ...CONFIG, displayModeBar: false });
+    });
+  }
+}

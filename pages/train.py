@@ -1,0 +1,50 @@
+"""Train: choose a text and a recipe, start, and watch the model learn."""
+
+import streamlit as st
+
+from pages.ui import start_form
+from pages.ui.faults import show_fault
+from pages.ui.live import live, measures
+from pages.ui.start_form import run_in_python
+from pages.ui.state import FAULT_KEY
+from pages.ui.subject import subject_bar
+from pages.ui.text import _
+
+st.title(_("Train"))
+st.markdown(_("A small language model reads a text again and again and learns to predict what comes next."))
+
+picture, form = st.columns([2.15, 1], gap="large")
+with picture:
+    subject = subject_bar(steps=False)
+    if subject is None:
+        st.info(_("Here the loss of a model will fall while it learns. Choose a text and press Train."))
+    else:
+        live("picture", subject.run, replay=subject.run.read_only)
+with form, st.container(key="start_form"):
+    start_form.show()
+    fault = st.session_state.pop(FAULT_KEY, None)
+    if fault is not None:
+        show_fault(fault)
+
+if subject is not None:
+    live("samples", subject.run)
+    live("measures", subject.run, measures=measures())
+    st.subheader(_("What to look for"))
+    live(
+        "guide", subject.run,
+        views=[
+            {
+                "view": "start", "button": _("Show the start"),
+                "text": _("The first steps fall steepest: the model leaves the uniform guess behind as soon as it knows which tokens are frequent."),
+            },
+            {
+                "view": "ngram", "button": _("Show the crossing"),
+                "text": _("Where the curve passes the n-gram, the model begins to use more than the last few tokens."),
+            },
+            {
+                "view": "end", "button": _("Show the end"),
+                "text": _("When training loss falls on but held-out loss does not, the model is learning its text by heart."),
+            },
+        ],
+    )  # fmt: skip
+    live("takeaway", subject.run, python=run_in_python(subject.run))

@@ -1,0 +1,99 @@
+"""Figures. One look for all: no box, thin grid, labels at the lines, colours that keep their meaning on every page.
+
+`LIGHT` and `DARK` go to the browser with the live component, which draws by itself; `curve` draws the same picture as
+a Plotly figure for a file to take away. Knows records and arrays, not torch.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+FONT = (
+    "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', system-ui, 'PingFang SC', 'Hiragino Sans GB', "
+    "'Microsoft YaHei', 'Noto Sans CJK SC', 'Source Han Sans SC', sans-serif"
+)
+
+
+@dataclass(frozen=True)
+class Colors:
+    """What each colour stands for. Blue, moss and ochre stay apart for colour-blind eyes; each line is labelled too."""
+
+    background: str
+    text: str
+    quiet: str
+    grid: str
+    training: str
+    held_out: str
+    ngram: str
+    uniform: str
+
+
+LIGHT = Colors("#faf6ec", "#2b2a25", "#6b6658", "#e6dfcd", "#4f6b35", "#2f5f8f", "#94650c", "#767162")
+DARK = Colors("#0e1411", "#e3e7dc", "#9aa49c", "#222d26", "#a3c17a", "#8ab4dc", "#dcb457", "#96a097")
+
+
+def layout(colors: Colors) -> dict[str, Any]:
+    """The template: everything about a figure that is not its data."""
+    axis = {
+        "gridcolor": colors.grid, "gridwidth": 1, "zeroline": False, "showline": False, "ticks": "",
+        "tickfont": {"size": 12, "color": colors.quiet}, "title": {"font": {"size": 12.5, "color": colors.quiet}},
+        "automargin": False,
+    }  # fmt: skip
+    return {
+        "autosize": True,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 13, "color": colors.text},
+        "showlegend": False,
+        "margin": {"l": 58, "r": 132, "t": 12, "b": 46},
+        "hoverlabel": {
+            "bgcolor": colors.background, "bordercolor": colors.quiet,
+            "font": {"family": FONT, "size": 13, "color": colors.text}, "align": "left",
+        },
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colors.quiet, "activecolor": colors.text},
+        "dragmode": "zoom",
+        "separators": ".,",
+        "xaxis": {**axis, "showgrid": False},
+        "yaxis": axis,
+    }  # fmt: skip
+
+
+def themes() -> dict[str, Any]:
+    """Both looks, for a component that follows the theme of the browser."""
+    return {
+        name: {"colors": asdict(colors), "layout": layout(colors)}
+        for name, colors in (("light", LIGHT), ("dark", DARK))
+    }
+
+
+def curve(rows: Iterable[Mapping[str, Any]], words: Callable[[str], str]) -> go.Figure:
+    """The loss curve of a run from the rows of its history, on paper. `words` translates the names of the lines."""
+    rows = list(rows)
+    steps = [row for row in rows if row.get("kind") == "step" and row.get("loss") is not None]
+    evaluations = [row for row in rows if row.get("kind") == "evaluation" and row.get("loss") is not None]
+    figure = go.Figure(layout=layout(LIGHT))
+    figure.update_layout(
+        paper_bgcolor=LIGHT.background, height=520, margin={"t": 40},
+        xaxis_title_text=words("step"), yaxis_title_text=words("loss"),
+    )  # fmt: skip
+    ends: list[tuple[str, float, str]] = []
+    for name, series, color in (("training", steps, LIGHT.training), ("held_out", evaluations, LIGHT.held_out)):
+        if not series:
+            continue
+        figure.add_scatter(
+            x=[row["step"] for row in series], y=[row["loss"] for row in series], name=words(name), line_color=color,
+            mode="lines" if name == "training" else "lines+markers",
+        )  # fmt: skip
+        ends.append((name, series[-1]["loss"], color))
+    baselines = {row["name"]: row["loss"] for row in rows if row.get("kind") == "baseline"}
+    for name, color, dash in (("uniform", LIGHT.uniform, "dot"), ("ngram", LIGHT.ngram, "dash")):
+        if baselines.get(name) is not None:
+            figure.add_hline(y=baselines[name], line={"color": color, "dash": dash, "width": 1.4})
+            ends.append((name, baselines[name], color))
+    for name, loss, color in ends:
+        figure.add_annotation(
+            xref="paper", x=1, xanchor="left", xshift=8, y=loss, text=words(name), showarrow=False, font_color=color
+        )
+    return figure

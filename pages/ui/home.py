@@ -1,0 +1,104 @@
+"""The parts of Home. Nothing here needs torch: the samples stand in the history of the bundled run."""
+
+from functools import cache
+from typing import Any
+
+import streamlit as st
+
+from llm_core.errors import UserError
+from llm_core.runs import history
+from llm_core.runs.run import Run
+from pages.ui.live import STATES, script
+from pages.ui.state import store
+from pages.ui.subject import choose
+from pages.ui.text import _
+
+MOST_SAMPLES = 9
+MOST_LETTERS = 240
+
+
+@cache
+def _writer() -> Any:
+    return st.components.v2.component("terrarium_writer", js=script("format", "writer"), isolate_styles=False)
+
+
+@cache
+def _runs() -> Any:
+    return st.components.v2.component("terrarium_runs", js=script("format", "runs"), isolate_styles=False)
+
+
+def hero() -> None:
+    """A bundled model writing, from its first steps to its last."""
+    run = next((run for run in store().bundled() if run.problem is None), None)
+    recording = recorded(run) if run is not None else None
+    if run is None or recording is None:
+        st.info(_("Here a model will write. Train one: it takes a minute."))
+        return
+    _writer()(
+        key="home_writer",
+        data={
+            **recording,
+            "labels": {
+                "at_step": _("What a model writes at step {step}", step="{step}"),
+                "at_step_loss": _("What a model writes at step {step} · loss {loss}", step="{step}", loss="{loss}"),
+                "step_slider": _("Step"), "play": _("Play"), "pause": _("Pause"),
+            },
+        },
+    )  # fmt: skip
+
+
+@cache
+def recorded(run: Run) -> dict[str, Any] | None:
+    """Samples and losses as the run recorded them: a few, spread over its training, the last one among them."""
+    rows = history.records(run.folder)
+    losses = [
+        (row["step"], row["loss"]) for row in rows if row.get("kind") == "evaluation" and row.get("loss") is not None
+    ]
+    samples = [row for row in rows if row.get("kind") == "sample" and row.get("text")]
+    if not samples:
+        return None
+    places = {round((len(samples) - 1) * (i / (MOST_SAMPLES - 1)) ** 1.6) for i in range(MOST_SAMPLES)}
+    return {
+        "samples": [
+            {
+                "step": row["step"], "prompt": row.get("prompt", ""), "text": _shorten(row["text"]),
+                "loss": _loss_at(losses, row["step"]),
+            }
+            for row in (samples[place] for place in sorted(places))
+        ],
+        "losses": losses[:: max(1, len(losses) // 200)] + losses[-1:],
+    }  # fmt: skip
+
+
+def door(page: str, title: str, sentence: str) -> None:
+    """A way into another page: its name, and what one does there."""
+    with st.container(border=True, key=f"door_{page.removesuffix('.py')}"):
+        st.page_link(page, label=title, icon=":material/arrow_forward:", icon_position="right")
+        st.markdown(sentence)
+
+
+def runs_under_way() -> None:
+    """The live list; a click opens the run on Train."""
+    labels = {
+        "none": _("Nothing is being trained now. What you start on Train shows here."),
+        "states": {state: _(name) for state, name in STATES.items()},
+        "of": _("{a} of {b}", a="{a}", b="{b}"),
+        "loss": _("loss {loss}", loss="{loss}"),
+    }
+    opened = _runs()(key="home_runs", data={"labels": labels}, on_open_change=lambda: None).open
+    if isinstance(opened, str):
+        try:
+            run = store().find(opened)
+        except UserError:
+            return
+        choose(run)
+        st.switch_page("train.py", query_params={"run": run.id})
+
+
+def _shorten(text: str) -> str:
+    text = text.rstrip()
+    return text if len(text) <= MOST_LETTERS else text[:MOST_LETTERS].rsplit(" ", 1)[0] + " …"
+
+
+def _loss_at(losses: list[tuple[int, float]], step: int) -> float | None:
+    return next((loss for at, loss in reversed(losses) if at <= step), None)

@@ -1,0 +1,151 @@
+"""The live component: what a run says while it trains, drawn in the browser from the route `./live/<run>`.
+
+A page places its parts: `picture` (the loss curve with state and buttons), `samples`, `measures`, `guide`, `takeaway`.
+All of them share one feed in the browser, and none of what moves costs a script run. Commands (pause, resume, stop,
+one step) come back through the component and are carried out here.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from llm_core.errors import N_, UserError
+from llm_core.runs.run import Run
+from pages.ui import charts
+from pages.ui.state import FAULT_KEY, OWNER, store
+from pages.ui.text import _, language
+
+BROWSER = Path(__file__).resolve().parents[2] / "assets" / "browser"
+
+STATES = {
+    "waiting": N_("waiting for a free processor"),
+    "preparing": N_("preparing the text"),
+    "running": N_("training"),
+    "paused": N_("paused"),
+    "stopped": N_("stopped"),
+    "finished": N_("finished"),
+    "interrupted": N_("interrupted"),
+    "diverged": N_("diverged"),
+    "failed": N_("failed"),
+    "stalled": N_("no sign of life"),
+}
+"""What each state of a run is called on screen."""
+
+Part = Literal["picture", "samples", "measures", "guide", "takeaway"]
+
+
+def script(*names: str) -> str:
+    """Browser modules as one: Streamlit takes a component's script as a single text."""
+    return "\n".join((BROWSER / f"{name}.js").read_text(encoding="utf-8") for name in names)
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "terrarium_live", js=script("format", "feed", "curve", "parts", "closing", "live"), isolate_styles=False
+    )
+
+
+def live(part: Part, run: Run, *, replay: bool = False, **data: Any) -> None:
+    """Place one part for a run. `replay`: draw a run that is over from its start, once, when it first appears."""
+    key = f"live_{part}"
+    _component()(
+        key=key,
+        data={
+            "part": part, "run": run.id, "language": language(), "labels": labels(run), "themes": charts.themes(),
+            "controls": run.owner == OWNER and not run.read_only, "replay": replay, **data,
+        },
+        on_command_change=lambda: _obey(key),
+    )  # fmt: skip
+
+
+def _obey(key: str) -> None:
+    """Carry out a button of the picture. What comes from the browser is checked like anything else from outside."""
+    command = st.session_state[key].get("command")
+    if not isinstance(command, dict):
+        return
+    try:
+        ask(str(command.get("run")), str(command.get("command")))
+    except UserError as error:
+        st.session_state[FAULT_KEY] = error
+
+
+def ask(reference: str, command: str) -> None:
+    """Pause, resume, stop a run, or take one step. Raises UserError when it is not there or not ours."""
+    run = store().find(reference)
+    if command == "pause":
+        store().want(run, "paused", owner=OWNER)
+    elif command == "stop":
+        store().want(run, "stopped", owner=OWNER)
+    elif command in ("resume", "step"):
+        until = run.status().step + 1 if command == "step" else None
+        store().want(run, "running", until_step=until, owner=OWNER)
+        store().start(run)
+
+
+def measures() -> Sequence[dict[str, Any]]:
+    """The small figures under the picture."""
+    return (
+        {"column": "rate", "title": _("Learning rate"), "color": "training", "logarithmic": False},
+        {"column": "norm", "title": _("Gradient norm"), "color": "held_out", "logarithmic": True},
+        {"column": "speed", "title": _("Tokens per second"), "color": "ngram", "logarithmic": False},
+    )
+
+
+def line_names(run: Run) -> dict[str, str]:
+    """The lines of the loss curve, as they are labelled."""
+    model = run.config.model
+    order = model.order if model.family == "ngram" else 5
+    return {
+        "training": _("training"), "held_out": _("held-out"), "uniform": _("uniform guess"),
+        "ngram": _("{order}-gram", order=order), "step": _("Step"), "loss": _("Loss (nats per token)"),
+    }  # fmt: skip
+
+
+def labels(run: Run) -> dict[str, Any]:
+    """Every word that the script shows, in the language of this session."""
+    return {
+        **line_names(run),
+        "loss_short": _("Loss (nats)"),
+        "picture": _("Loss over steps: training, held-out, uniform guess and n-gram"),
+        "states": {state: _(name) for state, name in STATES.items()},
+        "pending": {
+            "pause": _("pausing…"), "stop": _("stopping…"), "resume": _("resuming…"), "step": _("taking one step…"),
+        },
+        "covers": {
+            "waiting": _("Waits for a free processor; other runs are under way."),
+            "preparing": _("Cutting the text into tokens…"),
+            "running": _("The first step is on its way…"),
+            "failed": _("This run ended before its first step."),
+            "stopped": _("This run was stopped before its first step."),
+            "interrupted": _("This run was interrupted before its first step. Resume starts it again."),
+        },
+        "offline": _("The server does not answer. The training itself goes on; trying again."),
+        "of": _("{a} of {b}", a="{a}", b="{b}"),
+        "held_out_loss": _("Held-out loss (nats)"),
+        "bits": _("Bits per character"),
+        "speed": _("Tokens per second"),
+        "remaining": _("Remaining"),
+        "trained": _("Trained for"),
+        "seconds": _("{s} s", s="{s}"),
+        "minutes": _("{m} min {s} s", m="{m}", s="{s}"),
+        "hours": _("{h} h {m} min", h="{h}", m="{m}"),
+        "pause": _("Pause"), "resume": _("Resume"), "stop": _("Stop"), "one_step": _("One step"),
+        "replay": _("Play again"), "end_replay": _("To the end"),
+        "samples": _("What it writes"),
+        "sample_step": _("Sample at step"),
+        "at_step": _("at step {step}", step="{step}"),
+        "no_samples": _("The first sample comes with the first steps."),
+        "take_away": _("Take it away"),
+        "link": _("Copy link"), "copied": _("Copied"),
+        "hover": {
+            "training": _("At step {x} the training loss is {y} nats per token.", x="%{x:,}", y="%{y:.3f}"),
+            "held_out": _("At step {x} the loss on held-out text is {y} nats per token.", x="%{x:,}", y="%{y:.3f}"),
+            "rate": _("At step {x} the learning rate is {y}.", x="%{x:,}", y="%{y:.3g}"),
+            "norm": _("At step {x} the gradient is {y} long.", x="%{x:,}", y="%{y:.3g}"),
+            "speed": _("At step {x} it reads {y} tokens per second.", x="%{x:,}", y="%{y:,.0f}"),
+        },
+    }  # fmt: skip

@@ -1,0 +1,119 @@
+"""HTTP routes that app.py mounts beside the pages: what moves, what can be taken away, and scripts for the browser.
+
+All of them only read. Whatever names a run goes through `Store.find`, which lets nothing but ids through.
+"""
+
+import csv
+import io
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from llm_core.errors import UserError
+from llm_core.runs import history
+from llm_core.runs.live import live
+from llm_core.runs.run import Run
+from pages.ui import charts
+from pages.ui.state import store, warm_up
+from pages.ui.text import LANGUAGES, translate
+from pages.ui.writing import csv_route, write_route
+
+NO_STORE = {"Cache-Control": "no-store"}
+COLUMNS = ("kind", "step", "tokens", "seconds", "loss", "learning_rate", "gradient_norm", "tokens_per_second", "perplexity", "bits_per_character")  # fmt: skip
+
+
+def live_run(request: Request) -> Response:
+    """What a run has said since a byte offset, and how it stands."""
+    warm_up()
+    language = _language(request)
+    try:
+        reply = live(store(), request.path_params["run"], _offset(request))
+    except UserError as error:
+        return _refuse(error, language)
+    message = reply["message"]
+    reply["message"] = translate(message["template"], language).format(**message["values"]) if message else ""
+    return JSONResponse(reply, headers=NO_STORE)
+
+
+def live_list(request: Request) -> Response:
+    """The runs that are under way."""
+    warm_up()
+    rows = []
+    for run in store().runs():
+        status = run.status()
+        if status.under_way or status.state == "paused":
+            loss = status.validation_loss if status.validation_loss is not None else status.loss
+            rows.append({"run": run.id, "name": run.name, "state": status.state, "step": status.step, "steps": status.steps, "loss": loss})  # fmt: skip
+    return JSONResponse({"runs": rows[:20]}, headers=NO_STORE)
+
+
+def history_csv(request: Request) -> Response:
+    """The whole history of a run as a table."""
+    try:
+        run = store().find(request.path_params["run"])
+    except UserError as error:
+        return _refuse(error, _language(request))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row for row in history.records(run.folder) if row.get("kind") in ("step", "evaluation"))
+    return Response(text.getvalue(), media_type="text/csv", headers=_attachment(run, "csv"))
+
+
+def history_html(request: Request) -> Response:
+    """The curve as one page that needs nothing else, Plotly inside."""
+    language = _language(request)
+    try:
+        run = store().find(request.path_params["run"])
+    except UserError as error:
+        return _refuse(error, language)
+    names = {
+        "training": "training", "held_out": "held-out", "uniform": "uniform guess", "ngram": "n-gram", "step": "Step",
+        "loss": "Loss (nats per token)",
+    }  # fmt: skip
+    figure = charts.curve(history.records(run.folder), lambda key: translate(names[key], language))
+    page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
+    return Response(page, media_type="text/html", headers=_attachment(run, "html"))
+
+
+def plotly_script(request: Request) -> Response:
+    """plotly.min.js out of the installed package: nothing is fetched from elsewhere."""
+    spec = find_spec("plotly")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    path = Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+    return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
+
+
+def _offset(request: Request) -> int:
+    text = request.query_params.get("from", "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else 0
+
+
+def _language(request: Request) -> str:
+    code = request.query_params.get("lang", "en")
+    return code if code in LANGUAGES else "en"
+
+
+def _refuse(error: UserError, language: str) -> Response:
+    content: dict[str, Any] = {"error": translate(error.template, language).format(**error.values)}
+    return JSONResponse(content, status_code=404, headers=NO_STORE)
+
+
+def _attachment(run: Run, suffix: str) -> dict[str, str]:
+    return {**NO_STORE, "Content-Disposition": f'attachment; filename="terrarium-{run.id}.{suffix}"'}
+
+
+ROUTES = [
+    Route("/live", live_list),
+    Route("/live/{run}", live_run),
+    Route("/history/{run}.csv", history_csv),
+    Route("/history/{run}.html", history_html),
+    Route("/write", write_route, methods=["POST"]),
+    Route("/written.csv", csv_route),
+    Route("/vendor/plotly.min.js", plotly_script),
+]

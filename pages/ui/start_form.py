@@ -1,0 +1,165 @@
+"""The form that starts a run: text, recipe, the knobs that matter, what it will cost, and the button."""
+
+import secrets
+import time
+from typing import Any
+
+import streamlit as st
+
+from llm_core.config import Config, NgramConfig, RunConfig, parse
+from llm_core.errors import UserError
+from llm_core.runs.run import Run
+from pages.ui import forms
+from pages.ui.recipes import FIRST, Recipe, recipes
+from pages.ui.state import CORPUS_KEY, FAULT_KEY, FORM_TOKEN_KEY, OWNER, RECIPE_KEY, store
+from pages.ui.subject import choose
+from pages.ui.text import _, explain
+from pages.ui.text_source import Source, choose_text
+
+KNOBS: dict[str, tuple[str, ...]] = {
+    "transformer": ("width", "layers"),
+    "recurrent": ("width", "layers"),
+    "ngram": ("order",),
+}
+"""The settings of a model that stand beside the picture; with text, recipe and steps there are at most five."""
+
+DOUBLE_CLICK = 2.0  # seconds
+
+NOT_ASKED = ("corpus", "encoding", "text_column", "architecture", "segments", "head_transform", "objective", "steps")
+"""Chosen elsewhere on the page, or without meaning for a model that writes."""
+
+
+def show() -> None:
+    """Draw the form."""
+    known = recipes()
+    if st.session_state.get(RECIPE_KEY) not in known:
+        st.session_state[RECIPE_KEY] = FIRST if FIRST in known else next(iter(known))
+        _take_recipe()
+    source = choose_text()
+    name = st.selectbox(
+        _("Recipe"), list(known), key=RECIPE_KEY, format_func=lambda name: _(known[name].title), on_change=_take_recipe,
+        persist_state="session", help=_("A kind of model with settings that work. Change what you like below."),
+    )  # fmt: skip
+    recipe = known[name]
+    st.caption(_(recipe.description))
+    model, training = recipe.config.model, recipe.config.training
+    knobs = KNOBS[model.family]
+    columns = st.columns(len(knobs) + (model.family != "ngram"), gap="small", wrap=False)
+    for column, knob in zip(columns, knobs, strict=False):
+        with column:
+            forms.field(model, knob)
+    if model.family != "ngram":
+        with columns[-1]:
+            forms.field(training, "steps")
+    config, fault = _settings(recipe)
+    if fault is not None:
+        st.error(explain(fault))
+    elif config is not None:
+        st.caption(cost(config))
+    st.button(
+        _("Train"), key="train_start", type="primary", width="stretch", disabled=source is None or config is None,
+        on_click=_start, args=(source, recipe),
+    )  # fmt: skip
+    if source is None:
+        st.caption(_("Bring a text first."))
+    _more(recipe.config, knobs)
+
+
+def cost(config: RunConfig) -> str:
+    """Parameters and memory before anything is built."""
+    from llm_core.models.size import count_parameters, estimate_memory
+
+    if isinstance(config.model, NgramConfig):
+        return _("No parameters to train: it counts sequences of up to {order} tokens.", order=config.model.order)
+    model = config.model.model_copy(update={"vocabulary_size": config.data.vocabulary_size})
+    return _(
+        "About {parameters} parameters; training takes about {memory} MB of memory.",
+        parameters=float(count_parameters(model)), memory=estimate_memory(model, config.training) / 1e6,
+    )  # fmt: skip
+
+
+def run_in_python(run: Run) -> str:
+    """The same training as a script."""
+    config = run.config
+    defaults = {"model": type(config.model)(), "data": type(config.data)(), "training": type(config.training)()}
+    lines = []
+    for part, default in defaults.items():
+        chosen = getattr(config, part)
+        changed = {
+            k: v for k, v in chosen.model_dump().items() if v != getattr(default, k) and k not in ("family", "threads")
+        }
+        arguments = ", ".join(f"{key}={value!r}" for key, value in changed.items())
+        lines.append(f"    {part}={type(chosen).__name__}({arguments}),")
+    names = ", ".join(sorted({"RunConfig", *(type(getattr(config, part)).__name__ for part in defaults)}))
+    return "\n".join((
+        "from pathlib import Path", "", f"from llm_core.config import {names}",
+        "from llm_core.data.prepare import prepare", "from llm_core.training.loop import train",
+        "from llm_core.training.records import Evaluation, Sample", "",
+        "config = RunConfig(", *lines, ")",
+        'for record in train(config, prepare(config.data, Path("runs/corpora"))):',
+        "    if isinstance(record, Evaluation | Sample):", "        print(record)",
+    ))  # fmt: skip
+
+
+def _take_recipe() -> None:
+    """Set the whole form to the chosen recipe."""
+    config = recipes()[st.session_state[RECIPE_KEY]].config
+    for part in (config.model, config.data, config.training):
+        forms.fill(part)
+    st.session_state[CORPUS_KEY] = config.data.corpus
+
+
+def _settings(recipe: Recipe) -> tuple[RunConfig | None, UserError | None]:
+    """The settings as the form has them, or what is wrong with them."""
+    config = recipe.config
+    values: dict[str, Any] = {
+        "model": forms.read(config.model), "data": forms.read(config.data), "training": forms.read(config.training),
+    }  # fmt: skip
+    try:
+        return parse(RunConfig, values), None
+    except UserError as error:
+        return None, error
+
+
+def _start(source: Source | None, recipe: Recipe) -> None:
+    """Make the run and hand it to a worker. A double click makes one."""
+    config, fault = _settings(recipe)
+    if source is None or config is None:
+        st.session_state[FAULT_KEY] = fault
+        return
+    token = _form_token(repr((config, source.title, len(source.raw), source.encoding, source.column)))
+    try:
+        data = config.data.model_copy(update=source.settings())
+        run = store().create(
+            config.model_copy(update={"data": data}), name=f"{_(recipe.title)} · {source.title}", owner=OWNER,
+            recipe=recipe.name, form_token=token,
+        )  # fmt: skip
+        store().start(run)
+    except UserError as error:
+        st.session_state[FAULT_KEY] = error
+        return
+    choose(run)
+
+
+def _form_token(contents: str) -> str:
+    """The same token for the same form pressed twice within moments: the store makes one run of it."""
+    token, before, pressed = st.session_state.get(FORM_TOKEN_KEY, ("", "", 0.0))
+    if before != contents or time.monotonic() - pressed > DOUBLE_CLICK:
+        token = secrets.token_hex(8)
+    st.session_state[FORM_TOKEN_KEY] = (token, contents, time.monotonic())
+    return str(token)
+
+
+def _more(config: RunConfig, knobs: tuple[str, ...]) -> None:
+    """Every other setting, folded; drawn only when it is opened."""
+    more = st.expander(_("More settings"), key="train_more", on_change="rerun")
+    if not more.open:
+        return
+    parts: dict[str, Config] = {_("Text"): config.data, _("Model"): config.model, _("Training"): config.training}
+    with more:
+        for tab, part in zip(st.tabs(list(parts)), parts.values(), strict=True):
+            shown = {*NOT_ASKED, *(knobs if part is config.model else ())}
+            if part is config.model:
+                shown.add("vocabulary_size")
+            with tab:
+                forms.fields(part, forms.folded_names(type(part), shown))

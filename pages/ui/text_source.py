@@ -1,0 +1,145 @@
+"""The text that a model learns from, as a person chooses it: embedded, pasted, or a file of their own."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import streamlit as st
+
+from llm_core.config import DataConfig
+from llm_core.data.corpora import CORPORA
+from llm_core.data.encodings import detect_encoding
+from llm_core.data.source import pieces
+from llm_core.errors import UserError
+from pages.ui.state import CORPUS_KEY, store
+from pages.ui.text import _, explain
+
+ENCODINGS = ("utf-8", "gb18030", "big5", "utf-16", "shift_jis", "euc_kr", "cp1252", "cp1251", "cp1250")
+SUFFIXES = ("txt", "md", "csv", "tsv", "jsonl", "parquet")
+TABLES = ("csv", "tsv", "jsonl", "parquet")
+LONGEST_PASTE = 1_000_000
+LONGEST_PREVIEW = 400
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was chosen. `raw` is kept only when a run starts: a text that nobody trains on leaves nothing behind."""
+
+    title: str
+    embedded: str | None = None
+    name: str = ""
+    raw: bytes = b""
+    encoding: str | None = None
+    column: str | None = None
+
+    def settings(self) -> dict[str, str | None]:
+        """The data settings of a run on this text; stores the text if it is a person's own. Raises UserError."""
+        if self.embedded is not None:
+            return {"corpus": self.embedded, "encoding": None, "text_column": None}
+        from llm_core.data.prepare import import_text
+
+        path = import_text(self.name, self.raw, store().corpora)
+        return {"corpus": str(path), "encoding": self.encoding, "text_column": self.column}
+
+
+def choose_text() -> Source | None:
+    """Draw the choice; None while there is nothing to train on, said on the page."""
+    way = st.segmented_control(
+        _("Text"), ("embedded", "paste", "upload"), key="train_text_way", required=True, default="embedded",
+        format_func={"embedded": _("Included"), "paste": _("Paste"), "upload": _("Your file")}.__getitem__,
+        help=_("What the model learns from. Everything stays on this computer."), persist_state="session", width="stretch",
+    )  # fmt: skip
+    if way == "paste":
+        return _pasted()
+    if way == "upload":
+        return _uploaded()
+    return _embedded()
+
+
+def _embedded() -> Source:
+    if st.session_state.get(CORPUS_KEY) not in CORPORA:
+        st.session_state[CORPUS_KEY] = next(iter(CORPORA))
+    name = st.selectbox(
+        _("Included text"), list(CORPORA), key=CORPUS_KEY, format_func=lambda name: _(CORPORA[name].title),
+        label_visibility="collapsed", persist_state="session",
+    )  # fmt: skip
+    st.caption(_(CORPORA[name].description))
+    return Source(title=_(CORPORA[name].title), embedded=name)
+
+
+def _pasted() -> Source | None:
+    text = st.text_area(
+        _("Your text"), key="train_paste", max_chars=LONGEST_PASTE, height=140, label_visibility="collapsed",
+        placeholder=_("Paste a text: a few pages at least, a book is better."), persist_state="session",
+    )  # fmt: skip
+    if not text or not text.strip():
+        return None
+    return Source(title=_("Pasted text"), name="pasted.txt", raw=text.encode("utf-8", "replace"), encoding="utf-8")
+
+
+def _uploaded() -> Source | None:
+    file = st.file_uploader(
+        _("Your file"), type=list(SUFFIXES), key="train_upload", label_visibility="collapsed", max_upload_size=50,
+        help=_("Plain text, Markdown, CSV, TSV, JSON lines or Parquet, at most 50 MB."),
+    )  # fmt: skip
+    if file is None:
+        return None
+    raw = file.getvalue()
+    suffix = Path(file.name).suffix.lower().lstrip(".")
+    encoding: str | None = None
+    if suffix != "parquet":
+        detection = detect_encoding(raw[:65536])
+        if detection.sure:
+            encoding = detection.encoding
+        else:
+            encoding = _confirmed_encoding(detection.encoding, file.file_id)
+    column = _column(suffix)
+    try:
+        beginning = preview(file.name, raw, encoding, column)
+    except UserError as error:
+        st.error(explain(error))
+        return None
+    st.caption(_("It begins:"))
+    st.code(beginning, language=None, wrap_lines=True, height=120)
+    if suffix != "parquet" and not detection.sure and not st.checkbox(
+        _("This reads right"), key=f"train_encoding_right_{file.file_id}_{encoding}"
+    ):  # fmt: skip
+        st.info(_("The file does not say how its characters are written. Choose the encoding in which it reads right."))
+        return None
+    return Source(title=Path(file.name).name, name=file.name, raw=raw, encoding=encoding, column=column)
+
+
+def _confirmed_encoding(guess: str | None, file_id: str) -> str:
+    names: Sequence[str] = ENCODINGS if guess in ENCODINGS or guess is None else (guess, *ENCODINGS)
+    return str(
+        st.selectbox(_("Encoding"), names, index=names.index(guess or "gb18030"), key=f"train_encoding_{file_id}")
+    )
+
+
+def _column(suffix: str) -> str | None:
+    if suffix not in TABLES:
+        return None
+    return (
+        st.text_input(
+            _("Column with the text"), key="train_column", max_chars=200, placeholder=_("the longest text column"),
+            persist_state="session",
+        )
+        or None
+    )  # fmt: skip
+
+
+def preview(name: str, raw: bytes, encoding: str | None, column: str | None) -> str:
+    """How a file begins, read exactly as training would read it. Raises UserError; leaves nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="terrarium-") as folder:
+        path = Path(folder) / f"{Path(name).stem[:40] or 'text'}{Path(name).suffix.lower()}"
+        try:
+            path.write_bytes(raw)
+        except (OSError, ValueError):
+            path = Path(folder) / f"text{Path(name).suffix.lower()}"
+            path.write_bytes(raw)
+        config = DataConfig(corpus=str(path), encoding=encoding, text_column=column)
+        beginning = "".join(text for _begins, text in islice(pieces(config), 5))
+    text = beginning[:LONGEST_PREVIEW]
+    return text + "…" if len(beginning) > LONGEST_PREVIEW else text
