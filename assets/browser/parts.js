@@ -64,13 +64,13 @@ class Picture {
     const { labels } = this.data;
     const state = head?.state ?? "preparing";
     this.root.dataset.state = state;
-    this.root.dataset.points = String(this.feed.steps.step.length);
+    this.root.dataset.points = String(this.feed.steps.step.length + this.feed.evaluations.step.length);
     this.state.textContent = pending ? labels.pending[pending.command] : labels.states[state];
     this.message.textContent = trouble === "offline" ? labels.offline : (trouble ?? head?.message ?? "");
     const done = state === "preparing" ? head?.progress : head?.steps ? head.step / head.steps : null;
     const shown = this.feed.limit === Infinity ? done : this.feed.limit / (this.feed.last || 1);
     this.bar.firstChild.style.width = `${100 * Math.min(1, shown ?? 0)}%`;
-    this.cover.hidden = this.feed.steps.step.length > 0;
+    this.cover.hidden = this.root.dataset.points !== "0";
     if (!this.cover.hidden) {
       const share = head?.progress ? ` ${Math.round(100 * head.progress)} %` : "";
       this.cover.textContent = (labels.covers[state] ?? labels.covers.running) + share;

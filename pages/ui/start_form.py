@@ -44,13 +44,14 @@ def show() -> None:
     st.caption(_(recipe.description))
     model, training = recipe.config.model, recipe.config.training
     knobs = KNOBS[model.family]
-    columns = st.columns(len(knobs) + (model.family != "ngram"), gap="small", wrap=False)
-    for column, knob in zip(columns, knobs, strict=False):
-        with column:
-            forms.field(model, knob)
-    if model.family != "ngram":
-        with columns[-1]:
-            forms.field(training, "steps")
+    with st.container(key="train_knobs"):
+        columns = st.columns(len(knobs) + (model.family != "ngram"), gap="small")
+        for column, knob in zip(columns, knobs, strict=False):
+            with column:
+                forms.field(model, knob)
+        if model.family != "ngram":
+            with columns[-1]:
+                forms.field(training, "steps")
     config, fault = _settings(recipe)
     if fault is not None:
         st.error(explain(fault))
