@@ -141,6 +141,8 @@ class _Worker:
 
     def _keep(self, record: Record, job: Job, lines: History) -> None:
         if isinstance(record, Snapshot):
+            if not self.run.folder.is_dir():
+                raise UserError("Run {run} was deleted.", run=self.run.id)
             if record.full:
                 lines.sync()
             job.write(record)
