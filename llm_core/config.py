@@ -176,7 +176,7 @@ class TrainingConfig(Config):
     decay: float = setting(0.7, N_("Decay"), N_("Share of the run, at its end, over which a warm-up-stable-decay schedule falls."), ge=0, le=1)  # fmt: skip
     final_learning_rate: float = setting(0.01, N_("Final learning rate"), N_("Where a falling schedule ends, as a share of the highest."), ge=0, le=1)  # fmt: skip
     gradient_clipping: float | None = setting(1.0, N_("Gradient clipping"), N_("Longest gradient that is let through; empty for no limit."), gt=0, le=1e6)  # fmt: skip
-    precision: Literal["fp32", "bf16", "fp16"] = setting("fp32", N_("Precision"), N_("Number format of the forward pass; bf16 is faster on recent processors."))  # fmt: skip
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting("auto", N_("Precision"), N_("Number format of the forward pass. bf16 is faster where the processor computes in it by itself; auto takes it there and fp32 elsewhere."))  # fmt: skip
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", N_("Device"), N_("Where the model computes; auto takes a GPU when there is one."))  # fmt: skip
     threads: int | None = setting(None, N_("Threads"), N_("Processor threads; empty lets the program choose. A resumed run keeps its number, so that it repeats exactly."), ge=1, le=256)  # fmt: skip
     seed: int = setting(1234, N_("Seed"), N_("The same seed gives the same run."), ge=0, le=2**31 - 1)

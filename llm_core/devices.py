@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16", "fp16"]
+PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def choose_device(name: DeviceName) -> "torch.device":
@@ -27,6 +28,20 @@ def choose_device(name: DeviceName) -> "torch.device":
     if (name == "cuda" and not cuda) or (name == "mps" and not mps):
         raise UserError("This machine has no {device} device; choose auto or cpu.", device=name)
     return torch.device(name)
+
+
+def choose_precision(name: PrecisionName, device: "torch.device") -> Precision:
+    """The precision of that name; `auto` takes bf16 where the device computes in it natively, fp32 elsewhere."""
+    if name != "auto":
+        return name
+    import torch
+
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        # Where a processor has no bf16 instructions, torch imitates them, several times slower than fp32.
+        native = device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+    return "bf16" if native else "fp32"
 
 
 def autocast(device: "torch.device", precision: Precision) -> AbstractContextManager[object]:

@@ -129,7 +129,7 @@ class _Loop:
         total = torch.zeros((), device=state.device)
         for _ in range(training.accumulation):
             example = state.source.next().to(state.device)
-            with autocast(state.device, training.precision):
+            with autocast(state.device, state.precision):
                 loss = self.objective.loss(state.model, example) / training.accumulation
             torch.autograd.backward(state.scaler.scale(loss))
             total += loss.detach()

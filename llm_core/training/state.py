@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from llm_core.config import ModelConfig, RunConfig
 from llm_core.data.prepare import TokenizedCorpus
-from llm_core.devices import choose_device, physical_cores
+from llm_core.devices import Precision, choose_device, choose_precision, physical_cores
 from llm_core.errors import UserError
 from llm_core.models.base import Model
 from llm_core.models.build import build
@@ -31,6 +31,7 @@ class TrainingState:
     corpus_digest: str
     threads: int
     device: torch.device
+    precision: Precision
     model: Model
     optimizers: list[Optimizer]
     source: Source
@@ -73,16 +74,18 @@ def begin(config: RunConfig, corpus: TokenizedCorpus, model: Model | None = None
     config = config.model_copy(update={"model": with_vocabulary(config.model, corpus)})
     training = config.training
     device = choose_device(training.device)
+    precision = choose_precision(training.precision, device)
     model = (model or build(config.model, training.seed)).to(device).train()
     return TrainingState(
         config=config,
         corpus_digest=corpus.digest,
         threads=training.threads or physical_cores(),
         device=device,
+        precision=precision,
         model=model,
         optimizers=build_optimizers(model, training),
         source=OBJECTIVES[training.objective].source(corpus, config),
-        scaler=GradScaler(device.type, enabled=training.precision == "fp16"),
+        scaler=GradScaler(device.type, enabled=precision == "fp16"),
     )
 
 
