@@ -50,9 +50,9 @@ def _reference_documents() -> Iterator[str]:
             for paragraph, mark in zip(paragraphs, marks, strict=True)
             if len(mark) <= _LONGEST_COMMON_PARAGRAPH or mark not in seen
         ]
-        seen.update(marks)
         text = "\n\n".join(fresh).strip("\n")
         if 2 * len(text) >= len(topics[name]):
+            seen.update(marks)
             kept[name] = text + "\n"
     yield from (kept[name] for name in sorted(kept))
 

@@ -6,8 +6,8 @@ PIECE = 1 << 16
 """Most characters in a piece."""
 
 
-def cut(blocks: Iterable[str]) -> Iterator[str]:
-    """Blocks that end anywhere become pieces of at most PIECE characters, cut at line ends where there are any.
+def cut(blocks: Iterable[str], most: int = PIECE) -> Iterator[str]:
+    """Blocks that end anywhere become pieces of at most `most` characters, cut at line ends where there are any.
 
     Where the cuts fall depends on the text alone, not on the blocks.
     """
@@ -15,10 +15,10 @@ def cut(blocks: Iterable[str]) -> Iterator[str]:
     for block in blocks:
         held += block
         start = 0
-        while len(held) - start > PIECE:
-            stop = held.rfind("\n", start, start + PIECE) + 1 or held.rfind(" ", start + 1, start + PIECE)
+        while len(held) - start > most:
+            stop = held.rfind("\n", start, start + most) + 1 or held.rfind(" ", start + 1, start + most)
             if stop <= start:
-                stop = start + PIECE
+                stop = start + most
             yield held[start:stop]
             start = stop
         held = held[start:]

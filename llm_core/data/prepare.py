@@ -30,7 +30,7 @@ Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1, several times a second; may raise to cancel, which leaves nothing behind."""
 
 _FORMAT = 1
-_SAMPLE = 4_000_000
+_SAMPLE = 2_000_000
 _BATCH = 1 << 19
 _PARTIAL = ".partial-"
 _RESERVED = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
@@ -225,7 +225,7 @@ def _write(
     about = {
         "digest": digest,
         "format": _FORMAT,
-        "settings": config.model_dump(mode="json"),
+        "settings": config.model_dump(mode="json", exclude={"corpus"}),
         "vocabulary_size": tokenizer.vocabulary_size,
         "dtype": dtype.name,
         "tokens": [side.tokens for side in sides],

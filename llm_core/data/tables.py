@@ -17,6 +17,7 @@ from llm_core.errors import UserError
 LONGEST_FIELD = 131_072
 LONGEST_LINE = 64_000_000
 _LOOK_AHEAD = 100
+_MISSING = object()
 
 
 def lines(blocks: Iterable[str], name: str) -> Iterator[str]:
@@ -81,9 +82,9 @@ def json_lines(source: Iterator[str], name: str, column: str | None) -> Iterator
         raise _no_column(column, name, found)
     for number, value in chain(ahead, values):
         if isinstance(value, dict) and chosen is not None:
-            value = value.get(chosen)
+            value = value.get(chosen, _MISSING)
         if value is None:
-            continue
+            continue  # a null is an empty cell
         if not isinstance(value, str):
             raise UserError("{file}, line {row}: there is no text under {column!r}.", file=name, row=number, column=chosen or "")  # fmt: skip
         yield visible_surrogates(value)

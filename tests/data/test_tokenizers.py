@@ -1,0 +1,211 @@
+"""Text comes back exactly from every tokenizer, and what a tokenizer says about its tokens is true."""
+
+import json
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from llm_core.config import TokenizerKind
+from llm_core.data import vocabulary
+from llm_core.data.tokenizers import Tokenizer, train_tokenizer
+from llm_core.errors import UserError
+
+KINDS: tuple[TokenizerKind, ...] = ("character", "word", "bpe", "wordpiece")
+ENGLISH = (
+    "The quick brown fox jumps over the lazy dog. Don't panic: it's only #1 of 42 foxes!\n"
+    "def jump(height):\n    return height * 2  # twice as high\n"
+) * 20
+CHINESE = "今天的天气很好，我们去公园看花。你喜欢什么颜色？我喜欢红色和绿色，也喜欢蓝色。\n" * 20
+NASTY = (
+    "<|endoftext|> <|unknown|> <0x41> ##ing # ## ### Ġthe \u0120 [UNK]"
+    " e\u0301 \u0301alone \u202eright to left\u202c 👩‍👩‍👧 𝔘 \U0010ffff \ufffd \ufeff"
+    " \x00\x01\x1b\x7f\x85\u2028\u2029 \r\n \r tab\tand   many    spaces \n\n\n\n"
+)
+quick = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+any_text = st.text(st.characters(blacklist_categories=("Cs",)))
+likely_text = st.lists(st.sampled_from([*NASTY, *"the fox ", *"今天，", "##", "<|endoftext|>", "<0x0A>"])).map("".join)
+
+
+@cache
+def tokenizer(kind: TokenizerKind) -> Tokenizer:
+    return train_tokenizer(kind, 700, [ENGLISH, CHINESE])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=any_text | likely_text)
+@example(text=NASTY)
+@example(text="")
+@example(text="<|endoftext|>")
+@example(text="<0x41>")
+@quick
+def test_text_comes_back_exactly(kind: TokenizerKind, text: str) -> None:
+    ids = tokenizer(kind).encode(text)
+    assert tokenizer(kind).decode(ids) == text
+    assert int(tokenizer(kind).characters[ids].sum()) == len(text)
+    assert Tokenizer.end_of_text not in ids
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=st.text(st.characters(categories=("Cs", "L", "P"))))
+@example(text="a\ud800b\udc00")
+@quick
+def test_lone_surrogates_become_the_replacement_sign(kind: TokenizerKind, text: str) -> None:
+    decoded = tokenizer(kind).decode(tokenizer(kind).encode(text))
+    assert decoded == text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_typed_control_token_is_plain_text(kind: TokenizerKind) -> None:
+    ids = tokenizer(kind).encode("<|endoftext|>")
+    assert len(ids) > 1
+    assert 0 not in ids
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_chinese_gets_tokens_of_its_own(kind: TokenizerKind) -> None:
+    text = "我们去公园看花。"
+    ids = tokenizer(kind).encode(text)
+    assert len(ids) <= len(text)
+    assert all("<0x" not in tokenizer(kind).pieces[token] for token in ids)
+
+
+def test_words_keep_the_space_before_them_and_ideographs_stand_alone() -> None:
+    words = tokenizer("word")
+    assert [words.pieces[i] for i in words.encode("The lazy fox don't 看花")] == ["The", " lazy", " fox", " ", "d", "o", "n", "'", "t", " ", "看", "花"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saved_and_loaded_it_is_the_same(kind: TokenizerKind, tmp_path: Path) -> None:
+    made = tokenizer(kind)
+    made.save(tmp_path / "tokenizer.json")
+    loaded = Tokenizer.load(tmp_path / "tokenizer.json")
+    assert loaded.kind == kind
+    assert loaded.vocabulary_size == made.vocabulary_size
+    assert loaded.encode(ENGLISH + NASTY + CHINESE) == made.encode(ENGLISH + NASTY + CHINESE)
+    assert loaded.token_bytes == made.token_bytes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_text_trains_the_same_tokenizer(kind: TokenizerKind) -> None:
+    once, again = (train_tokenizer(kind, 700, [ENGLISH, CHINESE]).to_json() for _ in range(2))
+    assert once == again
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ids_count_from_end_of_text_and_are_all_described(kind: TokenizerKind) -> None:
+    made = tokenizer(kind)
+    assert made.token_bytes[0] == b""
+    assert made.pieces[0] == "<|endoftext|>"
+    assert len(made.token_bytes) == len(made.pieces) == len(made.characters) == made.vocabulary_size
+    assert len(set(made.token_bytes)) == made.vocabulary_size or kind == "wordpiece"
+    assert made.decode([0, *made.encode("a"), 0]) == "a"
+
+
+def test_pieces_show_what_cannot_be_seen() -> None:
+    made = tokenizer("bpe")
+    by_bytes = {data: made.pieces[i] for i, data in enumerate(made.token_bytes)}
+    assert by_bytes[b"\x00"] == "<U+0000>"
+    assert by_bytes[b"\xe4"] == "<0xE4>"
+    assert by_bytes[b"\n"] == "\n"
+
+
+def test_a_character_split_over_tokens_decodes_whole_and_its_half_shows() -> None:
+    made = tokenizer("character")
+    ids = made.encode("鱻")
+    assert len(ids) == 3
+    assert made.decode(ids) == "鱻"
+    assert made.decode(ids[:2]) == "\ufffd"
+
+
+def test_bpe_agrees_with_the_library_alone() -> None:
+    import tokenizers
+
+    made = tokenizer("bpe")
+    alone = tokenizers.Tokenizer.from_str(made.to_json())
+    assert alone.encode(ENGLISH).ids == made.encode(ENGLISH)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_small_text_gives_a_small_vocabulary(kind: TokenizerKind) -> None:
+    made = train_tokenizer(kind, 50_000, ["abc abc abc"])
+    assert made.vocabulary_size < vocabulary.smallest(kind, True) + 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_asked_size_is_reached_by_a_large_text_and_never_passed(kind: TokenizerKind) -> None:
+    text = " ".join(f"w{number:x}" for number in range(3000)) * 2 + "".join(map(chr, range(0x4E00, 0x5400))) * 2
+    assert train_tokenizer(kind, 600, [text]).vocabulary_size == 600
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_too_small_a_vocabulary_is_refused_with_the_least_that_works(kind: TokenizerKind) -> None:
+    least = vocabulary.smallest(kind, True)
+    with pytest.raises(UserError, match=str(least)):
+        train_tokenizer(kind, least - 1, ["abc"])
+    assert train_tokenizer(kind, least, ["abc"]).vocabulary_size == least
+
+
+def test_without_bytes_characters_have_just_their_own_tokens() -> None:
+    made = train_tokenizer("character", 1000, ["hello"], byte_fallback=False)
+    assert made.vocabulary_size == 2 + len(set("hello"))
+    assert made.decode(made.encode("hellö")) == "hell\ufffd"
+
+
+def test_without_bytes_an_unseen_word_is_unknown() -> None:
+    made = train_tokenizer("word", 1000, ["a dog\na dog\n"], byte_fallback=False)
+    assert made.kind == "word"
+    assert made.decode(made.encode("a cat")) == "a\ufffd"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_text_without_a_break_is_encoded_in_reasonable_time(kind: TokenizerKind) -> None:
+    text = "我们喜欢红色" * 50_000 + "x" * 200_000
+    made = tokenizer(kind)
+    assert made.decode(made.encode(text)) == text
+
+
+def test_a_batch_equals_one_by_one() -> None:
+    made = tokenizer("bpe")
+    texts = ["", ENGLISH, CHINESE * 100, "x"]
+    assert [ids.tolist() for ids in made.encode_batch(texts)] == [made.encode(text) for text in texts]
+    assert made.encode_batch([]) == []
+    assert made.encode_batch([""])[0].dtype == np.uint32
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[]", "null", '{"model": null}', '{"model": {"type": "BPE"}}', "\0", '{"version":"1.0","model":{"type":"Unigram","vocab":[]}}'],
+)  # fmt: skip
+def test_what_is_no_tokenizer_is_refused(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "tokenizer.json"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(UserError):
+        Tokenizer.load(file)
+
+
+def test_a_missing_or_binary_tokenizer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        Tokenizer.load(tmp_path / "tokenizer.json")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError):
+        Tokenizer.load(tmp_path / "binary")
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_a_changed_tokenizer_file_loads_or_is_refused(data: st.DataObject) -> None:
+    content = json.loads(train_tokenizer("wordpiece", 400, ["abc"]).to_json())
+    target = content
+    while isinstance(target, dict) and target:
+        key = data.draw(st.sampled_from(sorted(target)))
+        if not isinstance(target[key], dict) or data.draw(st.booleans()):
+            target[key] = data.draw(st.none() | st.integers() | st.text(max_size=5) | st.just({}) | st.just([]))
+            break
+        target = target[key]
+    with suppress(UserError):
+        Tokenizer.from_json(json.dumps(content))
