@@ -3,7 +3,7 @@
 export default function ({ data, parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".t-host");
   if (!root) {
-    root = make("div", "t-host");
+    root = make("div", data.lines ? "t-host t-guide" : "t-host");
     parentElement.append(root);
   }
   // Nothing but words, so that it can be drawn anew; but not under the pointer when nothing has changed.
@@ -15,7 +15,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function guide(lines, ask) {
   return lines.map(({ text, buttons }) => {
-    const line = make("p", "t-guide-line", `${text} `);
+    const line = make("p", "", `${text} `);
     for (const { view, label } of buttons) {
       const button = make("button", "t-link", label, { type: "button" });
       button.onclick = () => ask("view", view);

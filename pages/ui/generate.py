@@ -162,7 +162,7 @@ def look_for(run: Run) -> None:
             ),
             (
                 _("A cold model repeats what is likeliest, a hot one loses the thread."),
-                {"cold": _("Temperature {value}", value=0.2), "hot": _("Temperature {value}", value=1.6)},
+                {"cold": _("Temperature {value}", value="0.2"), "hot": _("Temperature {value}", value="1.6")},
             ),
         ],
         lambda view: _set_view(view, steps),

@@ -34,8 +34,13 @@ def _(template: str, **values: Any) -> str:
 
 
 def explain(error: UserError) -> str:
-    """The sentence of an error in the language of this session. Values stay exact: a limit must not be rounded."""
-    return translate(error.template, language()).format(**error.values)
+    """The sentence of an error in the language of this session."""
+    return explain_in(error, language())
+
+
+def explain_in(error: UserError, code: str) -> str:
+    """The sentence of an error in the language of that code. Values stay exact: a limit must not be rounded."""
+    return _EXACT.vformat(translate(error.template, code), (), error.values)
 
 
 def translate(template: str, code: str) -> str:
@@ -108,12 +113,17 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class _NumberFormatter(Formatter):
-    """`str.format` in which a number without a format of its own is shown by `number`."""
+    """`str.format` in which a number of these kinds, without a format of its own, is shown by `number`."""
+
+    def __init__(self, kinds: type) -> None:
+        self.kinds = kinds
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if not format_spec and isinstance(value, Real) and not isinstance(value, bool):
-            return number(value)  # type: ignore[arg-type]  # Real covers NumPy's numbers too
+        plain = not format_spec and isinstance(value, self.kinds) and not isinstance(value, bool)
+        if plain:
+            return number(value)
         return str(super().format_field(value, format_spec))
 
 
-_FORMATTER = _NumberFormatter()
+_FORMATTER = _NumberFormatter(Real)
+_EXACT = _NumberFormatter(Integral)

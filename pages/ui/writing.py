@@ -26,11 +26,11 @@ from llm_core.errors import UserError
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.run import Run
 from pages.ui.state import inference, store
-from pages.ui.text import LANGUAGES, translate
+from pages.ui.text import LANGUAGES, explain_in, translate
 
 if TYPE_CHECKING:
     from llm_core.data.tokenizers import Tokenizer
-    from llm_core.inference.generate import Token
+    from llm_core.inference.reader import Token
 
 Part = dict[str, Any]
 """`prompt`: its pieces · `tokens`: written ones · `done`: seconds · `waiting` · `error`: one sentence."""
@@ -222,7 +222,7 @@ async def _lines(values: dict[str, Any], language: str) -> AsyncIterator[str]:
                     if gone.is_set():
                         return
         except UserError as error:
-            put({"error": translate(error.template, language).format(**error.values)})
+            put({"error": explain_in(error, language)})
         except Exception:
             logging.getLogger(__name__).exception("Writing failed")
             put({"error": translate("The program failed while it wrote; the log says more.", language)})
