@@ -84,7 +84,7 @@ def controls() -> DecodingConfig:
         key=_key("temperature"),
         persist_state="session",
         disabled=method != "sample",
-        help=_(DecodingConfig.model_fields["temperature"].description or ""),
+        help=_description("temperature"),
     )
     st.slider(
         _("Tokens"),
@@ -93,12 +93,16 @@ def controls() -> DecodingConfig:
         step=8,
         key=_key("tokens"),
         persist_state="session",
-        help=_(DecodingConfig.model_fields["tokens"].description or ""),
+        help=_description("tokens"),
     )
     forms.field(DEFAULT, "seed")
     with st.expander(_("More")):
         forms.fields(DEFAULT, FOLDED)
     return parse(DecodingConfig, forms.read(DEFAULT))
+
+
+def _description(name: str) -> str:
+    return _(DecodingConfig.model_fields[name].description or "")
 
 
 def _another() -> None:

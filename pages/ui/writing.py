@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from llm_core.config import Config, DecodingConfig, parse
-from llm_core.errors import UserError
+from llm_core.errors import N_, UserError
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.run import Run
 from pages.ui.state import inference, store
@@ -42,6 +42,7 @@ STORED = "writing.json"
 LONGEST_PROMPT = 20_000
 _LARGEST_REQUEST = 200_000
 _KEPT_TOKENS = 20_000
+_FAILED = N_("The program failed while it wrote; the log of the server says more.")
 _BEAT = 0.03  # seconds between two parts on the way to the browser
 
 
@@ -225,7 +226,7 @@ async def _lines(values: dict[str, Any], language: str) -> AsyncIterator[str]:
             put({"error": explain_in(error, language)})
         except Exception:
             logging.getLogger(__name__).exception("Writing failed")
-            put({"error": translate("The program failed while it wrote; the log says more.", language)})
+            put({"error": translate(_FAILED, language)})
         finally:
             put(None)
 
