@@ -50,7 +50,7 @@ def read_model(folder: Path) -> Model:
 
 
 def read_state(folder: Path, config: RunConfig, corpus: TokenizedCorpus) -> TrainingState:
-    """Everything to go on from a full checkpoint with, on the thread count that it was written with.
+    """Everything to go on from a full checkpoint with, on the thread count and in the precision that it had.
 
     Raises Damaged when a byte is wrong, UserError when the checkpoint is of another text or another model.
     """
@@ -68,7 +68,8 @@ def read_state(folder: Path, config: RunConfig, corpus: TokenizedCorpus) -> Trai
         state.source.restore(scalars["source"])
         state.scaler.load_state_dict(scalars["scaler"])
         state.watch = Watch(**scalars["watch"])
-        state.threads, state.step, state.tokens = scalars["threads"], scalars["step"], scalars["tokens"]
+        state.threads, state.precision = scalars["threads"], scalars["precision"]
+        state.step, state.tokens = scalars["step"], scalars["tokens"]
         state.looked = scalars["looked"]
         state.seconds, state.final_evaluation_seconds = scalars["seconds"], scalars["final_evaluation_seconds"]
     except (KeyError, TypeError, ValueError) as error:
@@ -138,6 +139,7 @@ def _scalars(state: TrainingState) -> dict[str, Any]:
         "scaler": state.scaler.state_dict(),
         "watch": vars(state.watch),
         "threads": state.threads,
+        "precision": state.precision,
         "corpus": state.corpus_digest,
         "config": state.config.model_dump(mode="json"),
     }
