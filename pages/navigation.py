@@ -8,6 +8,15 @@ from pages.ui.text import LANGUAGES, _, choose_language, keep_language, language
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
+
+def _switch_language() -> None:
+    choose_language(st.session_state.language_switch)
+    # A choice is remembered by its label, which is about to change: what was chosen is set anew.
+    for key, value in st.session_state.items():
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            st.session_state[key] = value
+
+
 keep_language()
 st.set_page_config(
     page_title="Terrarium", page_icon="🌱", layout="wide",
@@ -29,6 +38,6 @@ with st.container(key="language", width="content"):
     st.segmented_control(
         _("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key="language_switch",
         label_visibility="collapsed", required=True,
-        on_change=lambda: choose_language(st.session_state.language_switch),
+        on_change=_switch_language,
     )  # fmt: skip
 page.run()

@@ -1,0 +1,166 @@
+"""Train as a script: what is drawn, what a press on the button does, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from llm_core.config import DataConfig, TrainingConfig, TransformerConfig
+from llm_core.errors import UserError
+from llm_core.runs.run import Run
+from llm_core.runs.store import Store
+from pages.ui import live, text_source
+from pages.ui.forms import form_key
+from tests.pages.recorded import write_run
+
+NAVIGATION = str(Path(__file__).parents[2] / "pages" / "navigation.py")
+RUN = "0123456789abcdef"
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of the runs that were handed to a worker; none is started."""
+    runs: list[str] = []
+    monkeypatch.setattr(Store, "start", lambda self, run: runs.append(run.id))
+    return runs
+
+
+def train_page(**query: str) -> AppTest:
+    test = AppTest.from_file(NAVIGATION, default_timeout=20)
+    for name, value in query.items():
+        test.query_params[name] = value
+    test.run()
+    return test.switch_page("train.py").run()
+
+
+def test_a_press_on_train_makes_one_run_and_shows_it(store: Store, started: list[str]) -> None:
+    test = train_page()
+    test.number_input(key=form_key(TransformerConfig, "width")).set_value(32).run()
+    test.number_input(key=form_key(TrainingConfig, "steps")).set_value(20).run()
+    test.button(key="train_start").click().run()
+    assert not test.exception
+    assert not test.error
+    (run,) = store.runs()
+    assert started == [run.id]
+    assert (run.config.training.steps, getattr(run.config.model, "width", None)) == (20, 32)
+    assert test.query_params["run"] == run.id
+
+
+def test_a_double_click_makes_one_run(store: Store, started: list[str]) -> None:
+    test = train_page()
+    test.button(key="train_start").click().run()
+    test.button(key="train_start").click().run()
+    assert len(store.runs()) == 1
+
+
+def test_a_pasted_text_is_kept_with_the_runs(store: Store, started: list[str]) -> None:
+    test = train_page()
+    test.segmented_control(key="train_text_way").set_value("paste").run()
+    assert test.button(key="train_start").disabled
+    test.text_area(key="train_paste").set_value("A line of a poem.\n" * 400).run()
+    test.button(key="train_start").click().run()
+    (run,) = store.runs()
+    assert Path(run.config.data.corpus).is_relative_to(store.corpora)
+
+
+def test_settings_that_do_not_fit_are_refused_in_one_sentence(store: Store, started: list[str]) -> None:
+    test = train_page()
+    test.number_input(key=form_key(TransformerConfig, "width")).set_value(37).run()
+    assert len(test.error) == 1
+    assert "37" in test.error[0].value
+    assert test.button(key="train_start").disabled
+    assert store.runs() == []
+
+
+def test_a_model_that_is_too_large_leaves_nothing_behind(store: Store, started: list[str]) -> None:
+    test = train_page()
+    test.number_input(key=form_key(TransformerConfig, "width")).set_value(4096).run()
+    test.number_input(key=form_key(TransformerConfig, "layers")).set_value(64).run()
+    test.button(key="train_start").click().run()
+    assert "at most" in test.error[0].value
+    assert store.runs() == []
+
+
+@pytest.mark.parametrize("reference", ["../../etc/passwd", "0000000000000000", "<script>alert(1)</script>", "a" * 999])
+def test_a_link_to_no_run_says_so_and_leaves_the_page_usable(store: Store, started: list[str], reference: str) -> None:
+    write_run(store.root / RUN, until=10)
+    test = train_page(run=reference)
+    assert not test.exception
+    assert not test.button(key="train_start").disabled
+
+
+def test_a_link_opens_its_run(store: Store, started: list[str]) -> None:
+    write_run(store.root / RUN, until=10, name="mine")
+    write_run(store.root / "fedcba9876543210", until=10, name="another")
+    assert train_page(run=RUN).selectbox(key="subject_run").value == RUN
+
+
+def test_all_settings_can_be_unfolded_in_both_languages(store: Store) -> None:
+    for language in ("en", "zh"):
+        test = AppTest.from_file(NAVIGATION, default_timeout=20)
+        test.query_params["lang"] = language
+        test.run()
+        test.session_state["train_more"] = True
+        test.switch_page("train.py").run()
+        assert not test.exception
+        assert len(test.number_input) > 20
+
+
+def test_commands_reach_only_ones_own_runs(store: Store, started: list[str]) -> None:
+    write_run(store.root / RUN, until=10, state="paused", owner="someone else")
+    write_run(store.root / "fedcba9876543210", until=10, state="paused")
+    with pytest.raises(UserError):
+        live.ask(RUN, "stop")
+    live.ask("fedcba9876543210", "resume")
+    assert started == ["fedcba9876543210"]
+    for strange in ("../x", "", "None"):
+        with pytest.raises(UserError):
+            live.ask(strange, "pause")
+
+
+def test_the_script_to_take_away_gives_the_same_settings(store: Store) -> None:
+    from pages.ui.start_form import run_in_python
+
+    write_run(store.root / RUN, until=10)
+    run: Run = store.find(RUN)
+    source = run_in_python(run)
+    settings = source[: source.index("for record")].replace("from llm_core.training.loop import train", "")
+    names: dict[str, object] = {}
+    exec(compile(settings, "script", "exec"), names)
+    expected = run.config.model_copy(update={"training": run.config.training.model_copy(update={"threads": None})})
+    assert names["config"] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "encoding", "begins"),
+    [
+        ("a.txt", b"Once upon a time", "utf-8", "Once upon"),
+        ("b.csv", b"id,text\n1,first words\n2,more\n", "utf-8", "first words"),
+        ("c.jsonl", '{"text": "第一行"}\n'.encode(), "utf-8", "第一行"),
+        ("d.txt", "床前明月光，疑是地上霜。".encode("gb18030"), "gb18030", "床前明月光"),
+        ("../../" + "e" * 300 + ".txt", b"far away", "utf-8", "far away"),
+    ],
+)  # fmt: skip
+def test_the_preview_shows_what_training_would_read(name: str, raw: bytes, encoding: str, begins: str) -> None:
+    assert text_source.preview(name, raw, encoding, None).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("a.txt", b""),
+        ("a.txt", b" \n"),
+        ("a.txt", b"a\0b"),
+        ("a.txt", b"\xff\xff"),
+        ("a.csv", b'text\n"open'),
+        ("a.parquet", b"PAR1"),
+    ],
+)
+def test_a_broken_file_is_refused_in_one_sentence(name: str, raw: bytes) -> None:
+    with pytest.raises(UserError):
+        text_source.preview(name, raw, "utf-8", None)
+
+
+def test_a_data_config_can_name_what_was_kept(store: Store) -> None:
+    source = text_source.Source(title="t", name="t.txt", raw=b"some words\n" * 50, encoding="utf-8")
+    assert DataConfig(**source.settings()).corpus.endswith(".txt")  # type: ignore[arg-type]
