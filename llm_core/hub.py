@@ -51,7 +51,8 @@ def write_folder(model: Model, folder: Path) -> str:
     for name, tensor in ours.items():
         pattern, number = _numbered(name)
         row = rows[pattern]
-        parts = tensor.split(_sizes(model.config)) if len(row.theirs) > 1 else [tensor]
+        parts = list(tensor.split(_sizes(model.config))) if len(row.theirs) > 1 else [tensor]
+        parts[: row.halved] = [_halve(part, model.config) for part in parts[: row.halved]]
         for their_name, part in zip(row.theirs, parts, strict=True):
             tensors[their_name.replace("{n}", number)] = (part.T if row.turned else part).contiguous().clone()
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +147,8 @@ def _rename(kind: Format, model: Model, theirs: dict[str, Tensor]) -> dict[str, 
         theirs = {name.replace(old, new): tensor for name, tensor in theirs.items()}
     if kind.prefix and not any(name.startswith(kind.prefix) for name in theirs):
         theirs = {kind.prefix + name: tensor for name, tensor in theirs.items()}
-    rows = {row.ours: row for row in kind.rows}
+    config, rows = model.config, {row.ours: row for row in kind.rows}
+    assert isinstance(config, TransformerConfig)
     ours: dict[str, Tensor] = {}
     used: set[str] = set()
     for name in model.state_dict():
@@ -157,6 +159,8 @@ def _rename(kind: Format, model: Model, theirs: dict[str, Tensor]) -> dict[str, 
                 raise UserError("The weights have no tensor {name}.", name=their_name)
         used.update(names)
         parts = [theirs[their_name] for their_name in names]
+        halved = rows[pattern].halved
+        parts[:halved] = [_pair(part, config) for part in parts[:halved]]
         if len(parts) > 1 and len({part.shape[1:] for part in parts}) > 1:
             raise UserError("{name} and its neighbours have shapes that do not fit together.", name=names[0])
         tensor = torch.cat(parts) if len(parts) > 1 else parts[0]
@@ -178,6 +182,20 @@ def _sizes(config: TransformerConfig) -> list[int]:
     size = config.width // config.heads
     groups = config.key_value_heads or config.heads
     return [config.width, groups * size, groups * size]
+
+
+def _pair(theirs: Tensor, config: TransformerConfig) -> Tensor:
+    """The rows of each head in our order: those that are rotated together side by side."""
+    size = config.width // config.heads
+    if not theirs.ndim or theirs.shape[0] % size:
+        return theirs  # of the wrong shape, which the loader will say
+    return theirs.reshape(-1, 2, size // 2, *theirs.shape[1:]).transpose(1, 2).flatten(0, 2)
+
+
+def _halve(ours: Tensor, config: TransformerConfig) -> Tensor:
+    """The rows of each head in their order: first all first halves of the pairs, then all second."""
+    size = config.width // config.heads
+    return ours.reshape(-1, size // 2, 2, *ours.shape[1:]).transpose(1, 2).flatten(0, 2)
 
 
 def _read_weights(folder: Path) -> dict[str, Tensor]:

@@ -24,12 +24,12 @@ class View:
     """What attention may see in one forward pass, the same for all layers.
 
     causal: no position sees a later one · mask: bool, broadcast to (B, heads, T, keys), true where one may look ·
-    rotary: tables for the positions of this pass · start: how many tokens the cache already holds.
+    rotary: the table for the positions of this pass · start: how many tokens the cache already holds.
     """
 
     causal: bool
     mask: Tensor | None = None
-    rotary: tuple[Tensor, Tensor] | None = None
+    rotary: Tensor | None = None
     start: int = 0
 
 
@@ -92,18 +92,20 @@ class SelfAttention(Attention):
         """x (B, T, width). With a cache, the new keys and values are written into it after `view.start`."""
         heads, groups = self.heads, self.groups
         together = self.query_key_value(x).unflatten(-1, (heads + 2 * groups, self.size))  # (B, T, all, size)
-        turned = together[:, :, : heads + groups]  # queries and keys, so that one operation serves both
+        # Queries and keys stay together, so that one operation serves both.
+        turned, values = together.split((heads + groups, groups), dim=2)
         if self.query_norm is not None and self.key_norm is not None:
             if self.query_norm.weight is None:
                 turned = self.query_norm(turned)
             else:
-                parts = self.query_norm(turned[:, :, :heads]), self.key_norm(turned[:, :, heads:])
-                turned = torch.cat(parts, dim=2)
+                queries, keys = turned.split((heads, groups), dim=2)
+                turned = torch.cat((self.query_norm(queries), self.key_norm(keys)), dim=2)
         if view.rotary is not None:
             turned = rotate(turned, view.rotary)
-        queries = self.queries(turned[:, :, :heads].transpose(1, 2))  # (B, heads, T, size)
-        keys = self.keys(turned[:, :, heads:].transpose(1, 2))  # (B, groups, T, size)
-        values = self.values(together[:, :, heads + groups :].transpose(1, 2))
+        queries, keys = turned.split((heads, groups), dim=2)
+        queries = self.queries(queries.transpose(1, 2))  # (B, heads, T, size)
+        keys = self.keys(keys.transpose(1, 2))  # (B, groups, T, size)
+        values = self.values(values.transpose(1, 2))
         if cache is not None:
             end = view.start + x.shape[1]
             cache[0][:, :, view.start : end] = keys

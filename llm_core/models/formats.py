@@ -21,12 +21,14 @@ class Setting:
 class Row:
     """One of our tensors and theirs; several of theirs are stacked along the first dimension.
 
-    `{n}` stands for the number of a layer. `turned`: theirs is (in, out), as in GPT-2's Conv1D.
+    `{n}` stands for the number of a layer. `turned`: theirs is (in, out), as in GPT-2's Conv1D. `halved`: the first
+    so many of theirs hold queries or keys whose rotary pairs are i and i + size / 2; ours are neighbours.
     """
 
     ours: str
     theirs: tuple[str, ...]
     turned: bool = False
+    halved: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,12 @@ class Format:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
 
-def _rows(pairs: Mapping[str, str | tuple[str, ...]], parts: tuple[str, ...], turned: bool = False) -> tuple[Row, ...]:
+def _rows(
+    pairs: Mapping[str, str | tuple[str, ...]], parts: tuple[str, ...], turned: bool = False, halved: int = 0
+) -> tuple[Row, ...]:
     """A row for each part (weight, bias) of each pair of modules."""
     return tuple(
-        Row(f"{ours}.{part}", tuple(f"{name}.{part}" for name in ((theirs,) if isinstance(theirs, str) else theirs)), turned and part == "weight")
+        Row(f"{ours}.{part}", tuple(f"{name}.{part}" for name in ((theirs,) if isinstance(theirs, str) else theirs)), turned and part == "weight", halved)
         for ours, theirs in pairs.items()
         for part in parts
     )  # fmt: skip
@@ -180,20 +184,22 @@ _LLAMA_ROWS = (
         "final_norm": "model.norm",
         "blocks.{n}.attention_norm": "model.layers.{n}.input_layernorm",
         "blocks.{n}.feed_forward_norm": "model.layers.{n}.post_attention_layernorm",
-        "blocks.{n}.attention.query_norm": "model.layers.{n}.self_attn.q_norm",
-        "blocks.{n}.attention.key_norm": "model.layers.{n}.self_attn.k_norm",
         "blocks.{n}.attention.output": "model.layers.{n}.self_attn.o_proj",
         "blocks.{n}.feed_forward.gate": "model.layers.{n}.mlp.gate_proj",
         "blocks.{n}.feed_forward.up": "model.layers.{n}.mlp.up_proj",
         "blocks.{n}.feed_forward.down": "model.layers.{n}.mlp.down_proj",
     }, ("weight",)),
     *_rows({
+        "blocks.{n}.attention.query_norm": "model.layers.{n}.self_attn.q_norm",
+        "blocks.{n}.attention.key_norm": "model.layers.{n}.self_attn.k_norm",
+    }, ("weight",), halved=1),
+    *_rows({
         "blocks.{n}.attention.query_key_value": (
             "model.layers.{n}.self_attn.q_proj",
             "model.layers.{n}.self_attn.k_proj",
             "model.layers.{n}.self_attn.v_proj",
         ),
-    }, _BOTH),
+    }, _BOTH, halved=2),
 )  # fmt: skip
 _LLAMA_IGNORED = (r"model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq", r"lm_head\.weight")
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm_core.config import Activation, TransformerConfig
+from llm_core.models.kernels import relu_squared, rms_norm
 from llm_core.models.size import inner_width
 from llm_core.taps import Tap
 
@@ -25,11 +26,14 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.kind == "rms":
+            if self.training:
+                y = rms_norm(x, self.epsilon)
+                return y if self.weight is None else y * self.weight
             return F.rms_norm(x, self.size, self.weight, self.epsilon)
         return F.layer_norm(x, self.size, self.weight, self.bias, self.epsilon)
 
 
-def activate(x: Tensor, activation: Activation) -> Tensor:
+def activate(x: Tensor, activation: Activation, training: bool = False) -> Tensor:
     """The nonlinearity alone; of SwiGLU, the part that the gate goes through."""
     match activation:
         case "relu":
@@ -41,7 +45,7 @@ def activate(x: Tensor, activation: Activation) -> Tensor:
         case "swiglu":
             return F.silu(x)
         case "relu_squared":
-            return F.relu(x).square()
+            return relu_squared(x) if training else F.relu(x).square()
 
 
 class FeedForward(nn.Module):
@@ -55,15 +59,15 @@ class FeedForward(nn.Module):
         self.up = nn.Linear(width, inner, bias=config.biases)
         self.down = nn.Linear(inner, width, bias=config.biases)
         self.activations = Tap()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = config.dropout
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.up(x)  # (B, T, inner)
         if self.gate is None:
-            inner = activate(inner, self.activation)
+            inner = activate(inner, self.activation, self.training)
         else:
-            inner = activate(self.gate(x), self.activation) * inner
-        inner = self.dropout(self.activations(inner))
+            inner = activate(self.gate(x), self.activation, self.training) * inner
+        inner = drop(self.activations(inner), self.dropout, self.training)
         down: Tensor = self.down(inner)  # (B, T, width)
         return down
 
@@ -75,16 +79,21 @@ def sinusoids(length: int, width: int) -> Tensor:
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)
 
 
-def rotary_tables(length: int, size: int, base: float) -> tuple[Tensor, Tensor]:
-    """Cosine and signed sine (length, 1, size) for `rotate`, over positions and the dimensions of a head (Su 2021)."""
+def rotary_table(length: int, size: int, base: float) -> Tensor:
+    """Cosine and sine (length, 1, size / 2, 2) for `rotate`: by position and pair of a head's dimensions (Su 2021)."""
     frequencies = base ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
-    angles = torch.outer(torch.arange(length, dtype=torch.float64), frequencies)[:, None]  # (length, 1, size / 2)
-    cosine = torch.cat((angles.cos(), angles.cos()), dim=-1)
-    sine = torch.cat((-angles.sin(), angles.sin()), dim=-1)
-    return cosine.float(), sine.float()
+    angles = torch.outer(torch.arange(length, dtype=torch.float64), frequencies)[:, None]
+    return torch.stack((angles.cos(), angles.sin()), dim=-1).float()
 
 
-def rotate(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn each head (..., T, heads, size) by its position: dimension i pairs with i + size / 2, as in Llama."""
-    cosine, sine = rotary
-    return x * cosine + x.roll(x.shape[-1] // 2, dims=-1) * sine
+def rotate(x: Tensor, rotary: Tensor) -> Tensor:
+    """Turn each head (..., T, heads, size) by its position: dimensions 2i and 2i + 1 are a complex number."""
+    wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
+    turned = torch.view_as_complex(wide.view(*x.shape[:-1], -1, 2)) * torch.view_as_complex(rotary)
+    turned = torch.view_as_real(turned).flatten(-2)
+    return turned if torch.is_autocast_enabled(x.device.type) else turned.to(x.dtype)
+
+
+def drop(x: Tensor, share: float, training: bool) -> Tensor:
+    """Dropout, at no cost where there is none."""
+    return F.dropout(x, share) if share and training else x

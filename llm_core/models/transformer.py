@@ -10,7 +10,7 @@ from llm_core.config import TransformerConfig
 from llm_core.models.attention import CrossAttention, KeysValues, SelfAttention, View
 from llm_core.models.base import Batch, Model, State
 from llm_core.models.heads import TokenHead
-from llm_core.models.layers import FeedForward, Norm, rotary_tables, sinusoids
+from llm_core.models.layers import FeedForward, Norm, drop, rotary_table, sinusoids
 from llm_core.models.size import inner_width
 from llm_core.taps import Tap
 
@@ -22,7 +22,7 @@ class Block(nn.Module):
         super().__init__()
         width = config.width
         self.norm_first = config.norm_position == "before"
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = config.dropout
         self.residual_before = Tap()
         self.attention_norm = Norm(width, config)
         self.attention = SelfAttention(config)
@@ -45,24 +45,27 @@ class Block(nn.Module):
         """x and result (B, T, width)."""
         x = self.residual_before(x)
         if self.norm_first:
-            x = x + self.dropout(self.attention(self.attention_norm(x), view, cache))
+            x = x + self._drop(self.attention(self.attention_norm(x), view, cache))
         else:
-            x = self.attention_norm(x + self.dropout(self.attention(x, view, cache)))
+            x = self.attention_norm(x + self._drop(self.attention(x, view, cache)))
         x = self.residual_middle(x)
         if self.cross_norm is not None and self.cross_attention is not None and self.residual_crossed is not None:
             assert source is not None
             if self.norm_first:
-                x = x + self.dropout(self.cross_attention(self.cross_norm(x), source, source_mask))
+                x = x + self._drop(self.cross_attention(self.cross_norm(x), source, source_mask))
             else:
-                x = self.cross_norm(x + self.dropout(self.cross_attention(x, source, source_mask)))
+                x = self.cross_norm(x + self._drop(self.cross_attention(x, source, source_mask)))
             x = self.residual_crossed(x)
         if self.feed_forward_norm is not None and self.feed_forward is not None:
             if self.norm_first:
-                x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+                x = x + self._drop(self.feed_forward(self.feed_forward_norm(x)))
             else:
-                x = self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+                x = self.feed_forward_norm(x + self._drop(self.feed_forward(x)))
         after: Tensor = self.residual_after(x)
         return after
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return drop(x, self.dropout, self.training)
 
 
 class KeyValueState:
@@ -104,28 +107,24 @@ class Stack(nn.Module):
         self.position_embedding = nn.Embedding(config.context, width) if config.position == "learned" else None
         self.segment_embedding = nn.Embedding(config.segments, width) if config.segments else None
         self.embedding_norm = Norm(width, config) if config.embedding_norm else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = config.dropout
         self.embedding = Tap()
         self.blocks = nn.ModuleList(Block(config, crossed) for _ in range(config.layers))
         self.final_norm = Norm(width, config) if config.final_norm else None
         self.hidden = Tap()
         self.sinusoids: Tensor | None
-        self.cosine: Tensor | None
-        self.sine: Tensor | None
-        rotary = rotary_tables(config.context, size, config.rotary_base) if config.position == "rotary" else None
+        self.rotary: Tensor | None
+        rotary = rotary_table(config.context, size, config.rotary_base) if config.position == "rotary" else None
         table = sinusoids(config.context, width) if config.position == "sinusoidal" else None
         self.register_buffer("sinusoids", table, persistent=False)
-        self.register_buffer("cosine", rotary[0] if rotary else None, persistent=False)
-        self.register_buffer("sine", rotary[1] if rotary else None, persistent=False)
+        self.register_buffer("rotary", rotary, persistent=False)
 
     def view(self, length: int, start: int = 0, real: Tensor | None = None) -> View:
         """What `length` positions after `start` cached ones may see; `real` (B, T) is false on padding."""
         end = start + length
         if end > self.context:
             raise ValueError(f"{end} tokens do not fit in a context of {self.context}")
-        rotary = None
-        if self.cosine is not None and self.sine is not None:
-            rotary = self.cosine[start:end], self.sine[start:end]
+        rotary = None if self.rotary is None else self.rotary[start:end]
         mask = None
         if not self.causal and real is not None:
             mask = real[:, None, None]  # (B, 1, 1, T)
@@ -146,7 +145,7 @@ class Stack(nn.Module):
             x = x + (self.segment_embedding.weight[0] if segments is None else self.segment_embedding(segments))
         if self.embedding_norm is not None:
             x = self.embedding_norm(x)
-        embedded: Tensor = self.embedding(self.dropout(x))
+        embedded: Tensor = self.embedding(drop(x, self.dropout, self.training))
         return embedded
 
     def run(self, x: Tensor, view: View, state: KeyValueState | None = None) -> Tensor:
