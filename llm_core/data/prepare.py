@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,7 +31,7 @@ Progress = Callable[[float], None]
 
 _FORMAT = 1
 _SAMPLE = 2_000_000
-_BATCH = 1 << 19
+_REPORT = 1 << 19
 _PARTIAL = ".partial-"
 _RESERVED = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
 LARGEST_TEXT = 50_000_000
@@ -152,17 +152,16 @@ def require_length(corpus: TokenizedCorpus, context: int) -> None:
 def _scan(config: DataConfig, report: Progress) -> tuple[Split, int]:
     """Read everything once: all faults come out here, and the split and the number of characters come back."""
     splitter = Splitter(config.held_out)
-    digest, length, total, seen = hashlib.blake2b(digest_size=8), 0, 0, 0
+    digest, length, total = hashlib.blake2b(digest_size=8), 0, 0
     for begins, text in pieces(config):
         if begins and length:
             splitter.add(int.from_bytes(digest.digest(), "big"), length)
             digest, length = hashlib.blake2b(digest_size=8), 0
         digest.update(text.encode("utf-8", "surrogatepass"))
         length += len(text)
-        total += len(text)
-        if total - seen >= _BATCH:
+        if (total + len(text)) // _REPORT > total // _REPORT:
             report(0.05)  # how much is to come is not known yet
-            seen = total
+        total += len(text)
     splitter.add(int.from_bytes(digest.digest(), "big"), length)
     return splitter.finish(), total
 
@@ -213,12 +212,11 @@ def _write(
     with (folder / "training.bin").open("wb") as training, (folder / "held_out.bin").open("wb") as held_out:
         sides = (_Side(training, dtype), _Side(held_out, dtype))
         done = 0
-        for batch in _batches(_sided(config, split)):
-            encoded = tokenizer.encode_batch([text for _, _, text in batch])
-            for (side, begins, text), ids in zip(batch, encoded, strict=True):
-                sides[side].add(begins, ids, len(text))
-                done += len(text)
-            report(0.3 + 0.7 * min(1.0, done / characters))
+        for side, begins, text in _sided(config, split):
+            sides[side].add(begins, tokenizer.encode_array(text), len(text))
+            if (done + len(text)) // _REPORT > done // _REPORT:
+                report(0.3 + 0.7 * min(1.0, done / characters))
+            done += len(text)
         for part in sides:
             part.close()
     tokenizer.save(folder / "tokenizer.json")
@@ -255,20 +253,6 @@ class _Side:
     def close(self) -> None:
         self._stream.flush()
         os.fsync(self._stream.fileno())
-
-
-def _batches(stream: Iterable[tuple[int, bool, str]]) -> Iterator[list[tuple[int, bool, str]]]:
-    """Pieces in groups of about half a million characters: enough for all cores, little enough to hold encoded."""
-    held: list[tuple[int, bool, str]] = []
-    size = 0
-    for item in stream:
-        held.append(item)
-        size += len(item[2])
-        if size >= _BATCH:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held
 
 
 def _publish(partial: Path, folder: Path) -> None:

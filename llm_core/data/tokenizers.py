@@ -5,8 +5,9 @@ Every token stands for known bytes, so decoding is joining bytes. Training lives
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,10 +19,12 @@ from llm_core.config import TokenizerKind
 from llm_core.data import vocabulary
 from llm_core.data.encodings import visible_surrogates
 from llm_core.data.pieces import cut
+from llm_core.data.words import PATTERNS
 from llm_core.errors import UserError
 
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 _LARGEST_FILE = 50_000_000
+_MOST_KNOWN = 200_000
 
 
 class Tokenizer:
@@ -35,27 +38,46 @@ class Tokenizer:
     """The id that stands before every document."""
 
     def __init__(self, inner: tokenizers.Tokenizer) -> None:
+        content = json.loads(inner.to_str())
         self._inner = inner
-        self.kind: TokenizerKind = _kind_of(json.loads(inner.to_str()))
+        self.kind: TokenizerKind = _kind_of(content)
         self.vocabulary_size: int = inner.get_vocab_size(with_added_tokens=False)
+        self._find = _word_finder(self.kind, content)
+        self._known: dict[str, list[int]] = {}
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without end-of-text."""
-        ids: list[int] = self.encode_batch([text])[0].tolist()
+        ids: list[int] = self.encode_array(text).tolist()
         return ids
 
-    def encode_batch(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
-        """The ids of many texts at once, on all cores."""
-        # The library's work on a stretch without a break grows faster than its length, so long texts go in pieces.
-        parts = [list(cut((visible_surrogates(text),))) for text in texts]
-        flat = [part for each in parts for part in each]
-        encoded = iter(self._inner.encode_batch_fast(flat, add_special_tokens=False))
-        return [
-            np.concatenate([np.array(next(encoded).ids, dtype=np.uint32) for _ in each])
-            if each
-            else np.zeros(0, dtype=np.uint32)
-            for each in parts
-        ]
+    def encode_array(self, text: str) -> NDArray[np.uint32]:
+        """The ids of a text as (T,), without end-of-text."""
+        # Long texts go in pieces: Python's lists of words take many times the memory of the text.
+        parts = [self._encode_piece(piece) for piece in cut((visible_surrogates(text),))]
+        return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, dtype=np.uint32), *parts])
+
+    def encode_batch(self, texts: Iterable[str]) -> list[NDArray[np.uint32]]:
+        """The ids of many texts, each (T,)."""
+        return [self.encode_array(text) for text in texts]
+
+    def _encode_piece(self, text: str) -> NDArray[np.uint32]:
+        """Words found by `re` and looked up; only unseen ones go to the library. The same ids as the library alone."""
+        if self._find is None:
+            return np.array(self._inner.encode(text, add_special_tokens=False).ids, dtype=np.uint32)
+        words = self._find(text)
+        found = list(map(self._known.get, words))
+        if None in found:
+            if len(self._known) > _MOST_KNOWN:
+                self._known = {}
+            found = [self._encode_word(word) if ids is None else ids for word, ids in zip(words, found, strict=True)]
+        return np.fromiter(chain.from_iterable(found), dtype=np.uint32)  # type: ignore[arg-type]
+
+    def _encode_word(self, word: str) -> list[int]:
+        known = self._known.get(word)
+        if known is None:
+            spelled = word if self.kind in ("character", "word") else vocabulary.spell(word)
+            known = self._known[word] = [token.id for token in self._inner.model.tokenize(spelled)]
+        return known
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of some ids. Bytes that do not make up a whole character show as U+FFFD; end-of-text as nothing."""
@@ -184,3 +206,29 @@ def _kind_of(content: dict[str, Any]) -> TokenizerKind:
     if model["type"] != "BPE":
         raise UserError("A {type} tokenizer is not one of {kinds}.", type=model["type"], kinds=", ".join(get_args(TokenizerKind)))  # fmt: skip
     return "bpe" if content["pre_tokenizer"] else "character"
+
+
+def _word_finder(kind: TokenizerKind, content: dict[str, Any]) -> Callable[[str], Iterable[str]] | None:
+    """How a text falls into words by this program's own pattern; None for GPT-2's pattern, which the library has.
+
+    No other pattern is taken from a file, and no normalizer: some patterns take for ever, and some normalizers lose text.
+    """
+    if content.get("normalizer") is not None:
+        raise ValueError("it changes text before it reads it")
+    if kind == "character":
+        return str
+    before: dict[str, Any] = content["pre_tokenizer"] or {"type": None}
+    if before["type"] == "ByteLevel" and before["use_regex"]:
+        return None
+    steps = before["pretokenizers"] if before["type"] == "Sequence" else [before]
+    kinds = ["Split"] if kind == "word" else ["Split", "ByteLevel"]
+    split = steps[0]
+    if (
+        [step["type"] for step in steps] != kinds
+        or split["pattern"] != {"Regex": PATTERNS[kind]}
+        or split["behavior"] != "Isolated"
+        or split["invert"]
+        or any(step.get("use_regex") or step.get("add_prefix_space") for step in steps)
+    ):
+        raise ValueError("it finds words by a pattern of its own")
+    return re.compile(PATTERNS[kind]).findall

@@ -5,6 +5,7 @@ tokens, since the library would find those inside a person's text.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 from llm_core.config import TokenizerKind
+from llm_core.data.words import PATTERNS
 
 END_OF_TEXT = "<|endoftext|>"
 UNKNOWN = "<|unknown|>"
@@ -21,36 +23,6 @@ CONTINUATION = "##"
 # What can stand in valid UTF-8: ASCII, first bytes of longer characters, and the bytes after those.
 _ASCII, _FIRST, _LATER = range(0x80), range(0xC2, 0xF5), range(0x80, 0xC0)
 _UTF8 = (*_ASCII, *_LATER, *_FIRST)
-
-# Words with the space before them; runs are bounded so that no text makes a word of unbounded length. Chinese and
-# Japanese, written without spaces, fall into characters.
-_IDEOGRAPH = r"[\p{Han}\p{Hiragana}\p{Katakana}]"
-_LETTER = r"[\p{L}\p{M}&&[^\p{Han}\p{Hiragana}\p{Katakana}]]"
-_WORDS = "|".join(
-    (
-        rf" ?{_LETTER}{{1,32}}(?:['’]{_LETTER}{{1,3}}(?!{_LETTER}))?",
-        _IDEOGRAPH,
-        r" ?\p{N}{1,8}",
-        r" ?[^\s\p{L}\p{M}\p{N}]",
-        r"[^\S\n]{1,32}(?!\S)",
-        r"\s",
-    )
-)
-# GPT-2's, bounded; runs of ideographs stay whole, so that merges find Chinese words.
-_BPE = "|".join(
-    (
-        rf"['’]{_LETTER}{{1,2}}(?!{_LETTER})",
-        r" ?[\p{L}\p{M}]{1,32}",
-        r" ?\p{N}{1,3}",
-        r" ?[^\s\p{L}\p{M}\p{N}]{1,16}",
-        r"\s{1,32}(?!\S)",
-        r"\s",
-    )
-)
-# Punctuation falls apart as in BERT. A '#' that stands alone cannot be mistaken for the sign of a continuation.
-_WORDPIECE = "|".join(
-    (r" {1,32}(?=\s)", rf" ?(?:{_LETTER}|\p{{N}}){{1,32}}", _IDEOGRAPH, r"[^\p{L}\p{M}\p{N}]")
-)  # fmt: skip
 
 
 def _byte_alphabet() -> dict[int, str]:
@@ -62,6 +34,11 @@ def _byte_alphabet() -> dict[int, str]:
 
 _CHARACTER_OF = _byte_alphabet()
 BYTE_OF = {character: byte for byte, character in _CHARACTER_OF.items()}
+
+
+def spell(text: str) -> str:
+    """A text as byte-level vocabularies write it: a character for each of its bytes."""
+    return text.encode().decode("latin-1").translate(_CHARACTER_OF)
 
 
 def smallest(kind: TokenizerKind, byte_fallback: bool) -> int:
@@ -96,10 +73,10 @@ def _train_characters(size: int, texts: Iterable[str], byte_fallback: bool) -> T
 
 
 def _train_words(size: int, texts: Iterable[str], byte_fallback: bool) -> Tokenizer:
-    splitter = pre_tokenizers.Split(Regex(_WORDS), "isolated")
+    pattern = re.compile(PATTERNS["word"])
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(word for word, _ in splitter.pre_tokenize_str(text))
+        counts.update(pattern.findall(text))
     if byte_fallback:
         seen = {character for word in counts for character in word if character < "\x80"}
         vocabulary = _with_bytes(sorted(seen), _frequent(counts, 2), size)
@@ -107,12 +84,12 @@ def _train_words(size: int, texts: Iterable[str], byte_fallback: bool) -> Tokeni
         made = Tokenizer(models.BPE(vocabulary, [], byte_fallback=True, ignore_merges=True))
     else:
         made = Tokenizer(models.WordLevel(_numbered([*CONTROL, *_frequent(counts, 2)][:size]), unk_token=UNKNOWN))
-    made.pre_tokenizer = splitter
+    made.pre_tokenizer = pre_tokenizers.Split(Regex(PATTERNS["word"]), "isolated")
     return made
 
 
 def _train_bpe(size: int, texts: Iterable[str]) -> Tokenizer:
-    splitter = _byte_level(_BPE)
+    splitter = _byte_level(PATTERNS["bpe"])
     alphabet = list(_CHARACTER_OF.values())
     trainer = trainers.BpeTrainer(
         vocab_size=size - 1, initial_alphabet=alphabet, show_progress=False, max_token_length=32
@@ -125,7 +102,7 @@ def _train_bpe(size: int, texts: Iterable[str]) -> Tokenizer:
 
 
 def _train_wordpiece(size: int, texts: Iterable[str]) -> Tokenizer:
-    splitter = _byte_level(_WORDPIECE)
+    splitter = _byte_level(PATTERNS["wordpiece"])
     base = _wordpiece_base()
     # Given as special tokens the base pieces get fixed ids; else equal counts would be ordered by chance.
     trainer = trainers.WordPieceTrainer(

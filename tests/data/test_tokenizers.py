@@ -1,18 +1,23 @@
 """Text comes back exactly from every tokenizer, and what a tokenizer says about its tokens is true."""
 
 import json
+import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tokenizers
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tokenizers import Regex
+from tokenizers.pre_tokenizers import Split
 
 from llm_core.config import TokenizerKind
 from llm_core.data import vocabulary
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
+from llm_core.data.words import PATTERNS
 from llm_core.errors import UserError
 
 KINDS: tuple[TokenizerKind, ...] = ("character", "word", "bpe", "wordpiece")
@@ -32,8 +37,13 @@ likely_text = st.lists(st.sampled_from([*NASTY, *"the fox ", *"今天，", "##",
 
 
 @cache
-def tokenizer(kind: TokenizerKind) -> Tokenizer:
-    return train_tokenizer(kind, 700, [ENGLISH, CHINESE])
+def tokenizer(kind: TokenizerKind, byte_fallback: bool = True) -> Tokenizer:
+    return train_tokenizer(kind, 700, [ENGLISH, CHINESE], byte_fallback)
+
+
+@cache
+def library(kind: TokenizerKind, byte_fallback: bool) -> tokenizers.Tokenizer:
+    return tokenizers.Tokenizer.from_str(tokenizer(kind, byte_fallback).to_json())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -122,12 +132,60 @@ def test_a_character_split_over_tokens_decodes_whole_and_its_half_shows() -> Non
     assert made.decode(ids[:2]) == "\ufffd"
 
 
-def test_bpe_agrees_with_the_library_alone() -> None:
-    import tokenizers
+@pytest.mark.parametrize("byte_fallback", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=any_text | likely_text)
+@example(text=NASTY + ENGLISH + CHINESE)
+@quick
+def test_the_library_alone_gives_the_same_ids(kind: TokenizerKind, byte_fallback: bool, text: str) -> None:
+    made = tokenizer(kind, byte_fallback)
+    assert library(kind, byte_fallback).encode(text, add_special_tokens=False).ids == made.encode(text)
 
-    made = tokenizer("bpe")
-    alone = tokenizers.Tokenizer.from_str(made.to_json())
-    assert alone.encode(ENGLISH).ids == made.encode(ENGLISH)
+
+@pytest.mark.parametrize("pattern", PATTERNS.values())
+@given(text=any_text | likely_text)
+@quick
+def test_patterns_cover_a_text_and_both_engines_read_them_alike(pattern: str, text: str) -> None:
+    words = re.findall(pattern, text)
+    assert "".join(words) == text
+    assert [word for word, _ in Split(Regex(pattern), "isolated").pre_tokenize_str(text)] == words
+    assert all(len(word) <= 37 for word in words)
+
+
+def test_patterns_tell_every_character_alike() -> None:
+    text = "".join(
+        f"a{chr(code)}b "
+        for code in range(0x30000)
+        if not 0xD800 <= code < 0xE000 and code % 7 < 2 + (code < 0x3100) * 5
+    )
+    for pattern in PATTERNS.values():
+        assert [word for word, _ in Split(Regex(pattern), "isolated").pre_tokenize_str(text)] == re.findall(
+            pattern, text
+        )
+
+
+@pytest.mark.parametrize("kind", ["word", "bpe", "wordpiece"])
+def test_no_pattern_is_taken_from_a_file(kind: TokenizerKind) -> None:
+    content = tokenizer(kind).to_json().replace(json.dumps(PATTERNS[kind], ensure_ascii=False)[1:-1], "(a+)+$|.")
+    assert "(a+)+$" in content
+    with pytest.raises(UserError, match="pattern"):
+        Tokenizer.from_json(content)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tokenizer_that_changes_text_is_refused(kind: TokenizerKind) -> None:
+    content = json.loads(tokenizer(kind).to_json()) | {"normalizer": {"type": "Lowercase"}}
+    with pytest.raises(UserError, match="changes text"):
+        Tokenizer.from_json(json.dumps(content))
+
+
+def test_gpt2s_own_way_of_finding_words_is_left_to_the_library() -> None:
+    content = json.loads(tokenizer("bpe").to_json())
+    content["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    made = Tokenizer.from_json(json.dumps(content))
+    assert made.kind == "bpe"
+    assert made.decode(made.encode(NASTY)) == NASTY
+    assert made.encode(ENGLISH) == tokenizers.Tokenizer.from_str(json.dumps(content)).encode(ENGLISH).ids
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -169,12 +227,16 @@ def test_a_long_text_without_a_break_is_encoded_in_reasonable_time(kind: Tokeniz
     assert made.decode(made.encode(text)) == text
 
 
-def test_a_batch_equals_one_by_one() -> None:
-    made = tokenizer("bpe")
-    texts = ["", ENGLISH, CHINESE * 100, "x"]
-    assert [ids.tolist() for ids in made.encode_batch(texts)] == [made.encode(text) for text in texts]
-    assert made.encode_batch([]) == []
-    assert made.encode_batch([""])[0].dtype == np.uint32
+def test_an_empty_text_has_no_ids() -> None:
+    assert tokenizer("bpe").encode("") == []
+    assert tokenizer("bpe").encode_array("").dtype == np.uint32
+
+
+def test_more_words_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llm_core.data.tokenizers._MOST_KNOWN", 100)
+    made = train_tokenizer("bpe", 700, [ENGLISH])
+    text = " ".join(f"word{number:x}" for number in range(50_000))
+    assert made.decode(made.encode(text)) == text
 
 
 @pytest.mark.parametrize(
