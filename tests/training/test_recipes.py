@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llm_core.config import NgramConfig, load_recipe
-from llm_core.models.build import count_parameters
+from llm_core.models.size import count_parameters
 
 RECIPES = sorted((Path(__file__).parents[2] / "assets" / "recipes").glob("*.toml"))
 
