@@ -142,6 +142,7 @@ class View {
     for (const token of part.tokens ?? []) this.addToken(token);
     if (part.done) {
       this.finished = part.done;
+      this.root.dataset.shown = this.identity;
       this.wish ??= "least";
     }
     this.paintStatus();

@@ -1,0 +1,120 @@
+"""The Generate page in a real browser: tokens stream, a click opens what else they could have been, links repeat."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from llm_core.runs.run import Run
+from tests.browser.conftest import Opened, Server
+from tests.pages.grown import STEPS, grow
+
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="module")
+def run(server: Server) -> Run:
+    return grow(server.runs)
+
+
+def written(page: Page, before: str | None = None) -> list[str]:
+    """The tokens on the page once the writing is over; with `before`, once it shows another text than that one."""
+    view = page.locator(".view:not(.busy)[data-shown]")
+    expect(view).to_be_visible()
+    if before is not None:
+        expect(view).not_to_have_attribute("data-shown", before)
+    return page.locator(".written").all_inner_texts()
+
+
+def shown(page: Page) -> str:
+    """The name of the text on the page."""
+    return page.locator(".view").get_attribute("data-shown") or ""
+
+
+def test_the_same_prompt_at_two_steps_gives_different_text(opened: Opened, run: Run) -> None:
+    page = opened(f"/generate?run={run.id}")
+    last, name = written(page), shown(page)
+    page.get_by_role("button", name="At step 0").click(delay=100)
+    expect(page).to_have_url(re.compile("step=0"))
+    first = written(page, name)
+    assert first != last
+    shares = [float(re.search(r"probability ([\d.]+) %", label)[1]) for label in labels(page)]  # type: ignore[index]
+    assert max(shares) < 30, "before training no token is near certain"
+
+
+def labels(page: Page) -> list[str]:
+    return [chip.get_attribute("aria-label") or "" for chip in page.locator(".written").all()]
+
+
+def test_a_click_and_the_arrow_keys_open_what_else_it_could_have_been(opened: Opened, run: Run) -> None:
+    page = opened(f"/generate?run={run.id}")
+    written(page)
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
+    page.locator(".written").nth(4).click()
+    panel = page.locator(".panel")
+    expect(panel).to_contain_text("What could token 5 have been?")
+    expect(panel.locator("li")).to_have_count(11, timeout=1000)
+    page.keyboard.press("ArrowRight")
+    expect(panel).to_contain_text("What could token 6 have been?")
+    expect(page.locator(".written").nth(5)).to_be_focused()
+    page.keyboard.press("Home")
+    expect(panel).to_contain_text("What could token 1 have been?")
+    page.keyboard.press("ArrowDown")
+    expect(panel).not_to_contain_text("What could token 1 have been?")
+    assert asked == [], "looking asks the server nothing"
+
+
+def test_another_token_leads_the_text_elsewhere(opened: Opened, run: Run) -> None:
+    page = opened(f"/generate?run={run.id}")
+    before, name = written(page), shown(page)
+    page.locator(".written").nth(3).click()
+    page.locator(".panel li:not(.chosen) button").first.click(delay=100)
+    prompt = page.get_by_role("textbox", name="Prompt")
+    expect(prompt).not_to_have_value("the cat")
+    assert prompt.input_value().startswith("the cat")
+    expect(page).to_have_url(re.compile("prompt="))
+    assert written(page, name) != before
+
+
+def test_a_link_repeats_the_text(opened: Opened, run: Run) -> None:
+    path = f"/generate?run={run.id}&step={STEPS}&prompt=my+old+friend&seed=5&temperature=1.1&tokens=40"
+    assert written(opened(path)) == written(opened(path))
+
+
+def test_stop_ends_the_writing(opened: Opened, run: Run) -> None:
+    page = opened("/")
+    page.route("**/write", lambda _route: None)
+    page.goto(page.url.rstrip("/") + f"/generate?run={run.id}&seed=77")
+    stop = page.get_by_role("button", name="Stop")
+    stop.click(delay=100)
+    expect(page.locator(".status")).to_have_text("Stopped after 0 tokens")
+    expect(stop).to_be_hidden()
+
+
+def test_script_in_a_prompt_is_text(opened: Opened, run: Run) -> None:
+    prompt = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    page = opened(f"/generate?run={run.id}&prompt={prompt}")
+    written(page)
+    assert "onerror=" in "".join(page.locator(".given").all_inner_texts()).replace("·", " ")
+    assert page.title() != "owned"
+    assert page.locator(".view img").count() == 0
+
+
+def test_the_text_can_be_taken_away(opened: Opened, run: Run) -> None:
+    page = opened(f"/generate?run={run.id}")
+    tokens = written(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click(delay=100)
+    assert download.value.path().read_text(encoding="utf-8").count("\n") >= len(tokens)
+    page.get_by_role("button", name="Python").click(delay=100)
+    expect(page.locator(".t-code")).to_contain_text("from llm_core.inference.generate import generate")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_page_fits_and_speaks_chinese(opened: Opened, run: Run, width: int) -> None:
+    page = opened(f"/generate?run={run.id}&lang=zh", width=width, heading="生成")
+    written(page)
+    expect(page.locator(".panel")).to_contain_text("个词元还可能是什么")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
