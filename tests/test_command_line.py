@@ -289,23 +289,23 @@ def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
 def test_stopped_by_a_signal_and_killed_it_goes_on_to_the_same_end(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("train", "tiny", "--corpus", "text.txt", "--set", "training.steps=900", "training.checkpoint_every=200", "training.evaluation_every=100", "--json")  # fmt: skip
+    words = ("train", "tiny", "--corpus", "text.txt", "--set", "training.steps=400", "training.checkpoint_every=100", "training.evaluation_every=50", "--json")  # fmt: skip
     whole = Outcome(capsys, *words).json
     with start(folder, *words) as process:
         assert process.stderr is not None
         assert process.stdout is not None
         run = Path(process.stderr.readline().removeprefix("run ").strip())
-        wait_for_step(run, 150)
+        wait_for_step(run, 60)
         process.send_signal(signal.SIGTERM)
         values = json.loads(process.stdout.read().splitlines()[-1])
     assert process.returncode == 0
     assert (values["state"], values["run"]) == ("stopped", str(run))
-    assert 0 < values["steps"] < 900
+    assert 0 < values["steps"] < 400
     with start(folder, "resume", str(run), "--json") as process:
-        wait_for_step(run, values["steps"] + 200)
+        wait_for_step(run, values["steps"] + 90)
         process.kill()
     values = Outcome(capsys, "resume", run.name, "--json").json
-    assert (values["state"], values["steps"], values["validation_loss"]) == ("finished", 900, whole["validation_loss"])
+    assert (values["state"], values["steps"], values["validation_loss"]) == ("finished", 400, whole["validation_loss"])
     ours, theirs = ([row["loss"] for row in history.records(place) if row["kind"] in ("step", "evaluation")] for place in (run, Path(whole["run"])))  # fmt: skip
     assert ours == theirs
 
