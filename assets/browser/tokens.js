@@ -30,7 +30,7 @@ class View {
     this.text.onkeydown = (event) => this.onKey(event);
     this.text.onclick = (event) => this.onClick(event);
     this.panel = make("div", "panel");
-    this.panel.setAttribute("aria-live", "polite");
+    this.panel.setAttribute("role", "region");
     const body = make("div", "body");
     body.append(this.text, this.panel);
     this.root.append(head, body);
@@ -137,6 +137,7 @@ class View {
     if (part.error) {
       this.clear();
       this.finished = { error: part.error };
+      this.text.append(make("p", "error", part.error, { role: "alert" }));
     }
     for (const piece of part.prompt ?? []) this.addPrompt(piece);
     for (const token of part.tokens ?? []) this.addToken(token);
@@ -238,8 +239,7 @@ class View {
   paintStatus() {
     const done = this.finished;
     const count = this.tokens.length;
-    this.root.classList.toggle("failed", Boolean(done?.error));
-    if (done?.error) this.status.textContent = done.error;
+    if (done?.error) this.status.textContent = "";
     else if (done?.stopped) this.status.textContent = fill(this.labels.stopped, { count });
     else if (done?.seconds) this.status.textContent = fill(this.labels.done, { count, seconds: number(done.seconds), speed: number(count / done.seconds) });
     else if (done) this.status.textContent = fill(this.labels.kept, { count });
@@ -259,8 +259,7 @@ class View {
 
   paintPanel() {
     const token = this.tokens[this.picked];
-    const title = make("h3");
-    title.append(say(fill(this.labels.heading, { position: this.picked + 1 })));
+    const title = make("h3", "", fill(this.labels.heading, { position: this.picked + 1 }));
     const list = make("ol");
     const shown = token.alternatives.map(([id, text, probability]) => ({ id, text, probability }));
     const rest = Math.max(0, 1 - shown.reduce((sum, other) => sum + other.probability, 0));
@@ -273,6 +272,7 @@ class View {
     list.append(others);
     const note = make("p");
     note.textContent = fill(this.labels.unsure, { choices: number(Math.exp(token.entropy)) });
+    this.panel.setAttribute("aria-label", title.textContent);
     this.panel.replaceChildren(title, list, note);
   }
 
@@ -317,9 +317,7 @@ function bar(share) {
 
 // A chip shows spaces, tabs, line ends and other unseen characters as faint signs.
 function chip(text, kind) {
-  const node = make("button", `chip ${kind}`);
-  node.type = "button";
-  if (kind === "given") node.tabIndex = -1;
+  const node = kind === "given" ? make("span", "chip given") : make("button", `chip ${kind}`, null, { type: "button" });
   for (const part of text.split(UNSEEN).filter(Boolean)) {
     node.append(say(visible(part), UNSEEN_START.test(part) ? "sign" : ""));
   }
@@ -338,7 +336,6 @@ function visible(text) {
 }
 
 function percent(share) {
-  if (share >= 0.9995) return "100 %";
-  if (share < 0.000005) return "0 %";
-  return share < 0.0001 ? `${(share * 100).toFixed(4)} %` : `${(share * 100).toPrecision(3)} %`;
+  const hundredths = share * 100;
+  return `${hundredths >= 99.95 ? "100" : hundredths >= 0.001 ? hundredths.toPrecision(3) : number(hundredths)} %`;
 }

@@ -157,7 +157,7 @@ def look_for(run: Run) -> None:
         "generate_guide",
         [
             (
-                _("The palest token is the model's greatest surprise: something else was likelier there. The strongest was hardly a choice."),
+                _("The faintest token is the model's greatest surprise: something else was likelier there. The strongest was hardly a choice."),
                 {"least": _("Show the surprise"), "most": _("Show the surest")},
             ),
             (

@@ -111,7 +111,8 @@ def painted(writing: Writing) -> Part | None:
 def keep(run: Run) -> None:
     """Write what the Generate page shows first beside a bundled model, so that it is painted at once."""
     first = Writing(run=run.id, step=run.steps()[-1], prompt=default_prompt(run), decoding=DEFAULT)
-    replace_json(run.folder / STORED, {"identity": first.identity, "text": whole(first)})
+    # Without the seconds it took: the machine on which it will be read is another one.
+    replace_json(run.folder / STORED, {"identity": first.identity, "text": whole(first) | {"done": {}}})
 
 
 def whole(writing: Writing) -> Part:
