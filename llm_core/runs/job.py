@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
-from llm_core.errors import UserError
 from llm_core.runs.history import Row
 from llm_core.runs.run import Run
 from llm_core.training.records import Record, Snapshot
@@ -41,14 +40,3 @@ class Job(ABC):
     def comparisons(self) -> list[Row]:
         """History rows of kind "baseline" to compare with, once work is under way."""
         return []
-
-
-def job_of(run: Run) -> Job:
-    """The job of a run's kind. Raises UserError for a run that cannot be worked on."""
-    if run.problem is not None:
-        raise run.problem
-    if run.kind == "train":
-        from llm_core.runs.train_job import TrainJob
-
-        return TrainJob(run)
-    raise UserError("Run {run} was made by another version of this program.", run=run.id)

@@ -16,7 +16,7 @@ from llm_core.runs.names import LONGEST_NAME
 
 FORMAT = 1
 KINDS: dict[str, type[Config]] = {"train": RunConfig}
-"""The kinds of runs, each with its settings. `llm_core.runs.jobs` has what each does."""
+"""The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
 
 _STEP = re.compile(r"[0-9]{8}")
 

@@ -18,7 +18,8 @@ from llm_core.runs import history, slots
 from llm_core.runs import status as statuses
 from llm_core.runs.files import is_disk_full, replace_json, sweep
 from llm_core.runs.history import History, Row
-from llm_core.runs.job import Job, job_of
+from llm_core.runs.job import Job
+from llm_core.runs.kinds import job_of
 from llm_core.runs.locks import Lock
 from llm_core.runs.run import Run
 from llm_core.runs.status import State, Status

@@ -1,0 +1,16 @@
+"""Which job a kind of run has. Imported only where work is done: a job may need torch."""
+
+from llm_core.errors import UserError
+from llm_core.runs.job import Job
+from llm_core.runs.run import Run
+
+
+def job_of(run: Run) -> Job:
+    """The job of a run's kind. Raises UserError for a run that cannot be worked on."""
+    if run.problem is not None:
+        raise run.problem
+    if run.kind == "train":
+        from llm_core.runs.train_job import TrainJob
+
+        return TrainJob(run)
+    raise UserError("Run {run} was made by another version of this program.", run=run.id)
