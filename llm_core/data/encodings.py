@@ -25,6 +25,7 @@ _BYTE_ORDER_MARKS = (
 _COMMON_CHINESE = frozenset(
     "的一是了不在有人我他这个们来到时大地为子中你说生国年着就那和要她出也得里后自以会，。、！？：“”"
 )
+_WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøœùúûüßÀÁÂÄÅÆÇÈÉÊËÎÏÑÓÔÖØÙÚÛÜŒ’‘“”«»–—…¿¡°€ ")
 _NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7", "undefined"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -69,7 +70,8 @@ def decode(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[str]:
         try:
             text = decoder.decode(block, final=not block)
         except UnicodeError as error:
-            raise _undecodable(name, chosen, encoding, _where(error, offset, block), head, block) from None
+            at = _where(error, offset, block)
+            raise _undecodable(name, chosen, encoding, at, _around(block or head, at - offset)) from None
         if "\0" in text:
             raise _nul(name, chosen, encoding, offset + _nul_place(text, block, chosen), head)
         if text:
@@ -155,7 +157,12 @@ def _guess(sample: bytes) -> str | None:
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample[: 1 << 14]).best()
-    return best.encoding if best is not None and _decodes(sample, best.encoding) else None
+    single_bytes = best is None or len(str(best)) == len(sample[: 1 << 14])
+    if single_bytes and _is_western(sample):
+        return "cp1252"
+    foreign = sum(byte > 0x7F for byte in sample)
+    # One odd byte or two are a fault in the file, not a language.
+    return best.encoding if best is not None and foreign > 2 and _decodes(sample, best.encoding) else None
 
 
 def _is_chinese(sample: bytes) -> bool:
@@ -171,6 +178,12 @@ def _is_chinese(sample: bytes) -> bool:
     return plain > 0.8 and (common > 0.03 or len(foreign) < 50)
 
 
+def _is_western(sample: bytes) -> bool:
+    """Whether the bytes read as a language of Western Europe, between whose many encodings statistics cannot choose."""
+    foreign = [character for character in sample.decode("cp1252", "replace") if character > "\x7f"]
+    return sum(character in _WESTERN for character in foreign) > 0.9 * len(foreign)
+
+
 def _in_gb2312(character: str) -> bool:
     try:
         lead = character.encode("gb2312")[0]
@@ -179,24 +192,27 @@ def _in_gb2312(character: str) -> bool:
     return 0xA1 <= lead <= 0xA3 or lead >= 0xB0
 
 
-def _undecodable(
-    name: str, chosen: str, asked: str | None, offset: int, head: bytes, block: bytes
-) -> UserError:  # fmt: skip
+def _around(block: bytes, at: int) -> bytes:
+    """Bytes of a block from a little before a place on, for a guess; none when they were UTF-8 until there."""
+    if len(block[:at].decode("utf-8", "ignore").encode("ascii", "ignore")) < at - 40:
+        return b""
+    return block[max(0, block.rfind(b"\n", 0, max(0, at)) + 1, at - 100) :]
+
+
+def _undecodable(name: str, chosen: str, asked: str | None, offset: int, sample: bytes) -> UserError:
     if asked is not None:
         return UserError(
             "{file} is not valid {encoding} at byte {offset}; choose another encoding or save it as UTF-8.",
             file=name, encoding=chosen, offset=offset,
         )  # fmt: skip
-    guess = detect_encoding(head[: 1 << 16])
-    if guess.sure and block:
-        guess = detect_encoding(block)
+    guess = detect_encoding(sample[: 1 << 16])
     if guess.encoding is None or guess.sure:
         return UserError(
             "{file} is not valid {encoding} at byte {offset}; save it as UTF-8 or name its encoding (gb18030 for most Chinese files).",
             file=name, encoding="UTF-8" if chosen == "utf-8" else chosen, offset=offset,
         )  # fmt: skip
     return UserError(
-        "{file} is not valid UTF-8 at byte {offset}. It may be {encoding}, which would begin: “{preview}”. If that reads right, set the encoding to {encoding}.",
+        "{file} is not valid UTF-8 at byte {offset}. In {encoding} it would read “{preview}”: if that is right, set the encoding to {encoding}.",
         file=name, offset=offset, encoding=guess.encoding, preview=guess.preview,
     )  # fmt: skip
 
@@ -205,7 +221,7 @@ def _nul(name: str, chosen: str, asked: str | None, offset: int, head: bytes) ->
     guess = _guess(head[: 1 << 16]) if asked is None and chosen == "utf-8" else None
     if guess in ("utf-16-le", "utf-16-be"):
         return UserError(
-            "{file} has a NUL byte at byte {offset}. It may be {encoding}, which would begin: “{preview}”. If that reads right, set the encoding to {encoding}.",
+            "{file} has a NUL byte at byte {offset}. In {encoding} it would read “{preview}”: if that is right, set the encoding to {encoding}.",
             file=name, offset=offset, encoding=guess, preview=_preview(head, guess),
         )  # fmt: skip
     return UserError(

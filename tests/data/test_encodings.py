@@ -71,6 +71,23 @@ def test_other_encodings_are_at_most_offered(text: str, encoding: str) -> None:
     assert read(raw, encoding) == text
 
 
+def test_western_european_is_offered_as_such() -> None:
+    error = refusal("Où est la bibliothèque? Ça va très bien, merci.\n".encode("cp1252") * 20)
+    assert error.values["encoding"] == "cp1252"
+    assert str(error.values["preview"]).startswith("Où est la bibliothèque")
+
+
+def test_the_preview_shows_where_utf8_ended() -> None:
+    raw = b"plain line\n" * 100_000 + "今天的天气很好，我们去公园看花。".encode("gbk") * 20
+    assert str(refusal(raw).values["preview"]).startswith("今天的天气很好")
+
+
+def test_utf8_with_one_broken_byte_is_not_taken_for_something_else() -> None:
+    error = refusal(CHINESE.encode() * 20 + b"\xff" + CHINESE.encode())
+    assert error.values["offset"] == 20 * len(CHINESE.encode())
+    assert "preview" not in error.values
+
+
 def test_invalid_utf8_is_named_by_its_byte_anywhere_in_the_file() -> None:
     for place in (0, 1, 1000, encodings.BLOCK - 1, encodings.BLOCK, encodings.BLOCK + 5):
         raw = bytearray(b"a" * (encodings.BLOCK + 100))
