@@ -74,6 +74,11 @@ class Tap(nn.Module):
         return any(observer.wants(self) for observer in _observers.get())
 
 
+def observing() -> bool:
+    """Whether any `observe` block is open in this thread."""
+    return not torch.compiler.is_compiling() and bool(_observers.get())
+
+
 def unwrap(model: nn.Module) -> nn.Module:
     """The model itself, out of `torch.compile` and `DistributedDataParallel`."""
     while True:

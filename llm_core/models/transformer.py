@@ -11,8 +11,9 @@ from llm_core.models.attention import CrossAttention, KeysValues, SelfAttention,
 from llm_core.models.base import Batch, Model, State
 from llm_core.models.heads import TokenHead
 from llm_core.models.layers import FeedForward, Norm, drop, rotary_table, sinusoids
+from llm_core.models.one_token import BlockWeights, gather, run_one
 from llm_core.models.size import inner_width
-from llm_core.taps import Tap
+from llm_core.taps import Tap, observing
 
 
 class Block(nn.Module):
@@ -80,6 +81,7 @@ class KeyValueState:
         self.caches = caches
         self.sources = sources
         self.source_mask = source_mask
+        self.weights: list[BlockWeights] | None = None
         self.length = 0
 
     def select(self, rows: Tensor) -> "KeyValueState":
@@ -90,7 +92,7 @@ class KeyValueState:
 
         mask = None if self.source_mask is None else self.source_mask.index_select(0, rows)
         chosen = KeyValueState(pick(self.caches), None if self.sources is None else pick(self.sources), mask)
-        chosen.length = self.length
+        chosen.length, chosen.weights = self.length, self.weights
         return chosen
 
 
@@ -100,6 +102,7 @@ class Stack(nn.Module):
     def __init__(self, config: TransformerConfig, causal: bool, crossed: bool = False) -> None:
         super().__init__()
         width, size = config.width, config.width // config.heads
+        self.config = config
         self.causal = causal
         self.context = config.context
         self.groups, self.size = config.key_value_heads or config.heads, size
@@ -150,13 +153,13 @@ class Stack(nn.Module):
 
     def run(self, x: Tensor, view: View, state: KeyValueState | None = None) -> Tensor:
         """Through the blocks and the final norm: (B, T, width) to (B, T, width)."""
-        for index, block in enumerate(self.blocks):
-            if state is None:
-                x = block(x, view)
-            else:
-                source = state.sources[index] if state.sources is not None else None
-                cache = state.caches[index] if state.caches else None
-                x = block(x, view, cache, source, state.source_mask)
+        if state is not None and state.weights is not None and x.shape[1] == 1 and not observing():
+            x = run_one(x, self.config, state.weights, state.caches, view.start, view.rotary)
+        else:
+            for index, block in enumerate(self.blocks):
+                source = state.sources[index] if state is not None and state.sources is not None else None
+                cache = state.caches[index] if state is not None and state.caches else None
+                x = block(x, view, cache, source, state.source_mask if state is not None else None)
         if self.final_norm is not None:
             x = self.final_norm(x)
         hidden: Tensor = self.hidden(x)
@@ -177,7 +180,6 @@ class Transformer(Stack, Model):
     def __init__(self, config: TransformerConfig) -> None:
         assert config.vocabulary_size is not None
         super().__init__(config, causal=config.architecture == "decoder")
-        self.config = config
         self.token_embedding = nn.Embedding(config.vocabulary_size, config.width)
         self.token_head = TokenHead(config, config.vocabulary_size)
 
@@ -203,7 +205,9 @@ class Transformer(Stack, Model):
     def start(self, rows: int, capacity: int | None = None, source: Batch | None = None) -> KeyValueState:
         if not self.causal:
             raise NotImplementedError("an encoder does not write left to right")
-        return KeyValueState(self.empty_caches(rows, min(capacity or self.context, self.context)))
+        state = KeyValueState(self.empty_caches(rows, min(capacity or self.context, self.context)))
+        state.weights = gather(self.blocks)
+        return state
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, KeyValueState]:
         assert isinstance(state, KeyValueState)
