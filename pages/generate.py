@@ -3,12 +3,16 @@
 import streamlit as st
 
 from pages.ui import generate
+from pages.ui.glossary import meanings
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 from pages.ui.writing import Writing
 
 st.title(_("Generate"))
-st.markdown(_("A model writes one token after another. The stronger the colour, the surer it was; click a token to see what else it could have been."))  # fmt: skip
+st.markdown(
+    _("A model writes one token after another. The stronger the colour, the surer it was; click a token to see what else it could have been."),
+    help=meanings("token", "probability", "step", "prompt", "temperature", "seed"),
+)  # fmt: skip
 
 subject = subject_bar()
 if subject is None or subject.step is None:

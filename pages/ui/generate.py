@@ -152,37 +152,37 @@ def write_link(writing: Writing, run: Run) -> None:
 
 def look_for(run: Run) -> None:
     """Three things worth seeing."""
-    steps = run.steps()
+    steps = telling_steps(run)
     what_to_look_for(
         "generate_guide",
         [
             (
-                _("The faintest token is the model's greatest surprise: something else was likelier there. The strongest was hardly a choice."),
+                _("The faintest token surprised the model most; the strongest was hardly a choice."),
                 {"least": _("Show the surprise"), "most": _("Show the surest")},
             ),
             (
                 _("Before training every token is as likely as any other. Words come first, then their order, then sense."),
-                {"first_step": _("At step {step}", step=steps[0]), "middle_step": _("At step {step}", step=_middle(steps)), "last_step": _("At step {step}", step=steps[-1])},
+                {f"step {step}": _("At step {step}", step=step) for step in steps},
             ),
             (
                 _("A cold model repeats what is likeliest, a hot one loses the thread."),
                 {"cold": _("Temperature {value}", value="0.2"), "hot": _("Temperature {value}", value="1.6")},
             ),
         ],
-        lambda view: _set_view(view, steps),
+        _set_view,
     )  # fmt: skip
 
 
-def _middle(steps: list[int]) -> int:
-    """A step between noise and words: halfway through what was kept, on the scale on which it was kept."""
-    return steps[len(steps) // 2]
+def telling_steps(run: Run) -> list[int]:
+    """The first and the last step that a run has kept, and the middle one, which writes neither noise nor sense."""
+    steps = run.steps()
+    return sorted({steps[0], steps[len(steps) // 2], steps[-1]})
 
 
-def _set_view(view: str, steps: list[int]) -> None:
-    at = {"first_step": steps[0], "middle_step": _middle(steps), "last_step": steps[-1]}
-    if view in at:
-        st.session_state[STEP_KEY] = at[view]
-        st.query_params["step"] = str(at[view])
+def _set_view(view: str) -> None:
+    if view.startswith("step "):
+        st.session_state[STEP_KEY] = int(view.removeprefix("step "))
+        st.query_params["step"] = view.removeprefix("step ")
     elif view in ("cold", "hot"):
         st.session_state[_key("method")] = "sample"
         st.session_state[_key("temperature")] = 0.2 if view == "cold" else 1.6
