@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -101,7 +104,7 @@ def opened(browser: Browser, server: Server) -> Iterator[Opened]:
         context = browser.new_context(viewport={"width": width, "height": 900}, locale="en-US", **options)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(30_000)
         page.on("request", note)
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("websocket", lambda socket: strangers.append(socket.url) if "127.0.0.1" not in socket.url else None)
