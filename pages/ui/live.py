@@ -100,7 +100,7 @@ def line_names(run: Run) -> dict[str, str]:
     model = run.config.model
     order = model.order if model.family == "ngram" else 5
     return {
-        "training": _("training"), "held_out": _("held-out"), "uniform": _("uniform guess"),
+        "training": _("training text"), "held_out": _("held-out text"), "uniform": _("uniform guess"),
         "ngram": _("{order}-gram", order=order), "step": _("Step"), "loss": _("Loss (nats per token)"),
     }  # fmt: skip
 

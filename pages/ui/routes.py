@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from llm_core.errors import UserError
+from llm_core.errors import N_, UserError
 from llm_core.runs import history
 from llm_core.runs.live import live
 from llm_core.runs.run import Run
@@ -22,6 +22,10 @@ from pages.ui.state import store, warm_up
 from pages.ui.text import LANGUAGES, translate
 from pages.ui.writing import csv_route, write_route
 
+LINES = {
+    "training": N_("training text"), "held_out": N_("held-out text"), "uniform": N_("uniform guess"), "ngram": N_("n-gram"),
+    "step": N_("Step"), "loss": N_("Loss (nats per token)"),
+}  # fmt: skip
 NO_STORE = {"Cache-Control": "no-store"}
 COLUMNS = ("kind", "step", "tokens", "seconds", "loss", "learning_rate", "gradient_norm", "tokens_per_second", "perplexity", "bits_per_character")  # fmt: skip
 
@@ -71,11 +75,7 @@ def history_html(request: Request) -> Response:
         run = store().find(request.path_params["run"])
     except UserError as error:
         return _refuse(error, language)
-    names = {
-        "training": "training", "held_out": "held-out", "uniform": "uniform guess", "ngram": "n-gram", "step": "Step",
-        "loss": "Loss (nats per token)",
-    }  # fmt: skip
-    figure = charts.curve(history.records(run.folder), lambda key: translate(names[key], language))
+    figure = charts.curve(history.records(run.folder), lambda key: translate(LINES[key], language))
     page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
     return Response(page, media_type="text/html", headers=_attachment(run, "html"))
 
@@ -86,7 +86,9 @@ def plotly_script(request: Request) -> Response:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     path = Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
-    return FileResponse(path, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
+    # Said to be encoded, so that nothing spends half a second on compressing it anew for every browser.
+    headers = {"Cache-Control": "public, max-age=86400", "Content-Encoding": "identity"}
+    return FileResponse(path, media_type="text/javascript", headers=headers)
 
 
 def _offset(request: Request) -> int:

@@ -1,0 +1,178 @@
+"""Train in a real browser: a run from the first click to its end, live, without a script run."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Opened, Server
+from tests.pages.recorded import write_run
+
+TEXT = "".join(f"The {who} {does} the {what}.\n" for who in ("cat", "dog", "bird", "child", "moon") for does in ("sees", "likes", "follows", "hears") for what in ("river", "hill", "house", "lamp", "road", "sea")) * 6  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recorded(server: Server) -> str:
+    """The id of a run that ended long ago."""
+    return write_run(server.runs / "00000000000000bb", name="recorded").name
+
+
+def start_training(page: Page, steps: int) -> str:
+    """Paste a text, make the model tiny, press Train; the id of the run."""
+    page.get_by_text("Paste", exact=True).click(delay=100)
+    page.get_by_label("Your text").fill(TEXT)
+    page.get_by_label("Your text").press("Control+Enter")
+    for label, value in (("Width", 32), ("Layers", 1), ("Steps", steps)):
+        field = page.get_by_label(label, exact=True).first
+        field.fill(str(value))
+        field.press("Enter")
+    expect(page.get_by_text("parameters; training takes")).to_be_visible()
+    page.wait_for_timeout(500)
+    before = page.url
+    page.get_by_role("button", name="Train", exact=True).click(delay=100)
+    page.wait_for_function("before => location.href !== before", arg=before)
+    return page.url.split("run=")[1].split("&")[0]
+
+
+def state(page: Page, wanted: str, timeout: float = 60_000) -> None:
+    expect(page.locator(f".t-live[data-state={wanted}]")).to_be_visible(timeout=timeout)
+
+
+def points(page: Page) -> int:
+    return int(page.locator(".t-live").get_attribute("data-points") or 0)
+
+
+def test_train_is_alive_when_first_opened(opened: Opened, recorded: str) -> None:
+    page = opened(f"/train?run={recorded}")
+    state(page, "finished")
+    expect(page.locator(".t-live .annotation", has_text="held-out text")).to_be_visible()
+    expect(page.locator(".t-live .annotation", has_text="5-gram")).to_be_visible()
+    expect(page.locator(".t-live .annotation", has_text="uniform guess")).to_be_visible()
+    expect(page.locator(".t-sample")).to_contain_text("assignment statement")
+    expect(page.locator(".t-measure .main-svg").first).to_be_visible()
+
+
+def test_a_run_is_trained_watched_paused_resumed_stepped_and_stopped(opened: Opened, server: Server) -> None:
+    page = opened("/train")
+    run = start_training(page, steps=4000)
+    page.wait_for_function("() => Number(document.querySelector('.t-live').dataset.points) > 3", timeout=60_000)
+    state(page, "running")
+
+    # What moves costs no script run: nothing comes down the websocket while the curve grows, and its element stays.
+    frames: list[object] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))
+    page.reload()
+    page.wait_for_function("() => Number(document.querySelector('.t-live')?.dataset.points) > 5")
+    page.wait_for_timeout(1500)
+    plot, before = page.locator(".t-plot").element_handle(), points(page)
+    assert frames
+    frames.clear()
+    page.wait_for_timeout(2500)
+    assert points(page) > before
+    assert frames == []
+    assert page.evaluate("plot => plot.isConnected", plot)
+
+    page.get_by_role("button", name="Pause", exact=True).click()
+    state(page, "paused")
+    step = json.loads((server.runs / run / "status.json").read_text())["step"]
+    page.get_by_role("button", name="One step", exact=True).click()
+    page.wait_for_function(f"() => document.querySelector('.t-facts dd').textContent.startsWith('{step + 1:,} ')")
+    state(page, "paused")
+
+    # A second tab opened by the link shows the same run, and its buttons reach it.
+    other = opened(f"/train?run={run}")
+    state(other, "paused")
+    other.get_by_role("button", name="Resume", exact=True).click()
+    state(page, "running")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    state(other, "stopped")
+    state(page, "stopped")
+    page.reload()
+    state(page, "stopped")
+    assert (server.runs / run / "steps").is_dir()
+
+
+def test_a_short_run_ends_and_its_buttons_with_it(opened: Opened) -> None:
+    page = opened("/train")
+    start_training(page, steps=30)
+    state(page, "finished")
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_have_count(0)
+    expect(page.locator(".t-facts dd").first).to_have_text("30 of 30")
+    expect(page.locator(".t-sample")).not_to_contain_text("comes with the first steps")
+
+
+def test_the_view_can_be_set_and_the_sample_of_any_step_read(opened: Opened, recorded: str) -> None:
+    page = opened(f"/train?run={recorded}")
+    state(page, "finished")
+    page.locator(".t-live .annotation").first.wait_for()
+    page.get_by_role("button", name="Show the start").click()
+    page.wait_for_function("() => document.querySelector('.t-plot').layout.xaxis.range[1] < 200")
+    page.get_by_role("button", name="Show the start").click()
+    page.wait_for_function("() => document.querySelector('.t-plot').layout.xaxis.range[1] === 1000")
+    late = page.locator(".t-sample").inner_text()
+    page.locator(".t-samples input").evaluate("el => { el.value = 0; el.dispatchEvent(new Event('input')); }")
+    expect(page.locator(".t-sample")).not_to_have_text(late)
+    expect(page.locator(".t-when")).to_have_text("at step 0")
+
+
+def test_the_curve_can_be_taken_away(opened: Opened, recorded: str) -> None:
+    page = opened(f"/train?run={recorded}")
+    state(page, "finished")
+    for label, suffix in (("CSV", "csv"), ("HTML", "html"), ("SVG", "svg"), ("PNG", "png")):
+        with page.expect_download() as download:
+            page.get_by_text(label, exact=True).click()
+        assert download.value.suggested_filename == f"terrarium-{recorded}.{suffix}"
+        assert Path(download.value.path()).stat().st_size > 1000
+    page.get_by_role("button", name="Python", exact=True).click()
+    expect(page.locator(".t-code")).to_contain_text("RunConfig(")
+
+
+def test_a_chinese_file_is_shown_and_confirmed_before_it_is_read(opened: Opened) -> None:
+    page = opened("/train")
+    page.get_by_text("Your file", exact=True).click(delay=100)
+    poem = "床前明月光，疑是地上霜。举头望明月，低头思故乡。\n" * 60
+    page.locator("input[type=file]").set_input_files(
+        {"name": "poem.txt", "mimeType": "text/plain", "buffer": poem.encode("gb18030")}
+    )  # fmt: skip
+    expect(page.get_by_text("床前明月光").first).to_be_visible()
+    train = page.get_by_role("button", name="Train", exact=True)
+    expect(train).to_be_disabled()
+    page.get_by_text("This reads right").click(delay=100)
+    expect(train).to_be_enabled()
+
+
+INJECTIONS = (
+    "<img src=x onerror=\"document.title='hacked'\">",
+    "<script>document.title='hacked'</script>",
+    "</script><svg onload=document.title='hacked'>",
+    "[x](javascript:document.title='hacked') ![](http://example.com/beacon.png) $x$",
+    "{{constructor.constructor('document.title=1')()}} \u202egnp.exe",
+)
+
+
+def test_text_from_people_and_models_is_only_ever_text(opened: Opened, server: Server) -> None:
+    identity = "00000000000000cc"
+    write_run(server.runs / identity, name=" ".join(INJECTIONS)[:190], texts=INJECTIONS)
+    for language in ("en", "zh"):
+        page = opened(f"/train?run={identity}&lang={language}")
+        state(page, "finished")
+        for index in range(12):
+            page.locator(".t-samples input").evaluate(
+                f"el => {{ el.value = {index}; el.dispatchEvent(new Event('input')); }}"
+            )
+        home = opened(f"/?lang={language}")
+        home.wait_for_timeout(500)
+        assert page.title() != "hacked"
+        assert home.title() != "hacked"
+        assert page.locator(".t-host img, .t-host script").count() == 0
+
+
+def test_going_back_shows_the_run_before(opened: Opened, recorded: str) -> None:
+    page = opened(f"/train?run={recorded}")
+    state(page, "finished")
+    page.get_by_role("link", name="Home").first.click(delay=100)
+    page.get_by_role("heading", level=1, name="Terrarium").wait_for()
+    page.go_back()
+    state(page, "finished")
+    assert recorded in page.url
