@@ -36,8 +36,8 @@ def write_theirs(peer: GPT2LMHeadModel, tokens: int) -> list[int]:
     prompt = torch.tensor([PROMPT])
     with torch.inference_mode():
         out = peer.generate(
-            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=tokens, min_new_tokens=tokens,
-            do_sample=False, use_cache=True, pad_token_id=0,
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=tokens, do_sample=False, use_cache=True,
+            pad_token_id=0,
         )  # fmt: skip
     return out[0, len(PROMPT) :].tolist()
 

@@ -66,8 +66,8 @@ def _search(
         # Twice as many as needed: at most one continuation of each beam ends it, so that enough go on.
         best = scores.flatten().topk(min(2 * decoding.beams, scores.numel()))
         parents = (best.indices // scores.shape[-1]).tolist()
-        ids = (best.indices % scores.shape[-1]).tolist()
-        written = describe(logits[parents], ids, [row] * len(ids), position, decoding.alternatives)
+        chosen = best.indices % scores.shape[-1]
+        written = describe(logits[parents], chosen, [row] * len(parents), position, decoding.alternatives)
         extended = [
             (parent, Beam((*live[parent].tokens, token), score))
             for parent, token, score in zip(parents, written, best.values.tolist(), strict=True)

@@ -42,14 +42,12 @@ def truncate(logits: Tensor, decoding: DecodingConfig) -> Tensor:
 
 def choose(
     logits: Tensor, sequences: Sequence[Sequence[int]], decoding: DecodingConfig, dice: Sequence[Random]
-) -> list[int]:
-    """The next token of each row of logits (rows, V): the likeliest, or one drawn with the row's own dice."""
+) -> Tensor:
+    """The next token (rows,) of each row of logits (rows, V): the likeliest, or one drawn with the row's own dice."""
     logits = penalize(logits, sequences, decoding.repetition_penalty)
     if decoding.method == "greedy":
-        likeliest: list[int] = logits.argmax(-1).tolist()
-        return likeliest
+        return logits.argmax(-1)
     summed = truncate(logits / decoding.temperature, decoding).softmax(-1, dtype=torch.float64).cumsum(-1)
     thrown = torch.tensor([die.random() for die in dice], dtype=torch.float64, device=logits.device)[:, None]
     # The first token whose sum is above the throw: one of probability zero adds nothing and is never first.
-    drawn: list[int] = torch.searchsorted(summed, thrown * summed[:, -1:], right=True).squeeze(1).tolist()
-    return [min(token, logits.shape[-1] - 1) for token in drawn]
+    return torch.searchsorted(summed, thrown * summed[:, -1:], right=True).squeeze(1).clamp(max=logits.shape[-1] - 1)

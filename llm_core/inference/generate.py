@@ -52,9 +52,9 @@ def generate(
         if writing:
             rows = [live[index] for index in writing]
             logits = logits if len(writing) == len(live) else logits[writing]
-            ids = choose(logits, [sequences[row] for row in rows], decoding, [dice[row] for row in rows])
-            yield describe(logits, ids, rows, position, decoding.alternatives)
-            for row, token in zip(rows, ids, strict=True):
+            chosen = choose(logits, [sequences[row] for row in rows], decoding, [dice[row] for row in rows])
+            yield describe(logits, chosen, rows, position, decoding.alternatives)
+            for row, token in zip(rows, chosen.tolist(), strict=True):
                 sequences[row].append(token)
                 if token == stop:
                     ends[row] = position + 1

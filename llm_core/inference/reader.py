@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
 
 import torch
 from torch import Tensor
@@ -72,19 +73,22 @@ class Reader:
         return hop * -((self.limit - position) // hop)
 
 
-def describe(logits: Tensor, ids: Sequence[int], rows: Sequence[int], position: int, alternatives: int) -> list[Token]:
-    """Tokens chosen from logits (rows, V), with the model's own probabilities."""
-    with torch.inference_mode():
-        scores = logits.log_softmax(-1)
-        p = scores.exp()
-        entropies = torch.special.entr(p).sum(-1).tolist()
-        chosen = scores.gather(1, torch.tensor(ids, device=logits.device)[:, None]).squeeze(1)
-        likeliest = p.topk(min(alternatives, p.shape[-1]))
-        others = zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
-        probabilities = chosen.exp().tolist()
+def describe(logits: Tensor, chosen: Tensor, rows: Sequence[int], position: int, alternatives: int) -> list[Token]:
+    """The tokens chosen (rows,) from logits (rows, V), with the model's own probabilities."""
+    scores = logits.log_softmax(-1)
+    entropies = (scores.exp() * scores).nansum(-1).tolist()  # what cannot come, 0 times -inf, adds nothing
+    taken = scores.gather(1, chosen[:, None]).squeeze(1).tolist()
+    likeliest = scores.topk(min(alternatives, scores.shape[-1]))
+    others, other_scores = likeliest.indices.tolist(), likeliest.values.tolist()
     return [
-        Token(token, row, position, probability, score, tuple(zip(*other, strict=True)), entropy)
-        for token, row, probability, score, other, entropy in zip(
-            ids, rows, probabilities, chosen.tolist(), others, entropies, strict=True
+        Token(
+            id=token,
+            row=row,
+            position=position,
+            probability=exp(taken[index]),
+            logprobability=taken[index],
+            alternatives=tuple(zip(others[index], map(exp, other_scores[index]), strict=True)),
+            entropy=abs(entropies[index]),
         )
+        for index, (token, row) in enumerate(zip(chosen.tolist(), rows, strict=True))
     ]

@@ -116,5 +116,5 @@ def run_one(
 def _normalize(x: Tensor, gain: Pair, config: TransformerConfig) -> Tensor:
     shape = x.shape[-1:]
     if config.norm == "rms":
-        return F.rms_norm(x, shape, gain[0], config.norm_epsilon)
-    return F.layer_norm(x, shape, gain[0], gain[1], config.norm_epsilon)
+        return torch.rms_norm(x, shape, gain[0], config.norm_epsilon)
+    return torch.layer_norm(x, shape, gain[0], gain[1], config.norm_epsilon)
