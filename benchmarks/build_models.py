@@ -1,0 +1,163 @@
+"""Train the bundled models anew and put them in `assets/models/` (`make models`).
+
+    python -m benchmarks.build_models [NAME ...] [--steps N] [--models DIR]
+
+A bundled model is a read-only run folder: history, tokenizer, and as many 16-bit snapshots as fit in 8 MB, the first and
+the last among them, spread evenly over the logarithm of the steps. Its `card.json` says what it was made of and how
+well it does. Building again gives a model equal in loss within tolerance, not in bits: threads and processors differ.
+"""
+
+import argparse
+import json
+import math
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llm_core.config import RunConfig, load_recipe, parse
+from llm_core.devices import physical_cores
+from llm_core.models.files import load_model, model_files
+from llm_core.models.size import count_parameters
+from llm_core.runs import history
+from llm_core.runs.files import replace_json
+from llm_core.runs.run import Run
+from llm_core.runs.store import BUNDLED_MODELS, Store
+from llm_core.runs.worker import work
+from llm_core.training.atomic import write_folder
+from llm_core.training.checkpoints import list_steps, step_folder
+
+RECIPES = Path(__file__).parents[1] / "assets" / "recipes"
+MOST_BYTES = 8_000_000
+MOST_ROWS = 800
+COPIED = ("run.json", "name.txt", "tokenizer.json", "corpus.json", "status.json", "wanted.json")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model that comes with the program: a recipe, and what of it differs."""
+
+    title: str
+    recipe: str
+    model: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+MODELS = {
+    "python-reference": Bundle(
+        "Small GPT on the Python reference",
+        "gpt",
+        model={"dropout": 0.1},
+        training={"steps": 1500, "sample_every": 25, "sample_prompt": "The ", "evaluation_every": 50},
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODELS)}; all when none is named")
+    parser.add_argument("--steps", type=int, help="fewer steps, for a trial")
+    parser.add_argument("--models", type=Path, default=BUNDLED_MODELS)
+    arguments = parser.parse_args()
+    for name in arguments.names or MODELS:
+        with tempfile.TemporaryDirectory() as folder:
+            run = train(MODELS[name], Path(folder), arguments.steps)
+            card = install(run, MODELS[name], arguments.models / name)
+        if arguments.models == BUNDLED_MODELS:
+            keep_first_text(name)
+        print(json.dumps({"name": "build_models", "model": name, **card}))
+
+
+def settings(bundle: Bundle, steps: int | None) -> RunConfig:
+    values = load_recipe(RECIPES / f"{bundle.recipe}.toml").model_dump(mode="json")
+    values["model"] |= bundle.model
+    values["training"] |= bundle.training | ({"steps": steps} if steps else {})
+    return parse(RunConfig, values)
+
+
+def train(bundle: Bundle, folder: Path, steps: int | None) -> Run:
+    """A finished run in a store of its own."""
+    store = Store(folder, bundled=folder / "none")
+    config = settings(bundle, steps)
+    run = store.create(config, name=bundle.title, owner="terrarium", recipe=bundle.recipe, threads=physical_cores())
+    status = work(run, report=_report)
+    if status.state != "finished":
+        sys.exit(f"{status.state}: {status.message}")
+    return store.find(run.id)
+
+
+def install(run: Run, bundle: Bundle, target: Path) -> dict[str, Any]:
+    """Copy a finished run to its place among the bundled ones, small enough; its card."""
+    with tempfile.TemporaryDirectory(dir=_made(target.parent), prefix=".building-") as folder:
+        built = Path(folder) / target.name
+        built.mkdir()
+        for name in COPIED:
+            shutil.copyfile(run.folder / name, built / name)
+        rows = history.decimate(history.records(run.folder), MOST_ROWS)
+        lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows]
+        (built / history.FILE).write_text("".join(lines), encoding="utf-8")
+        card = describe(run, bundle)
+        replace_json(built / "card.json", card)
+        room = MOST_BYTES - sum(file.stat().st_size for file in built.iterdir()) - 200_000  # for what pages keep beside
+        for step, files in chosen_snapshots(run.folder / "steps", room).items():
+            write_folder(built / "steps", f"{step:08d}", files)
+        if target.exists():
+            shutil.rmtree(target)
+        built.rename(target)
+    return card
+
+
+def chosen_snapshots(steps: Path, room: int) -> dict[int, dict[str, bytes]]:
+    """As many of a run's models, in 16 bits, as fit: the last, the first, and those between by the step's logarithm."""
+    found = list_steps(steps)
+    models = {step: model_files(load_model(step_folder(steps, step)), half=True) for step in found}
+    size = max(sum(map(len, files.values())) for files in models.values()) + 1000  # and the manifest
+    count = min(len(found), room // size)
+    if count < 2:
+        sys.exit(f"a model of {size:,} bytes leaves no room for two snapshots in {room:,}")
+    last = math.log1p(found[-1])
+    chosen: list[int] = []
+    for place in range(count):
+        wanted = last * place / (count - 1)
+        chosen.append(min((s for s in found if s not in chosen), key=lambda s: abs(math.log1p(s) - wanted)))
+    return {step: models[step] for step in sorted(chosen)}
+
+
+def describe(run: Run, bundle: Bundle) -> dict[str, Any]:
+    """What a person, and the test for staleness, want to know of a bundled model."""
+    status = run.status()
+    rows = history.records(run.folder)
+    vocabulary_size = json.loads((step_folder(run.folder / "steps", 0) / "model.json").read_bytes())["vocabulary_size"]
+    return {
+        "title": bundle.title, "recipe": bundle.recipe, "corpus": run.config.data.corpus, "corpus_digest": run.digest,
+        "python": platform.python_version(), "steps": status.step, "tokens": status.tokens,
+        "seconds": round(status.seconds, 1), "validation_loss": status.validation_loss,
+        "bits_per_character": status.bits_per_character,
+        "baselines": {row["name"]: row["loss"] for row in rows if row.get("kind") == "baseline"},
+        "parameters": count_parameters(run.config.model.model_copy(update={"vocabulary_size": vocabulary_size})),
+        "licence": "The text is Python's own documentation (PSF licence); the weights come under this project's licence.",
+    }  # fmt: skip
+
+
+def keep_first_text(name: str) -> None:
+    """Let the Generate page open with a text that is there already."""
+    from pages.ui.writing import keep
+
+    keep(Store().find(name))
+
+
+def _report(row: dict[str, Any]) -> None:
+    if row["kind"] == "evaluation":
+        print(f"step {row['step']}: loss {row['loss']:.4f}, {row['bits_per_character']:.4f} bits per character", flush=True)  # fmt: skip
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+if __name__ == "__main__":
+    main()
