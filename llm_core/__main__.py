@@ -8,6 +8,7 @@ import argparse
 import codecs
 import dataclasses
 import json
+import os
 import sys
 import time
 import tomllib
@@ -250,6 +251,12 @@ def main(words: list[str] | None = None) -> int:
     except UserError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return error.exit_status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more; nothing to flush into
+        return 1
+    except OSError as error:
+        print(f"Stopped: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130

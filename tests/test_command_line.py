@@ -229,6 +229,7 @@ BAD = {
     "heads": ["train", "tiny", "--set", "model.heads=3"],
     "too large": ["train", "tiny", "--set", "model.width=4096", "model.layers=64"],
     "context": ["train", "tiny", "--corpus", "text.txt", "--set", "model.context=8192"],
+    "vocabulary": ["train", "tiny", "--corpus", "text.txt", "--set", "model.vocabulary_size=7"],
     "list": ["train", "tiny", "--set", "training.steps=[1"],
     "no run": ["resume", "0123456789abcdef"],
     "run path": ["resume", "../.."],

@@ -42,8 +42,14 @@ def prepared(config: RunConfig, corpora: Path, progress: Progress | None = None)
     try:
         corpus = prepare(config.data, corpora, progress)
         require_length(corpus, config.model.context)
+        size = corpus.tokenizer.vocabulary_size
+        if config.model.vocabulary_size not in (None, size):
+            raise UserError(
+                "model.vocabulary_size is {asked}, but the tokenizer of this text has {found} tokens; leave it empty.",
+                asked=config.model.vocabulary_size, found=size,
+            )  # fmt: skip
         if not isinstance(config.model, NgramConfig):
-            check_size(config.model.model_copy(update={"vocabulary_size": corpus.tokenizer.vocabulary_size}))
+            check_size(config.model.model_copy(update={"vocabulary_size": size}))
         return corpus
     except UserError:
         if corpus is not None and corpus.folder.name not in known:

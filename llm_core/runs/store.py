@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -212,13 +213,22 @@ class Store:
         key = (run.folder, chosen, folder.stat().st_mtime_ns)
         with self._lock:
             if key not in self._models:
-                model = read_model(folder).eval()
+                model = _read_settled(read_model, folder).eval()
                 model.requires_grad_(False)
                 self._models[key] = model, Tokenizer.load(run.folder / "tokenizer.json")
             self._models.move_to_end(key)
             while len(self._models) > KEPT_MODELS:
                 self._models.popitem(last=False)
             return self._models[key]
+
+
+def _read_settled(read: Callable[[Path], "Model"], folder: Path) -> "Model":
+    """Read a checkpoint that its worker may just be replacing by a smaller one: once more when it seems damaged."""
+    try:
+        return read(folder)
+    except UserError:
+        time.sleep(0.2)
+        return read(folder)
 
 
 def _unwritable(run: Run, error: OSError) -> UserError:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from llm_core.config import RunConfig, TrainingConfig, TransformerConfig
+from llm_core.config import DataConfig, RunConfig, TrainingConfig, TransformerConfig
 from llm_core.runs import history, launch, status
 from llm_core.runs.files import replace_json
 from llm_core.runs.run import Run
@@ -26,13 +26,19 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POS
 Make = Callable[..., Run]
 ROOT = Path(__file__).parents[2]
 
-TINY = RunConfig(
-    model=TransformerConfig(width=16, layers=1, heads=2, context=16),
-    training=TrainingConfig(
-        steps=400, batch_size=2, evaluation_every=200, evaluation_tokens=64, sample_every=200, sample_tokens=4,
-        checkpoint_every=100, threads=1,
-    ),
-)  # fmt: skip
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> RunConfig:
+    text = tmp_path / "text.txt"
+    text.write_text("The rain in Spain stays mainly in the plain.\n\n" * 200)
+    return RunConfig(
+        data=DataConfig(corpus=str(text), tokenizer="character"),
+        model=TransformerConfig(width=16, layers=1, heads=2, context=16),
+        training=TrainingConfig(
+            steps=400, batch_size=2, evaluation_every=200, evaluation_tokens=64, sample_every=200, sample_tokens=4,
+            checkpoint_every=100, threads=1,
+        ),
+    )  # fmt: skip
 
 
 def child(run: Run, *words: object) -> subprocess.Popen[str]:
@@ -120,9 +126,9 @@ def test_a_process_with_the_same_number_is_never_signalled(
     ending(process)
 
 
-def test_a_worker_killed_from_outside_is_interrupted_and_says_why(store: Store) -> None:
+def test_a_worker_killed_from_outside_is_interrupted_and_says_why(store: Store, tiny: RunConfig) -> None:
     run = store.create(
-        TINY.model_copy(update={"training": TINY.training.model_copy(update={"steps": 100_000})}), name="x"
+        tiny.model_copy(update={"training": tiny.training.model_copy(update={"steps": 100_000})}), name="x"
     )
     store.start(run)
     store.start(run)
@@ -146,38 +152,26 @@ from pathlib import Path
 from llm_core.runs.store import Store
 store = Store(Path(sys.argv[1]))
 store.warm()
-time.sleep(float(sys.argv[2]))
 for run in store.runs():
     store.start(run)
+store.warm()
 print("started", flush=True)
 time.sleep(600)
 """
 
 
-def serve(store: Store, seconds: float) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", SERVER, str(store.root), str(seconds)], cwd=ROOT, stdout=subprocess.PIPE, text=True)  # fmt: skip
-
-
-def test_workers_outlive_a_killed_server_and_an_idle_warm_one_does_not(store: Store) -> None:
-    runs = [store.create(TINY, name=name) for name in ("one", "two")]
-    server = serve(store, 0)
-    with server:
+def test_workers_outlive_a_killed_server_and_an_idle_warm_one_does_not(store: Store, tiny: RunConfig) -> None:
+    runs = [store.create(tiny, name=name) for name in ("one", "two")]
+    program = [sys.executable, "-c", SERVER, str(store.root)]
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == "started\n"
         workers = psutil.Process(server.pid).children()
         server.kill()
+    assert len(workers) == 3, "one run was given to the warm worker, one to a new one, and one waits"
     again = Store(store.root)
-    wait_for(lambda: all(again.find(run.id).status().state == "finished" for run in runs), 90)
+    wait_for(lambda: all(again.find(run.id).status().state == "finished" for run in runs), 120)
     for run in runs:
         assert len(losses(history.records(run.folder))) == 400
         assert run.steps()[-1] == 400
-    assert len(workers) == 2, "the warm one took up a run, the other was started for its own"
-    psutil.wait_procs(workers, timeout=10)
-    assert not any(worker.is_running() for worker in workers)
-
-    server = serve(store, 600)
-    with server:
-        wait_for(lambda: bool(psutil.Process(server.pid).children()))
-        warm = psutil.Process(server.pid).children()
-        server.kill()
-    assert psutil.wait_procs(warm, timeout=60)[1] == []
+    assert psutil.wait_procs(workers, timeout=60)[1] == []
