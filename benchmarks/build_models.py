@@ -51,7 +51,7 @@ MODELS = {
         "Small GPT on the Python reference",
         "gpt",
         model={"dropout": 0.1},
-        training={"steps": 1500, "sample_every": 25, "sample_prompt": "The ", "evaluation_every": 50},
+        training={"steps": 1500, "sample_every": 25, "sample_prompt": "The", "evaluation_every": 50},
     ),
 }
 
