@@ -59,7 +59,8 @@ def prompt_box(run: Run) -> str:
         st.session_state[PROMPT_KEY] = default_prompt(run)
     return st.text_area(
         _("Prompt"), key=PROMPT_KEY, height=72, max_chars=LONGEST_PROMPT, persist_state="session",
-        help=_("The model goes on from here. Empty lets it begin by itself. Ctrl+Enter, or a click elsewhere, sets it off."),
+        placeholder=_("Empty: the model begins by itself."),
+        help=_("The model goes on from here. Ctrl+Enter, or a click elsewhere, sets it off."),
     )  # fmt: skip
 
 
