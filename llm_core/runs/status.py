@@ -87,6 +87,10 @@ def recorded(folder: Path) -> Status | None:
     if values is None or values.get("state") not in get_args(State):
         return None
     known = {k: values[k] for k, types in _TYPES.items() if isinstance(values.get(k), types)}
+    try:
+        str(known.get("template", "")).format(**known.get("values", {}))
+    except (LookupError, ValueError, TypeError, AttributeError):
+        del known["template"]  # the file is not as a worker writes it
     return Status(state=values["state"], **known)
 
 
