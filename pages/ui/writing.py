@@ -179,6 +179,9 @@ _finished = _Finished()
 
 async def write_route(request: Request) -> Response:
     """POST a `Writing` and a language as JSON; answers with parts, one JSON object a line, as they are written."""
+    # A page elsewhere can post plain text here, but JSON only after asking, and it is not let.
+    if request.headers.get("content-type", "").split(";")[0] != "application/json":
+        return Response(status_code=415)
     body = b""
     async for piece in request.stream():
         body += piece

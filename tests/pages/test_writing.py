@@ -1,5 +1,6 @@
 """What a model writes for the Generate page: parts, errors, the routes, and what is kept."""
 
+import asyncio
 import csv
 import io
 import json
@@ -130,9 +131,14 @@ def test_what_cannot_be_written_is_one_sentence(
 
 
 def test_malformed_and_oversized_requests_are_refused(asked: Writing) -> None:
-    assert client().post("/write", content=b"not json").status_code == 400
-    assert client().post("/write", content=b"[1]").status_code == 400
-    assert client().post("/write", content=b"{}" + b" " * 300_000).status_code == 413
+    kind = {"Content-Type": "application/json"}
+    assert client().post("/write", content=b"not json", headers=kind).status_code == 400
+    assert client().post("/write", content=b"[1]", headers=kind).status_code == 400
+    assert client().post("/write", content=b"{}" + b" " * 300_000, headers=kind).status_code == 413
+    assert (
+        client().post("/write", content=asked.model_dump_json(), headers={"Content-Type": "text/plain"}).status_code
+        == 415
+    )
     assert client().get("/write").status_code == 405
     assert client().get("/written.csv").status_code in (400, 404)
     assert client().get("/written.csv", params={"writing": "{"}).status_code == 400
@@ -178,6 +184,21 @@ def test_who_stops_listening_frees_the_place(asked: Writing) -> None:
         left.close()
         assert painted(long) is None
     assert len(whole(asked)["tokens"]) <= 12
+
+
+def test_a_browser_that_goes_away_ends_the_writing(asked: Writing) -> None:
+    long = asked.model_copy(update={"decoding": DecodingConfig(tokens=4096, seed=99)})
+
+    async def listen() -> None:
+        lines = writing._lines(long.model_dump(), "en")
+        assert "prompt" in await anext(lines)
+        await lines.aclose()
+
+    asyncio.run(listen())
+    for thread in [thread for thread in threading.enumerate() if thread.name == "writing"]:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert painted(long) is None
 
 
 def test_the_python_on_the_page_runs_and_writes_the_same(asked: Writing, run: Run) -> None:
