@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui import start_form
 from pages.ui.faults import show_fault
+from pages.ui.glossary import meanings
 from pages.ui.live import live, measures
 from pages.ui.start_form import run_in_python
 from pages.ui.state import FAULT_KEY
@@ -11,7 +12,10 @@ from pages.ui.subject import subject_bar
 from pages.ui.text import _
 
 st.title(_("Train"))
-st.markdown(_("A small language model reads a text again and again and learns to predict what comes next."))
+st.markdown(
+    _("A small language model reads a text again and again and learns to predict what comes next."),
+    help=meanings("token", "step", "loss", "nat", "held-out", "uniform guess", "n-gram", "bits per character", "gradient", "learning rate"),
+)  # fmt: skip
 
 picture, form = st.columns([2.15, 1], gap="large")
 with picture:

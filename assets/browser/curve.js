@@ -16,6 +16,8 @@ function themeOf(element, themes) {
   return 0.3 * red + 0.6 * green + 0.1 * blue < 128 ? themes.dark : themes.light;
 }
 
+let drawings = 0; // columns grow in place, which Plotly would not see without another revision each time
+
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
 
 function axisOfSteps(feed) {
@@ -106,7 +108,7 @@ function lossFigure(feed, theme, labels, width, height) {
     shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: marked, x1: marked, line: { color: colors.text, width: 1 }, opacity: 0.35 });
   }
   const layout = {
-    ...theme.layout, height, margin, shapes, hovermode: "closest",
+    ...theme.layout, height, margin, shapes, hovermode: "closest", datarevision: drawings++,
     uirevision: `${feed.run} ${feed.revision}`,
     xaxis: titled(theme.layout.xaxis, { range: x, nticks: narrow ? 5 : 8 }, labels.step, 10),
     yaxis: titled(theme.layout.yaxis, { range: y, nticks: 7 }, narrow ? labels.loss_short : labels.loss, 8),
@@ -123,7 +125,7 @@ function measureFigure(feed, theme, labels, measure, height) {
     hovertemplate: `${labels.hover[measure.column]}<extra></extra>`,
   };
   const layout = {
-    ...theme.layout, height, margin: { l: 48, r: 20, t: 8, b: 26 }, uirevision: feed.run, hovermode: "closest",
+    ...theme.layout, height, margin: { l: 48, r: 20, t: 8, b: 26 }, uirevision: feed.run, hovermode: "closest", datarevision: drawings++,
     xaxis: { ...theme.layout.xaxis, range: axisOfSteps(feed), nticks: 4 },
     yaxis: { ...theme.layout.yaxis, ...spread },
   };

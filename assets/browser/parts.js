@@ -84,14 +84,14 @@ class Picture {
     const evaluations = feed.shown(feed.evaluations);
     const at = feed.limit === Infinity ? head.step : Math.round(feed.limit);
     const facts = [
-      [labels.step, head.steps ? fill(labels.of, { a: number(at ?? 0), b: number(head.steps) }) : number(at)],
-      [labels.held_out_loss, number(evaluations.loss.at(-1))],
-      [labels.bits, number(evaluations.bits.at(-1))],
+      ["step", head.steps ? fill(labels.of, { a: number(at ?? 0), b: number(head.steps) }) : number(at)],
+      ["held_out_loss", number(evaluations.loss.at(-1))],
+      ["bits", number(evaluations.bits.at(-1))],
     ];
     if (feed.lively) {
-      facts.push([labels.speed, number(head.tokens_per_second ?? feed.steps.speed.at(-1))]);
-      facts.push([labels.remaining, duration(head.remaining, labels)]);
-    } else facts.push([labels.trained, duration(head.seconds, labels)]);
+      facts.push(["speed", number(head.tokens_per_second ?? feed.steps.speed.at(-1))]);
+      facts.push(["remaining", duration(head.remaining, labels)]);
+    } else facts.push(["trained", duration(head.seconds, labels)]);
     if (this.facts.children.length !== facts.length) {
       this.facts.replaceChildren(
         ...facts.map(() => {
@@ -103,7 +103,10 @@ class Picture {
     }
     facts.forEach(([name, value], index) => {
       const [term, text] = this.facts.children[index].children;
-      if (term.textContent !== name) term.textContent = name;
+      if (term.textContent !== labels[name]) {
+        term.textContent = labels[name];
+        term.title = labels.meanings[name] ?? "";
+      }
       if (text.textContent !== value) text.textContent = value;
     });
   }
@@ -233,7 +236,8 @@ class Measures {
     this.plots = component.data.measures.map((measure) => {
       const figure = make("figure", "t-measure");
       const plot = make("div", "t-small-plot", null, { role: "img", "aria-label": measure.title });
-      figure.append(make("figcaption", "", measure.title), plot);
+      const title = make("figcaption", "", measure.title, { title: component.data.labels.meanings[measure.column] });
+      figure.append(title, plot);
       root.append(figure);
       return plot;
     });

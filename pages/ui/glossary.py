@@ -26,3 +26,8 @@ TERMS: dict[str, tuple[str, str]] = {
 def meanings(*names: str) -> str:
     """These terms with their meanings, one a line, as the help of a sentence that uses them."""
     return "\n\n".join(f"**{_(TERMS[name][0])}**: {_(TERMS[name][1])}" for name in names)
+
+
+def meaning(name: str) -> str:
+    """What one term means, as plain text."""
+    return _(TERMS[name][1])

@@ -15,13 +15,14 @@ import streamlit as st
 from llm_core.errors import N_, UserError
 from llm_core.runs.run import Run
 from pages.ui import charts
+from pages.ui.glossary import meaning
 from pages.ui.state import FAULT_KEY, OWNER, store
 from pages.ui.text import _, language
 
 BROWSER = Path(__file__).resolve().parents[2] / "assets" / "browser"
 
 STATES = {
-    "waiting": N_("waiting for a free processor"),
+    "waiting": N_("about to start"),
     "preparing": N_("preparing the text"),
     "running": N_("training"),
     "paused": N_("paused"),
@@ -116,7 +117,7 @@ def labels(run: Run) -> dict[str, Any]:
             "pause": _("pausing…"), "stop": _("stopping…"), "resume": _("resuming…"), "step": _("taking one step…"),
         },
         "covers": {
-            "waiting": _("Waits for a free processor; other runs are under way."),
+            "waiting": _("Waits for a worker: one is starting, or all are busy with other runs."),
             "preparing": _("Cutting the text into tokens…"),
             "running": _("The first step is on its way…"),
             "failed": _("This run ended before its first step."),
@@ -125,6 +126,10 @@ def labels(run: Run) -> dict[str, Any]:
         },
         "offline": _("The server does not answer. The training itself goes on; trying again."),
         "of": _("{a} of {b}", a="{a}", b="{b}"),
+        "meanings": {
+            "step": meaning("step"), "held_out_loss": meaning("loss"), "bits": meaning("bits per character"),
+            "rate": meaning("learning rate"), "norm": meaning("gradient"), "speed": meaning("token"),
+        },
         "held_out_loss": _("Held-out loss (nats)"),
         "bits": _("Bits per character"),
         "speed": _("Tokens per second"),

@@ -12,6 +12,10 @@ from tests.pages.recorded import write_run
 TEXT = "".join(f"The {who} {does} the {what}.\n" for who in ("cat", "dog", "bird", "child", "moon") for does in ("sees", "likes", "follows", "hears") for what in ("river", "hill", "house", "lamp", "road", "sea")) * 6  # fmt: skip
 
 
+DRAWN = "() => document.querySelector('.t-plot .scatterlayer .trace:nth-child(2) path').getTotalLength()"
+"""How long the smoothed training curve is on screen, in pixels."""
+
+
 @pytest.fixture(scope="module")
 def recorded(server: Server) -> str:
     """The id of a run that ended long ago."""
@@ -66,10 +70,12 @@ def test_a_run_is_trained_watched_paused_resumed_stepped_and_stopped(opened: Ope
     page.wait_for_function("() => Number(document.querySelector('.t-live')?.dataset.points) > 5")
     page.wait_for_timeout(1500)
     plot, before = page.locator(".t-plot").element_handle(), points(page)
+    drawn = page.evaluate(DRAWN)
     assert frames
     frames.clear()
     page.wait_for_timeout(2500)
     assert points(page) > before
+    assert page.evaluate(DRAWN) > drawn
     assert frames == []
     assert page.evaluate("plot => plot.isConnected", plot)
 
