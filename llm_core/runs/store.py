@@ -96,7 +96,9 @@ class Store:
         return open_run(folder, self.corpora)
 
     def find(self, reference: str, *, paths: bool = False) -> Run:
-        """The run with this id, or the bundled model with this name; with `paths`, for the command line, a folder too.
+        """The run with this id, or the bundled model with this name.
+
+        With `paths`, for the command line, also a run's folder, or the display name that only one run has.
 
         Raises UserError when there is none. Nothing outside the root is touched unless `paths` is set.
         """
@@ -115,6 +117,12 @@ class Store:
                     return open_run(folder, folder.parent / "corpora")
             except (OSError, ValueError):
                 pass
+            named = [run for run in self.runs() if run.name == reference]
+            if len(named) == 1:
+                return named[0]
+            if named:
+                ids = ", ".join(run.id for run in named[:5])
+                raise UserError("Several runs are called {reference}; say which by its id: {ids}.", reference=reference, ids=ids)  # fmt: skip
         raise UserError("There is no run {reference}.", reference=display_name(reference, "-"))
 
     def runs(self) -> list[Run]:

@@ -98,6 +98,15 @@ def test_the_command_line_may_name_a_folder(make: Make, store: Store, tmp_path: 
             elsewhere.find(reference, paths=True)
 
 
+def test_the_command_line_may_name_a_run_as_people_do_where_that_is_clear(make: Make, store: Store) -> None:
+    one, two, three = make("mine"), make("twice"), make("twice")
+    assert store.find("mine", paths=True) == one
+    with pytest.raises(UserError):
+        store.find("mine")
+    with pytest.raises(UserError, match=f"{three.id}, {two.id}"):
+        store.find("twice", paths=True)
+
+
 def test_a_bundled_model_is_found_by_name_and_never_written(make: Make, store: Store, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     make().folder.rename(tmp_path / "models" / "tiny-english")
