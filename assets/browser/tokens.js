@@ -144,7 +144,7 @@ class View {
     if (part.done) {
       this.finished = part.done;
       this.root.dataset.shown = this.identity;
-      this.wish ??= "least";
+      if (this.wide()) this.wish ??= "least";
     }
     this.paintStatus();
     this.fulfil();
@@ -178,14 +178,23 @@ class View {
     for (let n = 0; n < ends; n++) this.text.append(make("br"));
   }
 
+  // Whether the panel has a place of its own beside the text, as in tokens.css.
+  wide() {
+    return getComputedStyle(this.panel).position !== "sticky";
+  }
+
   onClick(event) {
     const node = event.target.closest?.(".written");
-    if (node) this.pick(Number(node.dataset.index));
+    if (!node) return;
+    const index = Number(node.dataset.index);
+    if (index === this.picked && !this.wide()) this.unpick();
+    else this.pick(index);
   }
 
   onKey(event) {
     const last = this.chips.length - 1;
     const at = this.picked ?? 0;
+    if (event.key === "Escape" && !this.wide()) this.unpick();
     const goes = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: this.beside(at, -1), ArrowDown: this.beside(at, 1), Home: 0, End: last };
     if (!(event.key in goes) || last < 0) return;
     event.preventDefault();
@@ -209,16 +218,21 @@ class View {
     return best;
   }
 
+  unpick() {
+    if (this.picked === null) return;
+    this.chips[this.picked].removeAttribute("aria-current");
+    this.picked = null;
+    this.panel.replaceChildren();
+  }
+
   pick(index) {
-    if (this.picked !== null) {
-      this.chips[this.picked].removeAttribute("aria-current");
-      this.chips[this.picked].tabIndex = -1;
-    }
-    this.chips[0].tabIndex = -1;
+    this.unpick();
+    for (const node of this.chips) node.tabIndex = -1;
     this.picked = index;
     this.chips[index].setAttribute("aria-current", "true");
     this.chips[index].tabIndex = 0;
     this.paintPanel();
+    if (!this.wide()) this.chips[index].scrollIntoView({ block: "nearest" });
   }
 
   // A wish is a token to open once it is there: the least or the most likely one.
