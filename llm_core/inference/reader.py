@@ -78,8 +78,11 @@ def describe(logits: Tensor, chosen: Tensor, rows: Sequence[int], position: int,
     scores = logits.log_softmax(-1)
     entropies = (scores.exp() * scores).nansum(-1).tolist()  # what cannot come, 0 times -inf, adds nothing
     taken = scores.gather(1, chosen[:, None]).squeeze(1).tolist()
-    likeliest = scores.topk(min(alternatives, scores.shape[-1]))
-    others, other_scores = likeliest.indices.tolist(), likeliest.values.tolist()
+    others: list[list[int]] = [[]] * len(rows)
+    other_scores: list[list[float]] = [[]] * len(rows)
+    if alternatives:
+        likeliest = scores.topk(min(alternatives, scores.shape[-1]))
+        others, other_scores = likeliest.indices.tolist(), likeliest.values.tolist()
     return [
         Token(
             id=token,

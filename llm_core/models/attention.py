@@ -93,16 +93,16 @@ class SelfAttention(Attention):
         heads, groups = self.heads, self.groups
         together = self.query_key_value(x).unflatten(-1, (heads + 2 * groups, self.size))  # (B, T, all, size)
         # Queries and keys stay together, so that one operation serves both.
-        turned, values = together.split((heads + groups, groups), dim=2)
+        turned, values = together.split_with_sizes((heads + groups, groups), dim=2)
         if self.query_norm is not None and self.key_norm is not None:
             if self.query_norm.weight is None:
                 turned = self.query_norm(turned)
             else:
-                queries, keys = turned.split((heads, groups), dim=2)
+                queries, keys = turned.split_with_sizes((heads, groups), dim=2)
                 turned = torch.cat((self.query_norm(queries), self.key_norm(keys)), dim=2)
         if view.rotary is not None:
             turned = rotate(turned, view.rotary)
-        queries, keys = turned.split((heads, groups), dim=2)
+        queries, keys = turned.split_with_sizes((heads, groups), dim=2)
         queries = self.queries(queries.transpose(1, 2))  # (B, heads, T, size)
         keys = self.keys(keys.transpose(1, 2))  # (B, groups, T, size)
         values = self.values(values.transpose(1, 2))

@@ -35,13 +35,21 @@ class BlockWeights:
     down: tuple[Tensor, Tensor | None] | None
 
 
-def gather(blocks: nn.ModuleList) -> list[BlockWeights] | None:
+@dataclass(frozen=True, slots=True)
+class StackWeights:
+    """The parameters of all blocks and of the norm after them."""
+
+    blocks: list[BlockWeights]
+    final_norm: Pair
+
+
+def gather(blocks: nn.ModuleList, final_norm: Norm | None) -> StackWeights | None:
     """The weights of all blocks; None where a block is not as it was built or is being trained."""
     known = (type(blocks), SelfAttention, FeedForward, Norm, nn.Linear, Tap, *{type(block) for block in blocks})
     for module in blocks.modules():
         if type(module) not in known or module.training or module._forward_hooks or module._forward_pre_hooks:
             return None
-    return [_gather_block(block) for block in blocks]
+    return StackWeights([_gather_block(block) for block in blocks], _norm(final_norm))
 
 
 def _gather_block(block: nn.Module) -> BlockWeights:
@@ -72,32 +80,35 @@ def _norm(module: object) -> Pair:
 def run_one(
     x: Tensor,
     config: TransformerConfig,
-    blocks: list[BlockWeights],
+    weights: StackWeights,
     caches: list[KeysValues],
     start: int,
     rotary: Tensor | None,
 ) -> Tensor:
-    """x and result (B, 1, width): the residual stream into and out of the blocks. Writes into the caches at `start`."""
+    """From the embedded token (B, 1, width) to its hidden vector (B, 1, width). Writes into the caches at `start`."""
     heads, groups = config.heads, config.key_value_heads or config.heads
     size, rows, end = config.width // heads, x.shape[0], start + 1
     before, activation, grouped = config.norm_position == "before", config.activation, heads != groups
-    for block, (keys, values) in zip(blocks, caches, strict=True):
+    for block, (keys, values) in zip(weights.blocks, caches, strict=True):
         y = _normalize(x, block.attention_norm, config) if before else x
-        together = F.linear(y, *block.query_key_value).view(rows, 1, heads + 2 * groups, size)
-        turned = together[:, :, : heads + groups]
-        if config.query_key_norm and not config.norm_weights:
-            turned = _normalize(turned, block.query_norm, config)
-        elif config.query_key_norm:
-            queries = _normalize(turned[:, :, :heads], block.query_norm, config)
-            turned = torch.cat((queries, _normalize(turned[:, :, heads:], block.key_norm, config)), dim=2)
-        if rotary is not None:
-            turned = rotate(turned, rotary)
-        turned = turned.transpose(1, 2)  # (B, heads + groups, 1, size)
-        keys[:, :, start:end] = turned[:, heads:]
-        values[:, :, start:end] = together[:, :, heads + groups :].transpose(1, 2)
+        together = F.linear(y, *block.query_key_value).view(rows, heads + 2 * groups, size)
+        if config.query_key_norm or rotary is not None:
+            turned, fresh_values = together.split_with_sizes((heads + groups, groups), dim=1)
+            if config.query_key_norm and not config.norm_weights:
+                turned = _normalize(turned, block.query_norm, config)
+            elif config.query_key_norm:
+                queries = _normalize(turned[:, :heads], block.query_norm, config)
+                turned = torch.cat((queries, _normalize(turned[:, heads:], block.key_norm, config)), dim=1)
+            if rotary is not None:
+                turned = rotate(turned, rotary)
+            queries, fresh_keys = turned.split_with_sizes((heads, groups), dim=1)
+        else:
+            queries, fresh_keys, fresh_values = together.split_with_sizes((heads, groups, groups), dim=1)
+        keys.select(2, start).copy_(fresh_keys)
+        values.select(2, start).copy_(fresh_values)
         mixed = F.scaled_dot_product_attention(
-            turned[:, :heads], keys[:, :, :end], values[:, :, :end], enable_gqa=grouped
-        )
+            queries.unsqueeze(2), keys.narrow(2, 0, end), values.narrow(2, 0, end), enable_gqa=grouped
+        )  # (B, heads, 1, size)
         out = F.linear(mixed.view(rows, 1, config.width), *block.output)
         x = x + out if before else _normalize(x + out, block.attention_norm, config)
         if block.up is None or block.down is None:
@@ -110,7 +121,7 @@ def run_one(
             inner = activate(F.linear(y, *block.gate), activation) * inner
         out = F.linear(inner, *block.down)
         x = x + out if before else _normalize(x + out, block.feed_forward_norm, config)
-    return x
+    return _normalize(x, weights.final_norm, config) if config.final_norm else x
 
 
 def _normalize(x: Tensor, gain: Pair, config: TransformerConfig) -> Tensor:

@@ -4,6 +4,7 @@ Reads top-down: `Block` is the residual stream, one operation a line, with a tap
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm_core.config import TransformerConfig
@@ -11,7 +12,7 @@ from llm_core.models.attention import CrossAttention, KeysValues, SelfAttention,
 from llm_core.models.base import Batch, Model, State
 from llm_core.models.heads import TokenHead
 from llm_core.models.layers import FeedForward, Norm, drop, rotary_table, sinusoids
-from llm_core.models.one_token import BlockWeights, gather, run_one
+from llm_core.models.one_token import StackWeights, gather, run_one
 from llm_core.models.size import inner_width
 from llm_core.taps import Tap, observing
 
@@ -81,7 +82,7 @@ class KeyValueState:
         self.caches = caches
         self.sources = sources
         self.source_mask = source_mask
-        self.weights: list[BlockWeights] | None = None
+        self.weights: StackWeights | None = None
         self.length = 0
 
     def select(self, rows: Tensor) -> "KeyValueState":
@@ -154,12 +155,11 @@ class Stack(nn.Module):
     def run(self, x: Tensor, view: View, state: KeyValueState | None = None) -> Tensor:
         """Through the blocks and the final norm: (B, T, width) to (B, T, width)."""
         if state is not None and state.weights is not None and x.shape[1] == 1 and not observing():
-            x = run_one(x, self.config, state.weights, state.caches, view.start, view.rotary)
-        else:
-            for index, block in enumerate(self.blocks):
-                source = state.sources[index] if state is not None and state.sources is not None else None
-                cache = state.caches[index] if state is not None and state.caches else None
-                x = block(x, view, cache, source, state.source_mask if state is not None else None)
+            return run_one(x, self.config, state.weights, state.caches, view.start, view.rotary)
+        for index, block in enumerate(self.blocks):
+            source = state.sources[index] if state is not None and state.sources is not None else None
+            cache = state.caches[index] if state is not None and state.caches else None
+            x = block(x, view, cache, source, state.source_mask if state is not None else None)
         if self.final_norm is not None:
             x = self.final_norm(x)
         hidden: Tensor = self.hidden(x)
@@ -199,20 +199,24 @@ class Transformer(Stack, Model):
         """(B, T, width): the tokens' vectors, or the ones that the batch brings in their place."""
         if batch.embeddings is not None:
             return batch.embeddings
-        vectors: Tensor = self.token_embedding(batch.tokens)
+        assert batch.tokens is not None
+        return self._look_up(batch.tokens)
+
+    def _look_up(self, tokens: Tensor) -> Tensor:
+        vectors = F.embedding(tokens, self.token_embedding.weight)
         return vectors * self.scale if self.scale != 1.0 else vectors
 
     def start(self, rows: int, capacity: int | None = None, source: Batch | None = None) -> KeyValueState:
         if not self.causal:
             raise NotImplementedError("an encoder does not write left to right")
         state = KeyValueState(self.empty_caches(rows, min(capacity or self.context, self.context)))
-        state.weights = gather(self.blocks)
+        state.weights = gather(self.blocks, self.final_norm)
         return state
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, KeyValueState]:
         assert isinstance(state, KeyValueState)
         start = state.length
         view = self.view(tokens.shape[1], start)
-        hidden = self.run(self.embed(self.vectors(Batch(tokens)), start=start), view, state)
+        hidden = self.run(self.embed(self._look_up(tokens), start=start), view, state)
         state.length = start + tokens.shape[1]
         return self.head(hidden), state
