@@ -45,6 +45,8 @@ class View {
     this.chips = [];
     this.picked = null;
     this.finished = null;
+    this.empty = 0; // line ends since the last text
+    this.held = false; // whether some of them were not drawn
     this.text.replaceChildren();
     this.panel.replaceChildren();
   }
@@ -172,15 +174,24 @@ class View {
     node.setAttribute("aria-label", words);
   }
 
+  // Lines end where the text's lines end; of many empty lines only the first takes up room.
   place(node, text) {
+    const ends = text.split("\n").length - 1;
+    if (/[^\n]/.test(text)) {
+      if (this.held) this.text.append(make("br"));
+      this.empty = 0;
+      this.held = false;
+    }
     this.text.append(node);
-    const ends = Math.min(text.split("\n").length - 1, 2);
-    for (let n = 0; n < ends; n++) this.text.append(make("br"));
+    const room = Math.min(ends, 2 - this.empty);
+    for (let n = 0; n < room; n++) this.text.append(make("br"));
+    this.empty += room;
+    this.held ||= ends > room;
   }
 
   // Whether the panel has a place of its own beside the text, as in tokens.css.
   wide() {
-    return getComputedStyle(this.panel).position !== "sticky";
+    return getComputedStyle(this.panel).getPropertyValue("--beside") !== "";
   }
 
   onClick(event) {
