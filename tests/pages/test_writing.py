@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -194,7 +195,9 @@ def test_a_browser_that_goes_away_ends_the_writing(asked: Writing) -> None:
         assert "prompt" in await anext(lines)
         await lines.aclose()
 
-    asyncio.run(listen())
+    # In a thread of its own: the browser that other tests drive keeps a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(listen())).result(60)
     for thread in [thread for thread in threading.enumerate() if thread.name == "writing"]:
         thread.join(20)
         assert not thread.is_alive()
