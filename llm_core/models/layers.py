@@ -29,6 +29,8 @@ class Norm(nn.Module):
             if self.training:
                 y = rms_norm(x, self.epsilon)
                 return y if self.weight is None else y * self.weight
+            # Under autocast x may be narrower than the gain, for which torch has no fused way.
+            x = x if self.weight is None else x.to(self.weight.dtype)
             return F.rms_norm(x, self.size, self.weight, self.epsilon)
         return F.layer_norm(x, self.size, self.weight, self.bias, self.epsilon)
 

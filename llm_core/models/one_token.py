@@ -127,5 +127,6 @@ def run_one(
 def _normalize(x: Tensor, gain: Pair, config: TransformerConfig) -> Tensor:
     shape = x.shape[-1:]
     if config.norm == "rms":
+        x = x if gain[0] is None else x.to(gain[0].dtype)
         return torch.rms_norm(x, shape, gain[0], config.norm_epsilon)
     return torch.layer_norm(x, shape, gain[0], gain[1], config.norm_epsilon)
