@@ -7,7 +7,7 @@ from pages.ui.faults import show_fault
 from pages.ui.glossary import meanings
 from pages.ui.live import live, measures
 from pages.ui.start_form import run_in_python
-from pages.ui.state import FAULT_KEY
+from pages.ui.state import FAULT_KEY, warm_up
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 
@@ -30,7 +30,9 @@ with form, st.container(key="start_form"):
     if fault is not None:
         show_fault(fault)
 
-if subject is not None:
+if subject is None:
+    warm_up()  # No live component asks for it.
+else:
     live("samples", subject.run)
     live("measures", subject.run, measures=measures())
     st.subheader(_("What to look for"))

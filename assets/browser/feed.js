@@ -80,7 +80,8 @@ class Feed {
       if (reply.ok) {
         this.trouble = null;
         this.take(head);
-        wait = head.poll_milliseconds;
+        // The first point is what everybody waits for.
+        wait = this.lively && this.evaluations.step.length === 0 ? 150 : head.poll_milliseconds;
       } else {
         this.trouble = head.error;
         wait = reply.status === 404 ? null : 5000;

@@ -149,6 +149,7 @@ class Picture {
     const theme = themeOf(plot, data.themes);
     const [traces, layout] = lossFigure(feed, theme, data.labels, width, width < 560 ? 320 : 430);
     await library.react(plot, traces, layout, CONFIG);
+    this.root.dataset.drawn = `${feed.run} ${traces[1].x.length + traces[2].x.length}`;
     if (this.observer) return;
     this.observer = new ResizeObserver(() => this.drawPlot());
     this.observer.observe(plot);

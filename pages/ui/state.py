@@ -3,6 +3,7 @@
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -50,6 +51,9 @@ def inference(waiting: Callable[[], None] | None = None) -> Iterator[None]:
         _inference.release()
 
 
+TORCH_AFTER = 6.0
+"""Seconds between warming a worker and importing torch here, which for a second or two slows down every answer."""
+
 _warming = threading.Lock()
 
 
@@ -66,6 +70,7 @@ def warm_up() -> None:
 def _warm_up() -> None:
     try:
         store().warm()
+        time.sleep(TORCH_AFTER)
         import torch
 
         torch.set_num_threads(1)  # Inference in the server takes one thread; the others belong to training.
