@@ -139,7 +139,7 @@ def first_points(browser: Any, runs: Path, times: int, *, warm: bool) -> list[fl
                 worker = warm_worker(process)
                 assert worker is not None
                 worker.kill()
-                worker.wait(5)
+                page.wait_for_timeout(500)
             page.evaluate(f"() => {{ window.first = ({WATCH})(); }}")
             page.get_by_role("button", name="Train", exact=True).click()
             taken.append(page.evaluate("window.first") / 1000)

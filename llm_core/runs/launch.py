@@ -76,16 +76,18 @@ class Launcher:
     def _hand_over(self, run: Run) -> subprocess.Popen[bytes] | None:
         """The warm worker with the run in its hands; None where none is ready."""
         process, self._warm = self._warm, None
-        if process is None or process.poll() is not None or process.stdin is None:
+        if process is None:
+            return None
+        timer = threading.Timer(REWARM, self.warm)  # also after one that died: the next start is to be quick again
+        timer.daemon = True
+        timer.start()
+        if process.poll() is not None or process.stdin is None:
             return None
         try:
             process.stdin.write(json.dumps({"folder": str(run.folder)}).encode() + b"\n")
             process.stdin.close()
         except OSError:
             return None
-        timer = threading.Timer(REWARM, self.warm)
-        timer.daemon = True
-        timer.start()
         return process
 
     def end_if_silent(self, run: Run) -> None:
