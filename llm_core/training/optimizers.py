@@ -3,7 +3,7 @@
 Knows torch's optimizers; knows no schedule, which writes `lr` into the groups from outside (`base_lr` times a factor).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from llm_core.config import TrainingConfig
+from llm_core.models.attention import CrossAttention, SelfAttention
+from llm_core.training.muon import BatchedMuon
 
 _BETAS = (0.9, 0.95)  # nanoGPT's and most small models' choice: a short memory for squares, since runs are short
 
@@ -35,7 +37,7 @@ def build_optimizers(model: nn.Module, config: TrainingConfig) -> list[Optimizer
             optimizers = [_adamw(rest, config)] if rest else []
             if matrices:
                 muon = BatchedMuon(
-                    matrices, lr=config.muon_learning_rate, momentum=config.momentum,
+                    matrices, parts=_stacked(model), lr=config.muon_learning_rate, momentum=config.momentum,
                     weight_decay=config.weight_decay, ns_steps=config.muon_iterations,
                 )  # fmt: skip
                 optimizers.insert(0, _remember_rates(muon))
@@ -47,63 +49,6 @@ def set_rate(optimizers: list[Optimizer], factor: float) -> None:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
-
-
-class BatchedMuon(torch.optim.Muon):
-    """`torch.optim.Muon` with the Newton-Schulz iterations of equal shapes in one batch.
-
-    The same update (a test holds the two together), at less than half its time on small models, where sixteen small
-    matrix products in a row leave a processor idle.
-    """
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update of every matrix that has a gradient."""
-        loss = torch.enable_grad()(closure)() if closure is not None else None
-        for group in self.param_groups:
-            parameters = [p for p in group["params"] if p.grad is not None]
-            gradients = [p.grad for p in parameters]
-            for parameter in parameters:
-                if "momentum_buffer" not in self.state[parameter]:
-                    self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-            momenta = [self.state[p]["momentum_buffer"] for p in parameters]
-            torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
-            updates = torch._foreach_lerp(gradients, momenta, group["momentum"]) if group["nesterov"] else momenta
-            self._apply(group, parameters, list(updates))
-        return loss
-
-    def _apply(self, group: dict[str, Any], parameters: list[Tensor], updates: list[Tensor]) -> None:
-        by_shape: dict[tuple[int, int], list[int]] = {}
-        for index, parameter in enumerate(parameters):
-            rows, columns = parameter.shape
-            by_shape.setdefault((min(rows, columns), max(rows, columns)), []).append(index)
-        for indices in by_shape.values():
-            wide = torch.stack([_flipped(updates[i]) for i in indices]).bfloat16()
-            wide = _orthogonalise(wide, group["ns_coefficients"], group["ns_steps"], group["eps"])
-            for index, update in zip(indices, wide.to(updates[0].dtype), strict=True):
-                parameter = parameters[index]
-                rows, columns = parameter.shape
-                rate = group["lr"] * max(1, rows / columns) ** 0.5
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update if rows <= columns else update.T, alpha=-rate)
-
-
-def _flipped(matrix: Tensor) -> Tensor:
-    return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-
-
-def _orthogonalise(x: Tensor, coefficients: tuple[float, float, float], iterations: int, epsilon: float) -> Tensor:
-    """The nearest orthogonal matrices to x (N, rows, columns), rows <= columns, by quintic Newton-Schulz iterations.
-
-    The singular values come out between about 0.7 and 1.2, not at 1, which does no harm (Jordan et al. 2024).
-    """
-    a, b, c = coefficients
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=epsilon)
-    for _ in range(iterations):
-        gram = x @ x.mT
-        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        x = torch.baddbmm(x, polynomial, x, beta=a)
-    return x
 
 
 def named_state(model: nn.Module, optimizers: list[Optimizer]) -> dict[str, Tensor]:
@@ -161,6 +106,21 @@ def _remember_rates(optimizer: Optimizer) -> Optimizer:
 def _embeddings_and_head(model: nn.Module) -> set[int]:
     embeddings = {id(p) for module in model.modules() if isinstance(module, nn.Embedding) for p in module.parameters()}
     return embeddings | {id(p) for name, p in model.named_parameters() if "head" in name.split(".")[0]}
+
+
+def _stacked(model: nn.Module) -> dict[Tensor, list[int]]:
+    """The matrices that are several on top of each other, and how many rows each of those has."""
+    parts: dict[Tensor, list[int]] = {}
+    for module in model.modules():
+        match module:
+            case SelfAttention():
+                parts[module.query_key_value.weight] = [n * module.size for n in (module.heads, module.groups, module.groups)]  # fmt: skip
+            case CrossAttention():
+                parts[module.key_value.weight] = [module.groups * module.size] * 2
+            case nn.LSTM():
+                for matrix in (parameter for parameter in module.parameters() if parameter.ndim == 2):
+                    parts[matrix] = [module.hidden_size] * 4
+    return parts
 
 
 def _fused(optimizer: Optimizer) -> bool:

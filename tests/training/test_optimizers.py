@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from llm_core.config import TrainingConfig
-from llm_core.training.optimizers import BatchedMuon, build_optimizers, named_state, restore_state, set_rate
+from llm_core.config import RecurrentConfig, TrainingConfig, TransformerConfig
+from llm_core.models.build import build
+from llm_core.training.muon import POLAR_EXPRESS, BatchedMuon, orthogonalise
+from llm_core.training.optimizers import build_optimizers, named_state, restore_state, set_rate
 
 Name = Literal["adamw", "sgd", "muon"]
 
@@ -79,7 +81,9 @@ def test_batched_muon_equals_torchs_muon() -> None:
         [nn.Parameter(torch.randn(shape, generator=generator.clone_state())) for shape in shapes] for _ in range(2)
     )
     settings = {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.1, "ns_steps": 5}
-    optimizers = BatchedMuon(ours, **settings), torch.optim.Muon(theirs, **settings)
+    theirs_alone = torch.optim.Muon(theirs, **settings)
+    one = theirs_alone.param_groups[0]["ns_coefficients"]
+    optimizers = BatchedMuon(ours, coefficients=[one], **settings), theirs_alone
     for _ in range(4):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = torch.randn(mine.shape, generator=generator)
@@ -96,7 +100,43 @@ def test_a_muon_update_is_nearly_orthogonal() -> None:
     parameter.grad = torch.randn(16, 64, generator=torch.Generator().manual_seed(0))
     BatchedMuon([parameter], lr=1.0, weight_decay=0.0).step()
     singular = torch.linalg.svdvals(parameter.detach())
-    assert 0.5 < singular.min() < singular.max() < 1.5
+    assert 0.85 < singular.min() < singular.max() < 1.15
+
+
+@pytest.mark.parametrize("iterations", [3, 4, 5, 10])
+def test_more_iterations_bring_small_singular_values_nearer_to_one(iterations: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    left, right = (torch.linalg.qr(torch.randn(48, 48, generator=generator))[0] for _ in range(2))
+    values = torch.logspace(-2, 0, 48)
+    x = ((left * values) @ right)[None]
+    found = torch.linalg.svdvals(orthogonalise(x, POLAR_EXPRESS, iterations, 1e-7)[0])
+    lowest = {3: 0.12, 4: 0.4, 5: 0.85, 10: 0.99}[iterations]
+    assert lowest < found.min() < found.max() < (1.01 if iterations == 10 else 2.0)
+
+
+def test_stacked_matrices_are_made_orthogonal_one_by_one() -> None:
+    parameter = nn.Parameter(torch.zeros(24, 8))
+    parameter.grad = torch.randn(24, 8, generator=torch.Generator().manual_seed(0))
+    BatchedMuon([parameter], parts={parameter: [8, 8, 8]}, lr=1.0, weight_decay=0.0).step()
+    for part in parameter.detach().split(8):
+        singular = torch.linalg.svdvals(part)
+        assert 0.8 < singular.min() < singular.max() < 1.2
+
+
+@pytest.mark.parametrize(
+    ("config", "rows"),
+    [
+        (TransformerConfig(vocabulary_size=11, width=16, heads=4, key_value_heads=2, layers=1), [16, 8, 8]),
+        (RecurrentConfig(vocabulary_size=11, width=16, layers=1), [16, 16, 16, 16]),
+    ],
+)
+def test_every_stacked_matrix_of_a_model_is_known(config: TransformerConfig | RecurrentConfig, rows: list[int]) -> None:
+    muon = build_optimizers(build(config, 0), TrainingConfig(optimizer="muon"))[0]
+    assert isinstance(muon, BatchedMuon)
+    assert rows in list(muon._parts.values())
+    for group in muon.param_groups:
+        for parameter in group["params"]:
+            assert sum(muon._parts.get(parameter, [len(parameter)])) == len(parameter)
 
 
 def test_a_rate_is_a_share_of_the_highest() -> None:
