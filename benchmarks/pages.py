@@ -109,7 +109,7 @@ def warm_worker(server: psutil.Process) -> psutil.Process | None:
 
 
 def wait_until_warm(server: psutil.Process, seconds: float = 120) -> None:
-    """Until the waiting worker has imported torch and come to rest."""
+    """Until the waiting worker and the server itself have imported torch and come to rest."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         worker = warm_worker(server)
@@ -121,7 +121,6 @@ def wait_until_warm(server: psutil.Process, seconds: float = 120) -> None:
                 and worker == warm_worker(server)
             ):
                 return
-        time.sleep(0.2)
     raise SystemExit("no worker became warm")
 
 
