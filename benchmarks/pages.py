@@ -114,12 +114,11 @@ def wait_until_warm(server: psutil.Process, seconds: float = 120) -> None:
     while time.monotonic() < end:
         worker = warm_worker(server)
         with suppress(psutil.NoSuchProcess):
-            if (
-                worker is not None
-                and has_torch(worker)
-                and worker.cpu_percent(1.0) < 2
-                and worker == warm_worker(server)
-            ):
+            if worker is None or not (has_torch(server) and has_torch(worker)):
+                time.sleep(0.2)
+                continue
+            resting = worker.cpu_percent(1.0) < 2 and server.cpu_percent(0.5) < 20
+            if resting and worker == warm_worker(server):
                 return
     raise SystemExit("no worker became warm")
 

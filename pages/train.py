@@ -30,6 +30,7 @@ with form, st.container(key="start_form"):
     if fault is not None:
         show_fault(fault)
 
+start_form.more()
 if subject is None:
     warm_up()  # No live component asks for it.
 else:

@@ -82,7 +82,7 @@ def field(config: Config, name: str) -> Any:
     if annotation in (int, float):
         low, high = (None if limit is None else annotation(limit) for limit in limits(info))
         if optional:
-            common |= {"value": None, "placeholder": _("automatic")}
+            common |= {"value": None, "placeholder": "–"}
         common |= {"format": "%d" if annotation is int else "%g"}
         return st.number_input(
             label, min_value=low, max_value=high, step=_stride(info, annotation, getattr(config, name)), **common

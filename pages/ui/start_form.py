@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -24,6 +25,7 @@ KNOBS: dict[str, tuple[str, ...]] = {
 """The settings of a model that stand beside the picture; with text, recipe and steps there are at most five."""
 
 DOUBLE_CLICK = 2.0  # seconds
+ACROSS = 4  # folded settings in a row
 
 NOT_ASKED = ("corpus", "encoding", "text_column", "architecture", "segments", "head_transform", "objective", "steps")
 """Chosen elsewhere on the page, or without meaning for a model that writes."""
@@ -63,7 +65,6 @@ def show() -> None:
     )  # fmt: skip
     if source is None:
         st.caption(_("Bring a text first."))
-    _more(recipe.config, knobs)
 
 
 def cost(config: RunConfig) -> str:
@@ -151,16 +152,28 @@ def _form_token(contents: str) -> str:
     return str(token)
 
 
-def _more(config: RunConfig, knobs: tuple[str, ...]) -> None:
+def more() -> None:
     """Every other setting, folded; drawn only when it is opened."""
-    more = st.expander(_("More settings"), key="train_more", on_change="rerun")
-    if not more.open:
+    folded = st.expander(_("More settings"), key="train_more", on_change="rerun")
+    if not folded.open:
         return
-    parts: dict[str, Config] = {_("Text"): config.data, _("Model"): config.model, _("Training"): config.training}
-    with more:
-        for tab, part in zip(st.tabs(list(parts)), parts.values(), strict=True):
-            shown = {*NOT_ASKED, *(knobs if part is config.model else ())}
-            if part is config.model:
-                shown.add("vocabulary_size")
+    config = recipes()[st.session_state[RECIPE_KEY]].config
+    asked = {*NOT_ASKED, *KNOBS[config.model.family]}
+    parts: dict[str, tuple[Config, set[str]]] = {
+        _("Text"): (config.data, asked),
+        _("Model"): (config.model, {*asked, "vocabulary_size"}),  # the tokenizer tells it
+        _("Training"): (config.training, asked),
+    }
+    with folded:
+        for tab, (part, shown) in zip(st.tabs(list(parts)), parts.values(), strict=True):
             with tab:
-                forms.fields(part, forms.folded_names(type(part), shown))
+                _grid(part, forms.folded_names(type(part), shown))
+
+
+def _grid(part: Config, names: Sequence[str]) -> None:
+    """Fields in rows, read from left to right."""
+    for start in range(0, len(names), ACROSS):
+        row = st.columns(ACROSS, vertical_alignment="bottom")
+        for column, name in zip(row, names[start : start + ACROSS], strict=False):
+            with column:
+                forms.field(part, name)
