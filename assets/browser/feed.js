@@ -8,6 +8,7 @@ class Feed {
     this.run = run;
     this.language = language;
     this.parts = new Set();
+    this.turn = 0; // only the newest question's answer counts, so that no row is taken twice
     this.clear();
   }
 
@@ -73,10 +74,13 @@ class Feed {
 
   async poll() {
     this.polling = true;
+    this.turn += 1;
+    const { turn } = this;
     let wait = 2000;
     try {
       const reply = await fetch(`./live/${encodeURIComponent(this.run)}?from=${this.next}&lang=${this.language}`);
       const head = await reply.json();
+      if (turn !== this.turn) return;
       if (reply.ok) {
         this.trouble = null;
         this.take(head);
@@ -87,6 +91,7 @@ class Feed {
         wait = reply.status === 404 ? null : 5000;
       }
     } catch {
+      if (turn !== this.turn) return;
       this.trouble = "offline";
     }
     if (this.pending) {

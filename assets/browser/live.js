@@ -3,6 +3,7 @@ const PARTS = { picture: Picture, samples: Samples, measures: Measures, guide: G
 
 export default function (component) {
   const { parentElement, data } = component;
+  document.documentElement.lang = data.language;
   let host = parentElement.querySelector(":scope > .t-host");
   if (!host) {
     host = make("div", "t-host");

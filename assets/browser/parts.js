@@ -67,7 +67,8 @@ class Picture {
     this.root.dataset.points = String(this.feed.steps.step.length + this.feed.evaluations.step.length);
     this.state.textContent = pending ? labels.pending[pending.command] : labels.states[state];
     this.message.textContent = trouble === "offline" ? labels.offline : (trouble ?? head?.message ?? "");
-    const done = state === "preparing" ? head?.progress : head?.steps ? head.step / head.steps : null;
+    const timed = head?.remaining ? head.seconds / (head.seconds + head.remaining) : null;
+    const done = state === "preparing" ? head?.progress : head?.steps ? head.step / head.steps : timed;
     const shown = this.feed.limit === Infinity ? done : this.feed.limit / (this.feed.last || 1);
     this.bar.firstChild.style.width = `${100 * Math.min(1, shown ?? 0)}%`;
     this.cover.hidden = this.root.dataset.points !== "0";

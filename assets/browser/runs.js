@@ -60,7 +60,8 @@ class Runs {
 }
 
 export default function (component) {
-  const { parentElement } = component;
+  const { parentElement, data } = component;
+  document.documentElement.lang = data.language;
   let host = parentElement.querySelector(":scope > .t-host");
   if (!host) {
     host = make("div", "t-host");

@@ -11,7 +11,7 @@ from llm_core.runs.run import Run
 from pages.ui.live import STATES, script
 from pages.ui.state import store
 from pages.ui.subject import choose
-from pages.ui.text import _
+from pages.ui.text import _, language
 
 MOST_SAMPLES = 9
 MOST_LETTERS = 240
@@ -85,7 +85,7 @@ def runs_under_way() -> None:
         "of": _("{a} of {b}", a="{a}", b="{b}"),
         "loss": _("loss {loss}", loss="{loss}"),
     }
-    opened = _runs()(key="home_runs", data={"labels": labels}, on_open_change=lambda: None).open
+    opened = _runs()(key="home_runs", data={"labels": labels, "language": language()}, on_open_change=lambda: None).open
     if isinstance(opened, str):
         try:
             run = store().find(opened)

@@ -1,6 +1,8 @@
 """The subject bar: which model a page looks at, and at which step. The same on every page, kept when one changes page,
 and written in the link (`?run=...&step=...`)."""
 
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -30,10 +32,11 @@ def subject_bar(*, steps: bool = True) -> Subject | None:
     _follow_link(runs)
     if st.session_state.get(RUN_KEY) not in runs:
         st.session_state[RUN_KEY] = next(iter(runs))
+    labels = titles(runs.values())
     columns = st.columns([3, 2], vertical_alignment="bottom") if steps else st.columns([3, 2])[:1]
     with columns[0]:
         chosen = st.selectbox(
-            _("Model"), list(runs), key=RUN_KEY, format_func=lambda id_: title(runs[id_]), persist_state="session",
+            _("Model"), list(runs), key=RUN_KEY, format_func=labels.__getitem__, persist_state="session",
             on_change=_write_link, help=_("A run of yours, or a model that comes with the program."),
         )  # fmt: skip
     run = runs[chosen]
@@ -52,9 +55,18 @@ def available(*, needs_steps: bool) -> list[Run]:
     return [run for run in runs if run.steps()] if needs_steps else runs
 
 
-def title(run: Run) -> str:
-    """The name of a run as lists show it."""
-    return _("{name} (comes with Terrarium)", name=run.name) if run.read_only else run.name
+def titles(runs: Iterable[Run]) -> dict[str, str]:
+    """The names of runs as lists show them, each only once: a widget tells its options apart by what they show.
+
+    A new run never takes the shown name of an older one, which may be chosen in some tab.
+    """
+    found: dict[str, str] = {}
+    for run in sorted(runs, key=lambda run: (not run.read_only, run.created, run.id)):
+        name = _("{name} (comes with Terrarium)", name=run.name) if run.read_only else run.name
+        if name in found.values():
+            name += time.strftime(" · %Y-%m-%d %H:%M", time.localtime(run.created))
+        found[run.id] = name if name not in found.values() else f"{name} · {run.id}"
+    return found
 
 
 def choose(run: Run) -> None:

@@ -1,0 +1,62 @@
+"""What pages share: names of runs, the screen for faults, the looks of charts."""
+
+from streamlit.testing.v1 import AppTest
+
+from llm_core.runs.store import Store
+from pages.ui import charts
+from pages.ui.subject import titles
+from tests.pages.recorded import history, write_run
+
+RUNS = [f"{number:016x}" for number in range(4)]
+
+
+def test_runs_of_one_name_are_told_apart(store: Store) -> None:
+    for identity in RUNS:
+        write_run(store.root / identity, until=2, name="the same")
+    names = titles(store.runs())
+    assert set(names) == set(RUNS)
+    assert len(set(names.values())) == len(RUNS)
+
+
+def a_page_with_a_fault(of_ours: bool) -> None:
+    from llm_core.errors import UserError
+    from pages.ui.faults import show_fault
+
+    show_fault(KeyError("a secret") if of_ours else UserError("{file} is empty.", file="a*b*.txt"))
+
+
+def test_a_refusal_is_its_sentence_and_a_fault_of_ours_tells_no_secrets() -> None:
+    refused = AppTest.from_function(a_page_with_a_fault, args=(False,)).run()
+    assert "is empty." in refused.error[0].value
+    fault = AppTest.from_function(a_page_with_a_fault, args=(True,)).run()
+    assert "KeyError" in fault.error[0].value
+    assert "secret" not in fault.error[0].value
+    assert not fault.exception
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2 contrast of two colours."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_label_of_a_chart_can_be_read_on_its_paper() -> None:
+    for look in (charts.LIGHT, charts.DARK):
+        for name in ("text", "quiet", "training", "held_out", "ngram", "uniform"):
+            assert contrast(getattr(look, name), look.background) >= 4.5, name
+
+
+def test_the_figure_has_every_line_with_its_label() -> None:
+    figure = charts.curve(history(200, ("text",)), lambda key: key)
+    assert {annotation.text for annotation in figure.layout.annotations} == {"training", "held_out", "uniform", "ngram"}
+    assert len(figure.data) == 2
+
+
+def test_a_history_without_rows_is_an_empty_figure() -> None:
+    assert len(charts.curve([], lambda key: key).data) == 0
