@@ -11,10 +11,11 @@ from llm_core.config import Config, NgramConfig, RunConfig, parse
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui import forms
+from pages.ui.faults import refuse
 from pages.ui.recipes import FIRST, Recipe, recipes
 from pages.ui.state import CORPUS_KEY, FAULT_KEY, FORM_TOKEN_KEY, OWNER, RECIPE_KEY, store
 from pages.ui.subject import choose
-from pages.ui.text import _, explain
+from pages.ui.text import _
 from pages.ui.text_source import Source, choose_text
 
 KNOBS: dict[str, tuple[str, ...]] = {
@@ -56,7 +57,7 @@ def show() -> None:
                 forms.field(training, "steps")
     config, fault = _settings(recipe)
     if fault is not None:
-        st.error(explain(fault))
+        refuse(fault)
     elif config is not None:
         st.caption(cost(config))
     st.button(

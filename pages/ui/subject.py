@@ -9,6 +9,7 @@ import streamlit as st
 
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
+from pages.ui.faults import as_text
 from pages.ui.state import RUN_KEY, STEP_KEY, store
 from pages.ui.text import _, explain
 
@@ -93,9 +94,9 @@ def _say_why_missing(reference: str) -> None:
     try:
         run = store().find(reference)
     except UserError as error:
-        st.warning(explain(error))
+        st.warning(as_text(explain(error)))
     else:
-        st.info(_("The run {name} has no model to look at yet.", name=run.name))
+        st.info(as_text(_("The run {name} has no model to look at yet.", name=run.name)))
 
 
 def _step(run: Run) -> int:

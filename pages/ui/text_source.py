@@ -13,8 +13,9 @@ from llm_core.data.corpora import CORPORA
 from llm_core.data.encodings import detect_encoding
 from llm_core.data.source import pieces
 from llm_core.errors import UserError
+from pages.ui.faults import refuse
 from pages.ui.state import CORPUS_KEY, store
-from pages.ui.text import _, explain
+from pages.ui.text import _
 
 ENCODINGS = ("utf-8", "gb18030", "big5", "utf-16", "shift_jis", "euc_kr", "cp1252", "cp1251", "cp1250")
 SUFFIXES = ("txt", "md", "csv", "tsv", "jsonl", "parquet")
@@ -99,7 +100,7 @@ def _uploaded() -> Source | None:
     try:
         beginning = preview(file.name, raw, encoding, column)
     except UserError as error:
-        st.error(explain(error))
+        refuse(error)
         return None
     st.caption(_("It begins:"))
     st.code(beginning, language=None, wrap_lines=True, height=120)
