@@ -107,7 +107,14 @@ def is_typing_only(path: Path, module: str) -> bool:
     return bool(uses) and all(id(node) in inside for node in uses)
 
 
-FORBIDDEN_CALLS = ("pickle.load", "weights_only=False", "trust_remote_code=True", "shell=True", "st.cache_data", "torch.load(")
+FORBIDDEN_CALLS = (
+    "pickle.load",
+    "weights_only=False",
+    "trust_remote_code=True",
+    "shell=True",
+    "st.cache_data",
+    "torch.load(",
+)
 
 
 @pytest.mark.parametrize("path", [*SOURCES, ROOT / "app.py"], ids=identify)
