@@ -1,0 +1,76 @@
+"""The bundled models are read-only runs within their bounds, and their cards still say the truth."""
+
+import json
+import platform
+from pathlib import Path
+
+import pytest
+
+from llm_core.data.prepare import prepare
+from llm_core.errors import UserError
+from llm_core.evaluate.language_model import score
+from llm_core.runs import history
+from llm_core.runs.run import Run
+from llm_core.runs.store import BUNDLED_MODELS, Store
+
+FOLDERS = sorted(path for path in BUNDLED_MODELS.iterdir() if path.is_dir())
+MOST_BYTES_A_MODEL, MOST_BYTES = 8_000_000, 60_000_000
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture(params=FOLDERS, ids=lambda path: path.name)
+def bundled(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Store, Run]:
+    store = Store(tmp_path)
+    return store, store.find(request.param.name)
+
+
+def test_there_is_a_bundled_model_and_all_fit() -> None:
+    assert FOLDERS
+    assert all(size(folder) <= MOST_BYTES_A_MODEL for folder in FOLDERS)
+    assert sum(map(size, FOLDERS)) <= MOST_BYTES
+
+
+def test_a_bundled_model_is_whole_and_nobody_can_change_it(bundled: tuple[Store, Run]) -> None:
+    store, run = bundled
+    assert run.problem is None
+    assert run.read_only
+    assert run.status().state == "finished"
+    assert run.steps()[0] == 0
+    assert len(run.steps()) >= 4
+    with pytest.raises(UserError):
+        store.rename(run, "mine", "local")
+    kinds = {row["kind"] for row in history.records(run.folder)}
+    assert {"step", "evaluation", "sample", "baseline"} <= kinds
+
+
+def test_the_text_that_a_card_names_is_still_the_one_that_is_prepared(
+    bundled: tuple[Store, Run], tmp_path: Path
+) -> None:
+    _, run = bundled
+    card = json.loads((run.folder / "card.json").read_bytes())
+    if card["python"] != platform.python_version():
+        pytest.skip(f"the text is part of Python {card['python']}; this is {platform.python_version()}")
+    corpus = prepare(run.config.data, tmp_path / "corpora")
+    assert corpus.digest == card["corpus_digest"]
+    assert corpus.tokenizer.to_json() == (run.folder / "tokenizer.json").read_text(encoding="utf-8")
+
+
+def test_a_bundled_model_loses_what_its_card_says_and_less_than_the_ngram(
+    bundled: tuple[Store, Run], tmp_path: Path
+) -> None:
+    store, run = bundled
+    card = json.loads((run.folder / "card.json").read_bytes())
+    if card["python"] != platform.python_version():
+        pytest.skip(f"the text is part of Python {card['python']}; this is {platform.python_version()}")
+    corpus = prepare(run.config.data, tmp_path / "corpora")
+    losses = []
+    for step in (run.steps()[0], run.steps()[-1]):
+        model, _ = store.model(run, step)
+        losses.append(score(model, corpus).loss)
+    assert losses[0] == pytest.approx(card["baselines"]["uniform"], abs=0.01)
+    # Weights are kept in 16 bits.
+    assert losses[1] == pytest.approx(card["validation_loss"], abs=0.01)
+    assert losses[1] < card["baselines"]["ngram"]
