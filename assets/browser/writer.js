@@ -1,5 +1,5 @@
 // Home: the bundled model writing, at one step of its training after the other. Typed out, unless motion is unwanted.
-const RESTS = { letter: 22, sample: 2600 }; // milliseconds
+const RESTS = { letter: 16, sample: 2000 }; // milliseconds
 
 class Writer {
   constructor(root) {
