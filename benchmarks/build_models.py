@@ -42,7 +42,6 @@ class Bundle:
 
     title: str
     recipe: str
-    model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -73,7 +72,6 @@ def main() -> None:
 
 def settings(bundle: Bundle, steps: int | None) -> RunConfig:
     values = load_recipe(RECIPES / f"{bundle.recipe}.toml").model_dump(mode="json")
-    values["model"] |= bundle.model
     values["training"] |= bundle.training | ({"steps": steps} if steps else {})
     return parse(RunConfig, values)
 
