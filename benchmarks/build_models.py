@@ -42,6 +42,7 @@ class Bundle:
 
     title: str
     recipe: str
+    model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,7 +50,7 @@ MODELS = {
     "python-reference": Bundle(
         "Small GPT on the Python reference",
         "gpt",
-        model={"width": 96, "dropout": 0.1},  # smaller than the recipe, so that more snapshots fit
+        model={"width": 96},  # smaller than the recipe, so that more snapshots fit
         training={"steps": 1000, "sample_every": 25, "sample_prompt": "The", "evaluation_every": 50},
     ),
 }
@@ -72,6 +73,7 @@ def main() -> None:
 
 def settings(bundle: Bundle, steps: int | None) -> RunConfig:
     values = load_recipe(RECIPES / f"{bundle.recipe}.toml").model_dump(mode="json")
+    values["model"] |= bundle.model
     values["training"] |= bundle.training | ({"steps": steps} if steps else {})
     return parse(RunConfig, values)
 

@@ -1,68 +1,76 @@
-"""What ships in `assets/models/` is whole, small, made of what the program has now, and as good as its card says."""
+"""The bundled models are read-only runs within their bounds, and their cards still say the truth."""
 
 import json
 import platform
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from llm_core.data.prepare import corpus_digest, prepare
+from llm_core.data.prepare import prepare
+from llm_core.errors import UserError
 from llm_core.evaluate.language_model import score
+from llm_core.runs import history
+from llm_core.runs.run import Run
 from llm_core.runs.store import BUNDLED_MODELS, Store
-from llm_core.training.atomic import verify
 
-RECIPES = Path(__file__).parents[1] / "assets" / "recipes"
-FOLDERS = sorted(path for path in BUNDLED_MODELS.iterdir() if path.is_dir()) if BUNDLED_MODELS.is_dir() else []
-each_model = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-
-
-def card_of(folder: Path) -> dict[str, Any]:
-    card: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    return card
+FOLDERS = sorted(path for path in BUNDLED_MODELS.iterdir() if path.is_dir())
+MOST_BYTES_A_MODEL, MOST_BYTES = 8_000_000, 60_000_000
 
 
 def size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def test_all_together_take_at_most_60_megabytes() -> None:
-    assert sum(size(folder) for folder in FOLDERS) <= 60_000_000
+@pytest.fixture(params=FOLDERS, ids=lambda path: path.name)
+def bundled(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Store, Run]:
+    store = Store(tmp_path)
+    return store, store.find(request.param.name)
 
 
-@each_model
-def test_a_model_is_small_and_every_snapshot_whole(folder: Path) -> None:
-    assert size(folder) <= 8_000_000
-    steps = sorted(int(path.name) for path in (folder / "steps").iterdir())
-    assert len(steps) >= 3
-    assert steps[0] == 0
-    assert steps[-1] == card_of(folder)["steps"]
-    for step in steps:
-        verify(folder / "steps" / f"{step:08d}")
+def test_there_is_a_bundled_model_and_all_fit() -> None:
+    assert FOLDERS
+    assert all(size(folder) <= MOST_BYTES_A_MODEL for folder in FOLDERS)
+    assert sum(map(size, FOLDERS)) <= MOST_BYTES
 
 
-@each_model
-def test_a_model_is_made_of_a_recipe_and_a_text_that_are_there_unchanged(folder: Path) -> None:
-    card = card_of(folder)
-    run = Store().find(folder.name)
-    assert run.read_only
+def test_a_bundled_model_is_whole_and_nobody_can_change_it(bundled: tuple[Store, Run]) -> None:
+    store, run = bundled
     assert run.problem is None
-    assert (RECIPES / f"{card['recipe']}.toml").is_file()
-    assert run.digest == card["corpus_digest"]
-    if card["python"] != platform.python_version():
-        pytest.skip(f"the text comes out of Python {card['python']}; this is {platform.python_version()}")
-    assert corpus_digest(run.config.data) == card["corpus_digest"], "stale: run `make models`"
+    assert run.read_only
+    assert run.status().state == "finished"
+    assert run.steps()[0] == 0
+    assert len(run.steps()) >= 4
+    with pytest.raises(UserError):
+        store.rename(run, "mine", "local")
+    kinds = {row["kind"] for row in history.records(run.folder)}
+    assert {"step", "evaluation", "sample", "baseline"} <= kinds
 
 
-@each_model
-def test_a_model_is_as_good_as_its_card_says_and_better_than_counting(folder: Path, tmp_path: Path) -> None:
-    card = card_of(folder)
+def test_the_text_that_a_card_names_is_still_the_one_that_is_prepared(
+    bundled: tuple[Store, Run], tmp_path: Path
+) -> None:
+    _, run = bundled
+    card = json.loads((run.folder / "card.json").read_bytes())
     if card["python"] != platform.python_version():
-        pytest.skip(f"the text comes out of Python {card['python']}; this is {platform.python_version()}")
-    store = Store()
-    run = store.find(folder.name)
-    model, _ = store.model(run)
-    found = score(model, prepare(run.config.data, tmp_path))
-    assert found.loss == pytest.approx(card["validation_loss"], abs=0.01)
-    assert found.bits_per_character == pytest.approx(card["bits_per_character"], abs=0.01)
-    assert found.loss < card["baselines"]["ngram"]
+        pytest.skip(f"the text is part of Python {card['python']}; this is {platform.python_version()}")
+    corpus = prepare(run.config.data, tmp_path / "corpora")
+    assert corpus.digest == card["corpus_digest"]
+    assert corpus.tokenizer.to_json() == (run.folder / "tokenizer.json").read_text(encoding="utf-8")
+
+
+def test_a_bundled_model_loses_what_its_card_says_and_less_than_the_ngram(
+    bundled: tuple[Store, Run], tmp_path: Path
+) -> None:
+    store, run = bundled
+    card = json.loads((run.folder / "card.json").read_bytes())
+    if card["python"] != platform.python_version():
+        pytest.skip(f"the text is part of Python {card['python']}; this is {platform.python_version()}")
+    corpus = prepare(run.config.data, tmp_path / "corpora")
+    losses = []
+    for step in (run.steps()[0], run.steps()[-1]):
+        model, _ = store.model(run, step)
+        losses.append(score(model, corpus).loss)
+    assert losses[0] == pytest.approx(card["baselines"]["uniform"], abs=0.01)
+    # Weights are kept in 16 bits.
+    assert losses[1] == pytest.approx(card["validation_loss"], abs=0.01)
+    assert losses[1] < card["baselines"]["ngram"]
