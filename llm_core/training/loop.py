@@ -93,7 +93,10 @@ class _Loop:
         state.tokens += tokens
         state.seconds = now - self.started
         self.step_seconds = max(1e-9, now - before)
-        self.diverged = state.watch.diverged(loss) or not math.isfinite(gradient_norm)
+        # Where fp16 overflowed, the scaler has left out the update and halves its scale: no news.
+        overflowed = state.scaler.is_enabled() and not math.isfinite(gradient_norm)
+        self.diverged = state.watch.diverged(loss, None if overflowed else gradient_norm)
+        gradient_norm = 0.0 if overflowed else gradient_norm
         if math.isfinite(loss) and math.isfinite(gradient_norm):
             speed = tokens / self.step_seconds
             yield Step(state.step, state.tokens, state.seconds, loss, rate, gradient_norm, speed)
@@ -113,7 +116,7 @@ class _Loop:
             yield sample(state, self.corpus)
         state.looked = state.step
         full = last or state.step % training.checkpoint_every == 0
-        if full or _log_spaced(state.step):
+        if last or (not state.watch.in_a_row and (full or _log_spaced(state.step))):
             # What this update has done to the loss is not known before the next step: look before it is kept.
             check = self._score(_CHECK_WINDOWS * state.config.model.context)
             self.diverged = not state.watch.usable(check.loss)
@@ -140,8 +143,6 @@ class _Loop:
         state.scaler.update()
         # The only wait for the device in a step; a bad update made before it is never kept.
         mean_loss, gradient_norm = torch.stack((total, norm.to(total.dtype))).tolist()
-        if state.scaler.is_enabled() and not math.isfinite(gradient_norm):
-            gradient_norm = 0.0  # fp16 overflowed; the scaler has left out the update and halves its scale
         return mean_loss, gradient_norm, training.learning_rate * share
 
     def _clip(self) -> Tensor:

@@ -34,11 +34,12 @@ def run(config: RunConfig, corpus: TokenizedCorpus) -> list[Record]:
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
 @pytest.mark.parametrize("clipping", [1.0, None])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_an_absurd_learning_rate_ends_as_diverged_with_nothing_bad_kept(
-    corpus: TokenizedCorpus, optimizer: str, clipping: float | None
+    corpus: TokenizedCorpus, optimizer: str, clipping: float | None, precision: str
 ) -> None:
     rates = {"learning_rate": 1e9, "muon_learning_rate": 1e9, "warmup": 0.0}
-    records = run(absurd(optimizer=optimizer, gradient_clipping=clipping, **rates), corpus)
+    records = run(absurd(optimizer=optimizer, gradient_clipping=clipping, precision=precision, **rates), corpus)
     last = records[-1]
     assert isinstance(last, Finish)
     assert last.reason == "diverged"
@@ -76,7 +77,23 @@ def test_a_spike_is_none() -> None:
     assert not any(watch.diverged(loss) for loss in [4.0, 3.0, 12.0, 15.0, 6.0, 3.0] * 20)
 
 
+def test_gradients_of_exactly_zero_are_a_divergence_unless_all_is_learned() -> None:
+    watch = Watch(initial=4.0)
+    assert [watch.diverged(4.1, 0.0) for _ in range(3)] == [False, False, True]
+    assert not any(Watch(initial=4.0).diverged(1e-9, 0.0) for _ in range(5))
+    skipped = Watch(initial=4.0)
+    assert not any(skipped.diverged(4.0, None) for _ in range(10))
+
+
 def test_no_number_is_always_a_divergence() -> None:
     assert Watch().diverged(math.nan)
     assert Watch(initial=1.0).diverged(math.inf)
+    assert Watch(initial=1.0).diverged(1.0, math.inf)
     assert not Watch(initial=1.0).usable(math.nan)
+
+
+def test_a_model_without_gradient_is_dead_unless_it_has_learnt_everything() -> None:
+    dead, learnt = Watch(initial=5.0), Watch(initial=5.0)
+    assert [dead.diverged(5.5, 0.0) for _ in range(3)] == [False, False, True]
+    assert not any(learnt.diverged(0.0, 0.0) for _ in range(10))
+    assert not any(Watch(initial=5.0).diverged(5.5, None) for _ in range(10))

@@ -124,8 +124,8 @@ def test_dropout_differs_from_step_to_step() -> None:
 
 
 def test_accumulated_halves_are_the_whole_batch(corpus: TokenizedCorpus) -> None:
-    whole = steps(list(train(run_config(batch_size=8, optimizer="sgd"), corpus)))
-    halves = steps(list(train(run_config(batch_size=4, accumulation=2, optimizer="sgd"), corpus)))
+    whole = steps(list(train(run_config(batch_size=8, optimizer="sgd", precision="fp32"), corpus)))
+    halves = steps(list(train(run_config(batch_size=4, accumulation=2, optimizer="sgd", precision="fp32"), corpus)))
     for a, b in zip(whole, halves, strict=True):
         assert a.loss == pytest.approx(b.loss, abs=1e-5)
         assert a.gradient_norm == pytest.approx(b.gradient_norm, rel=1e-4)
