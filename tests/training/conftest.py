@@ -29,7 +29,7 @@ def run_config(model: ModelConfig | None = None, **training: Any) -> RunConfig:
     """A run of a tiny decoder in a context of 16; anything of its training can be set."""
     settings = {
         "steps": 12, "batch_size": 4, "evaluation_every": 5, "evaluation_tokens": 64, "sample_every": 6,
-        "sample_tokens": 4, "checkpoint_every": 4, "threads": 1, "device": "cpu",
+        "sample_tokens": 4, "checkpoint_every": 4, "threads": 1, "device": "cpu", "precision": "fp32",
     }  # fmt: skip
     model = model or TransformerConfig(context=16, width=16, layers=2, heads=2)
     return RunConfig(model=model, training=TrainingConfig(**(settings | training)))

@@ -3,9 +3,11 @@
 import errno
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -194,15 +196,23 @@ def test_a_kill_at_every_call_loses_nothing_acknowledged(tmp_path: Path) -> None
     assert number > 2 * len(CALLS)
 
 
-def test_random_kills_lose_nothing_acknowledged(tmp_path: Path) -> None:
-    dice = random.Random(7)
+def random_kills(folder: Path, kills: int, seed: int) -> None:
+    dice = random.Random(seed)
     acknowledged = 0
-    for _ in range(10):
-        process = child(tmp_path, 0, 1_000_000)
+    for _ in range(kills):
+        process = child(folder, 0, 1_000_000)
         assert process.stdout is not None
         first = process.stdout.readline()
         time.sleep(dice.uniform(0, 0.02))
         process.kill()
         words = [first.strip(), *process.communicate()[0].split()]
         acknowledged = max([acknowledged, *(int(word) for word in words if word.isdigit())])
-        survey(tmp_path, acknowledged)
+        survey(folder, acknowledged)
+        for old in sorted(folder.iterdir())[:-2]:
+            shutil.rmtree(old)
+
+
+def test_two_hundred_random_kills_lose_nothing_acknowledged(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(random_kills, tmp_path / str(seed), 50, seed) for seed in range(4)]:
+            done.result()
