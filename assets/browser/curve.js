@@ -87,7 +87,7 @@ function lossFigure(feed, theme, labels, width, height) {
   });
   const traces = [
     line("raw", steps, steps.loss, { key: "training", line: { color: colors.training, width: 1 }, opacity: 0.25, hoverinfo: "skip", hovertemplate: null }),
-    line("training", steps, steps.smooth, { key: "training", line: { color: colors.training, width: 2.2 } }),
+    line("training", steps, steps.smooth, { key: "training", mode: steps.step.length < 2 ? "markers" : "lines", marker: { size: 6 }, line: { color: colors.training, width: 2.2 } }),
     line("heldout", evaluations, evaluations.loss, {
       key: "held_out", mode: "lines+markers", line: { color: colors.held_out, width: 2.2 },
       marker: { size: evaluations.step.length > 60 ? 3 : 6, symbol: "circle" },
@@ -110,7 +110,7 @@ function lossFigure(feed, theme, labels, width, height) {
   const layout = {
     ...theme.layout, height, margin, shapes, hovermode: "closest", datarevision: drawings++,
     uirevision: `${feed.run} ${feed.revision}`,
-    xaxis: titled(theme.layout.xaxis, { range: x, nticks: narrow ? 5 : 8 }, labels.step, 10),
+    xaxis: titled(theme.layout.xaxis, { range: x, nticks: narrow ? 5 : 8, dtick: x[1] <= 5 ? 1 : null }, labels.step, 10),
     yaxis: titled(theme.layout.yaxis, { range: y, nticks: 7 }, narrow ? labels.loss_short : labels.loss, 8),
     annotations: directLabels(ends, y, height - margin.t - margin.b, size),
   };

@@ -64,9 +64,12 @@ class Feed {
     return this.head !== null && LIVELY.has(this.head.state);
   }
 
-  // Look again at once; after a command, often, until the state has changed or ten seconds have passed.
-  hurry(command) {
-    this.pending = { command, state: this.head?.state, until: performance.now() + 10_000 };
+  // Send a command and look often until it shows an effect. One that got lost, because the server was away, is sent
+  // again; asking twice is asking once.
+  command(name, send) {
+    const now = performance.now();
+    this.pending = { command: name, state: this.head?.state, again: now + 3000, until: now + 20_000, send };
+    send();
     clearTimeout(this.timer);
     this.draw();
     this.timer = setTimeout(() => this.poll(), 150);
@@ -95,8 +98,15 @@ class Feed {
       this.trouble = "offline";
     }
     if (this.pending) {
-      if (this.head?.state !== this.pending.state || performance.now() > this.pending.until) this.pending = null;
-      else wait = 200;
+      const now = performance.now();
+      if (this.head?.state !== this.pending.state || now > this.pending.until) this.pending = null;
+      else {
+        wait = 200;
+        if (now > this.pending.again && this.pending.command !== "step") {
+          this.pending.again = now + 3000;
+          this.pending.send();
+        }
+      }
     }
     this.draw();
     if (!this.parts.size) this.polling = false;

@@ -27,10 +27,7 @@ class Picture {
 
   update({ data, setTriggerValue }) {
     this.data = data;
-    this.send = (command) => {
-      setTriggerValue("command", { run: data.run, command, at: Date.now() });
-      this.feed.hurry(command);
-    };
+    this.trigger = setTriggerValue;
     const feed = Feed.of(data.run, data.language);
     if (this.feed !== feed) {
       this.feed?.leave(this);
@@ -39,6 +36,11 @@ class Picture {
       this.buttonsShown = null;
       feed.join(this);
     } else this.draw();
+  }
+
+  send(command) {
+    const { run } = this.data;
+    this.feed.command(command, () => this.trigger("command", { run, command, at: Date.now() }));
   }
 
   close() {
@@ -63,6 +65,7 @@ class Picture {
     const { head, trouble, pending } = this.feed;
     const { labels } = this.data;
     const state = head?.state ?? "preparing";
+    this.root.dataset.run = this.feed.run;
     this.root.dataset.state = state;
     this.root.dataset.points = String(this.feed.steps.step.length + this.feed.evaluations.step.length);
     this.state.textContent = pending ? labels.pending[pending.command] : labels.states[state];

@@ -37,10 +37,11 @@ class Server:
     pid: int
 
 
-def start_server(runs: Path) -> tuple[Server, "subprocess.Popen[bytes]"]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def start_server(runs: Path, port: int | None = None) -> tuple[Server, "subprocess.Popen[bytes]"]:
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     log = (runs.parent / "server.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],

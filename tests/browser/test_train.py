@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Opened, Server
+from tests.browser.conftest import Opened, Server, start_server, stop_server
 from tests.pages.recorded import write_run
 
 TEXT = "".join(f"The {who} {does} the {what}.\n" for who in ("cat", "dog", "bird", "child", "moon") for does in ("sees", "likes", "follows", "hears") for what in ("river", "hill", "house", "lamp", "road", "sea")) * 6  # fmt: skip
@@ -36,7 +36,9 @@ def start_training(page: Page, steps: int) -> str:
     before = page.url
     page.get_by_role("button", name="Train", exact=True).click(delay=100)
     page.wait_for_function("before => location.href !== before", arg=before)
-    return page.url.split("run=")[1].split("&")[0]
+    run = page.url.split("run=")[1].split("&")[0]
+    page.locator(f".t-live[data-run='{run}']").wait_for()
+    return run
 
 
 def state(page: Page, wanted: str, timeout: float = 60_000) -> None:
@@ -97,6 +99,31 @@ def test_a_run_is_trained_watched_paused_resumed_stepped_and_stopped(opened: Ope
     page.reload()
     state(page, "stopped")
     assert (server.runs / run / "steps").is_dir()
+
+
+def test_a_killed_server_costs_nothing(browser: Browser, tmp_path: Path) -> None:
+    server, process = start_server(tmp_path / "runs")
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
+    try:
+        page.goto(f"{server.url}/train")
+        page.get_by_role("heading", level=1, name="Train").wait_for()
+        run = start_training(page, steps=5000)
+        page.wait_for_function("() => Number(document.querySelector('.t-live').dataset.points) > 3")
+        process.kill()
+        process.wait()
+        before = points(page)
+        _server, process = start_server(tmp_path / "runs", int(server.url.rsplit(":", 1)[1]))
+        page.wait_for_function(
+            f"() => Number(document.querySelector('.t-live').dataset.points) > {before + 3}", timeout=15_000
+        )
+        assert run in page.url
+        state(page, "running")
+        page.get_by_role("button", name="Stop", exact=True).click()
+        state(page, "stopped")
+    finally:
+        page.close()
+        stop_server(process)
 
 
 def test_a_short_run_ends_and_its_buttons_with_it(opened: Opened) -> None:
