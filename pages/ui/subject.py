@@ -122,5 +122,7 @@ def _write_link() -> None:
     """Put the subject into the address, so that the link opens exactly what was seen."""
     for name, key in (("run", RUN_KEY), ("step", STEP_KEY)):
         value = st.session_state.get(key)
-        if value is not None and st.query_params.get(name) != str(value):
+        if value is None:
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != str(value):
             st.query_params[name] = str(value)

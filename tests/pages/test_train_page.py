@@ -46,6 +46,16 @@ def test_a_press_on_train_makes_one_run_and_shows_it(store: Store, started: list
     assert test.query_params["run"] == run.id
 
 
+def test_a_new_run_does_not_inherit_a_step_from_the_address(store: Store, started: list[str]) -> None:
+    write_run(store.root / "fedcba9876543210", until=10)
+    test = train_page(run="fedcba9876543210", step="7")
+    assert test.query_params["step"] in ("7", ["7"])
+    test.button(key="train_start").click().run()
+    assert started
+    assert test.query_params["run"] in (started[0], started)
+    assert "step" not in test.query_params
+
+
 def test_a_double_click_makes_one_run(store: Store, started: list[str]) -> None:
     test = train_page()
     test.button(key="train_start").click().run()
