@@ -22,7 +22,9 @@ from pages.ui.writing import DEFAULT, LONGEST_PROMPT, Writing, default_prompt, p
 
 SHOWN = ("method", "temperature", "tokens", "seed")
 FOLDED = ("top_k", "top_p", "min_p", "repetition_penalty", "beams", "alternatives")
-HOTTEST, LONGEST = 2.0, 512
+COLDEST, HOTTEST = 0.1, 2.0
+SHORTEST, LONGEST = 8, 512
+"""What the sliders reach; a link may say less or more."""
 TEXT, TOKENS = "generate_text", "generate_tokens"
 
 
@@ -41,7 +43,10 @@ def follow_link() -> None:
         decoding = parse(DecodingConfig, DEFAULT.model_dump() | {name: _value(text) for name, text in asked.items()})
     except UserError:
         return  # A link that was cut or edited: what the page has stays.
-    fitting = {"temperature": min(decoding.temperature, HOTTEST), "tokens": min(decoding.tokens, LONGEST)}
+    fitting = {
+        "temperature": min(max(decoding.temperature, COLDEST), HOTTEST),
+        "tokens": min(max(decoding.tokens, SHORTEST), LONGEST),
+    }
     forms.fill(decoding.model_copy(update=fitting))
 
 
@@ -79,7 +84,7 @@ def controls() -> DecodingConfig:
     method = st.session_state[_key("method")]
     st.slider(
         _("Temperature"),
-        0.1,
+        COLDEST,
         HOTTEST,
         step=0.1,
         key=_key("temperature"),
@@ -89,7 +94,7 @@ def controls() -> DecodingConfig:
     )
     st.slider(
         _("Tokens"),
-        8,
+        SHORTEST,
         LONGEST,
         step=8,
         key=_key("tokens"),

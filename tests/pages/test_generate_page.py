@@ -90,6 +90,16 @@ def test_a_broken_link_leaves_the_page_as_it_was(run: Run, broken: dict[str, str
     assert asked(open_page(run=run.id, **broken)).decoding == DEFAULT
 
 
+@pytest.mark.parametrize(
+    ("name", "asked_for", "shown_as"),
+    [("tokens", "5", 8), ("tokens", "4000", 512), ("temperature", "0.05", 0.1), ("temperature", "9.5", 2.0)],
+)
+def test_a_link_beyond_the_sliders_is_taken_to_their_ends(
+    run: Run, name: str, asked_for: str, shown_as: float
+) -> None:
+    assert getattr(asked(open_page(run=run.id, **{name: asked_for})).decoding, name) == shown_as
+
+
 def test_another_seed_another_name(run: Run) -> None:
     test = open_page(run=run.id)
     before = shown(test)["identity"]
