@@ -6,13 +6,15 @@ last line on stdout is one JSON object.
 
 import argparse
 import codecs
+import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,11 +37,26 @@ def train(arguments: argparse.Namespace) -> Values:
     from llm_core.runs.check import prepared
 
     config = _configure(arguments)
-    choose_device(config.training.device)
+    if config.training.device in ("cuda", "mps"):
+        choose_device(config.training.device)
     store = Store(arguments.runs)
-    prepared(config, store.corpora)
+    with _ended_like_an_interrupt():
+        corpus = prepared(config, store.corpora)
+    size, asked = corpus.tokenizer.vocabulary_size, config.data.vocabulary_size
+    if size < asked and any(word.startswith("data.vocabulary_size") for word in arguments.set):
+        print(f"This text gives a vocabulary of {size} tokens, not {asked}.", file=sys.stderr)
     run = store.create(config, name=arguments.name or "", recipe=arguments.recipe, threads=physical_cores())
     return _work(run)
+
+
+@contextlib.contextmanager
+def _ended_like_an_interrupt() -> Iterator[None]:
+    """While a text is prepared, let SIGTERM end the process as Ctrl-C does, so that nothing half-made is left."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def resume(arguments: argparse.Namespace) -> Values:
@@ -137,7 +154,7 @@ def evaluate(arguments: argparse.Namespace) -> Values:
     import numpy as np
     import torch
 
-    from llm_core.data.source import documents
+    from llm_core.data.source import pieces
     from llm_core.devices import choose_device, physical_cores
     from llm_core.evaluate.language_model import score_tokens
     from llm_core.runs.held_out import held_out
@@ -151,8 +168,8 @@ def evaluate(arguments: argparse.Namespace) -> Values:
         tokens = held_out(run, tokenizer)
     else:
         parts: list[Any] = []
-        for text in documents(DataConfig(corpus=arguments.corpus)):
-            parts += [np.array([tokenizer.end_of_text], dtype=np.uint32), *tokenizer.encode_batch([text])]
+        for begins, text in pieces(parse(DataConfig, {"corpus": arguments.corpus})):
+            parts += [np.full(int(begins), tokenizer.end_of_text, dtype=np.uint32), tokenizer.encode_array(text)]
         tokens = np.concatenate(parts)
     score = score_tokens(model.to(choose_device("auto")), tokens, tokenizer.characters)
     return {
@@ -195,7 +212,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """Every command with its flags, as DESIGN has them."""
+    """Every command with its flags."""
     main_parser = _Parser(prog="python -m llm_core", description="Train small language models and look at them.", allow_abbrev=False)  # fmt: skip
     commands = main_parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 

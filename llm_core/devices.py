@@ -40,7 +40,7 @@ def choose_precision(name: PrecisionName, device: "torch.device") -> Precision:
         native = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         # Where a processor has no bf16 instructions, torch imitates them, several times slower than fp32.
-        native = device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+        native = device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
     return "bf16" if native else "fp32"
 
 

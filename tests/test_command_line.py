@@ -238,6 +238,8 @@ BAD = {
     "temperature": ["generate", "RUN", "--prompt", "x", "--temperature", "-1"],
     "tokens": ["generate", "RUN", "--prompt", "x", "--tokens", "0"],
     "top p": ["generate", "RUN", "--prompt", "x", "--top-p", "2"],
+    "name that is no text": ["train", "tiny", "--corpus", "a\udcff"],
+    "evaluate a name that is no text": ["evaluate", "RUN", "--corpus", "a\udcff"],
     "evaluate nothing": ["evaluate", "RUN", "--corpus", "no-such.txt"],
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -124,16 +125,21 @@ def import_text(
     if len(raw) > LARGEST_TEXT:
         raise UserError("{file} has {size} MB; the limit for a text brought here is {limit} MB. Larger ones are read from a file with the command line.", file=name[:80], size=-(-len(raw) // 1_000_000), limit=LARGEST_TEXT // 1_000_000)  # fmt: skip
     file_name = _file_name(name)
-    with tempfile.TemporaryDirectory() as trial:
-        tried = Path(trial, file_name)
-        tried.write_bytes(raw)
-        for _ in pieces(DataConfig(corpus=str(tried), encoding=encoding, text_column=text_column)):
-            pass
     folder = corpora / "imported" / hashlib.sha256(raw).hexdigest()[:32]
-    folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{file_name}-{secrets.token_hex(4)}"
-    partial.write_bytes(raw)
-    return partial.replace(folder / file_name)
+    try:
+        with tempfile.TemporaryDirectory() as trial:
+            tried = Path(trial, file_name)
+            tried.write_bytes(raw)
+            for _ in pieces(DataConfig(corpus=str(tried), encoding=encoding, text_column=text_column)):
+                pass
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(raw)
+        return partial.replace(folder / file_name)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise UserError("{file} cannot be kept: {reason}.", file=name[:80], reason=error.strerror or str(error)) from None  # fmt: skip
 
 
 def require_length(corpus: TokenizedCorpus, context: int) -> None:

@@ -51,7 +51,7 @@ def prepared(config: RunConfig, corpora: Path, progress: Progress | None = None)
         if not isinstance(config.model, NgramConfig):
             check_size(config.model.model_copy(update={"vocabulary_size": size}))
         return corpus
-    except UserError:
+    except BaseException:
         if corpus is not None and corpus.folder.name not in known:
             shutil.rmtree(corpus.folder, ignore_errors=True)
         for folder in missing:

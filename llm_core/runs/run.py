@@ -10,7 +10,7 @@ from typing import Any
 from llm_core.config import Config, RunConfig, parse
 from llm_core.errors import UserError
 from llm_core.runs import status as statuses
-from llm_core.runs.files import read_object
+from llm_core.runs.files import moment, read_object
 from llm_core.runs.locks import held
 from llm_core.runs.names import LONGEST_NAME
 
@@ -97,14 +97,13 @@ def open_run(folder: Path, corpora: Path, *, read_only: bool = False) -> Run:
             raise UserError("Run {run} cannot be opened: {reason}", run=folder.name, reason=str(error)) from None
     except UserError as error:
         problem = error
-    created = values.get("created")
     recipe = values.get("recipe")
     return Run(
         id=folder.name,
         folder=folder,
         kind=str(values.get("kind", "")),
         owner=str(values.get("owner", "")),
-        created=float(created) if isinstance(created, (int, float)) else 0.0,
+        created=moment(values.get("created")),
         recipe=recipe if isinstance(recipe, str) else None,
         corpora=corpora,
         read_only=read_only or not os.access(folder, os.W_OK),

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast, get_args
 import psutil
 
 from llm_core.errors import N_
-from llm_core.runs.files import read_object
+from llm_core.runs.files import moment, read_object
 from llm_core.runs.locks import held
 
 State = Literal[
@@ -97,11 +97,11 @@ def recorded(folder: Path) -> Status | None:
 def wanted(folder: Path) -> Wanted:
     """What is asked of the run; a missing or broken file asks that it run."""
     values: Mapping[str, Any] = read_object(folder / "wanted.json") or {}
-    state, until, at = values.get("state"), values.get("until_step"), values.get("at")
+    state, until = values.get("state"), values.get("until_step")
     return Wanted(
         state=cast(Wish, state) if state in get_args(Wish) else "running",
         until_step=until if type(until) is int else None,
-        at=float(at) if isinstance(at, (int, float)) else 0.0,
+        at=moment(values.get("at")),
         owner=str(values.get("owner", "")),
     )
 

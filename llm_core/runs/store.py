@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from llm_core.config import RunConfig
 from llm_core.errors import UserError
 from llm_core.runs import slots
@@ -78,7 +80,8 @@ class Store:
         if config.training.threads is None:
             config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
         identity, now = new_id(), time.time()
-        folder, temporary = self.root / identity, self.root / f".new-{identity}"
+        folder, temporary = self.root / identity, self.root / f".new-{os.getpid()}-{identity}"
+        self._sweep()
         try:
             temporary.mkdir(parents=True)
             values = {
@@ -94,6 +97,13 @@ class Store:
             reason = error.strerror or str(error)
             raise UserError("No run can be made in {folder}: {reason}.", folder=str(self.root), reason=reason) from None
         return open_run(folder, self.corpora)
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed while making a run have left."""
+        for leftover in self.root.glob(".new-*-*"):
+            owner = leftover.name.split("-")[1]
+            if not (owner.isdigit() and psutil.pid_exists(int(owner))):
+                shutil.rmtree(leftover, ignore_errors=True)
 
     def find(self, reference: str, *, paths: bool = False) -> Run:
         """The run with this id, or the bundled model with this name.

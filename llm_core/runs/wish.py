@@ -33,11 +33,6 @@ class Wish:
             self._wanted, self._seen = statuses.wanted(self._folder), seen
         return self._wanted
 
-    @property
-    def signalled(self) -> bool:
-        """Whether the process itself was asked to end."""
-        return self._signalled
-
     def listen(self) -> None:
         """Take SIGINT and SIGTERM as the wish to stop cleanly; a second one ends the process at once."""
         if threading.current_thread() is threading.main_thread():

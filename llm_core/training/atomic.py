@@ -60,19 +60,6 @@ def write_folder(parent: Path, name: str, files: Mapping[str, bytes]) -> Path:
     return target
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Replace one file in one instant: readers see the old bytes or the new. Raises DiskFull or RunFailed."""
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}-{secrets.token_hex(4)}")
-    try:
-        _write(temporary, content)
-        temporary.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise _explain(error, path.parent, len(content)) from error
-
-
 def verify(folder: Path) -> frozenset[str]:
     """The names of the files of a whole folder. Raises Damaged when a byte is missing, changed or too many."""
     try:

@@ -24,6 +24,8 @@ def build_optimizers(model: nn.Module, config: TrainingConfig) -> list[Optimizer
     output (Jordan et al. 2024), AdamW the rest.
     """
     named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if not named:
+        return []  # an n-gram counts
     match config.optimizer:
         case "adamw":
             return [_adamw(list(named.values()), config)]

@@ -288,3 +288,15 @@ def test_the_card_says_what_it_was_made_of(tmp_path: Path) -> None:
     assert about["digest"] == corpus.digest
     assert about["tokens"] == [len(corpus.training), len(corpus.held_out)]
     assert about["vocabulary_size"] == corpus.tokenizer.vocabulary_size
+
+
+def test_a_text_that_cannot_be_kept_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(UserError, match="cannot be kept: No space left"):
+        import_text("a.txt", b"one two three", tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

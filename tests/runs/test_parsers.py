@@ -25,7 +25,8 @@ KEYS = st.sampled_from(
      "values", "heartbeat", "pid", "started", "returncode", "digest", "resumed_at", "loss", "model", "data", "training"]
 )  # fmt: skip
 WORDS = {"state": st.sampled_from(["running", "paused", "finished"]), "kind": st.sampled_from(["train", "step"])}
-OBJECTS = st.dictionaries(KEYS, VALUES | WORDS["state"] | WORDS["kind"] | st.just(1), max_size=8)
+HUGE = st.sampled_from([10**400, -(10**400), float("nan"), float("inf")])
+OBJECTS = st.dictionaries(KEYS, VALUES | HUGE | WORDS["state"] | WORDS["kind"] | st.just(1), max_size=8)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)

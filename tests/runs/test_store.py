@@ -245,3 +245,12 @@ def test_the_store_needs_no_torch(tmp_path: Path) -> None:
         "Store().runs(); Store().bundled(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_what_a_killed_creator_left_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    dead, living = tmp_path / f".new-{2**22 + 1}-{'a' * 16}", tmp_path / f".new-{os.getpid()}-{'b' * 16}"
+    dead.mkdir()
+    living.mkdir()
+    Store(tmp_path).create(RunConfig(), name="x")
+    assert not dead.exists()
+    assert living.exists()

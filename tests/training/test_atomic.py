@@ -15,7 +15,7 @@ import pytest
 
 from llm_core.errors import RunFailed
 from llm_core.training import atomic
-from llm_core.training.atomic import Damaged, DiskFull, replace_file, sweep, verify, write_folder
+from llm_core.training.atomic import Damaged, DiskFull, sweep, verify, write_folder
 from tests.training.atomic_child import CALLS, step_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -163,21 +163,6 @@ def test_too_little_room_is_refused_before_anything_is_written(tmp_path: Path, m
     with pytest.raises(DiskFull, match="disk is full"):
         write_folder(tmp_path, "00000002", FILES)
     assert tree(tmp_path) == before
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "status.json"
-    replace_file(path, b"old")
-    replace_file(path, b"new")
-    assert path.read_bytes() == b"new"
-
-    def full(descriptor: int, content: Any) -> int:
-        raise OSError(errno.ENOSPC, "no space")
-
-    monkeypatch.setattr(os, "write", full)
-    with pytest.raises(DiskFull):
-        replace_file(path, b"newer")
-    assert tree(tmp_path) == {"status.json": b"new"}
 
 
 def test_a_kill_at_every_call_loses_nothing_acknowledged(tmp_path: Path) -> None:
