@@ -49,6 +49,7 @@ class TrainJob(Job):
         # Step 0 says nothing that the settings do not say, and its first look belongs to the records: begin anew.
         if newest is not None and int(newest.name) > 0:
             self._state = checkpoints.read_state(newest, config, corpus)
+        checkpoints.take_back(self._steps, self.resume_step())
 
     def resume_step(self) -> int | None:
         return None if self._state is None else self._state.step

@@ -103,6 +103,16 @@ def newest_full(folder: Path) -> Path | None:
     return None
 
 
+def take_back(folder: Path, step: int | None) -> None:
+    """Remove what a run kept after the step that it goes on from; None: it begins anew, and nothing stays.
+
+    The run comes by those steps again, or ends before them. Only for the process that holds the run's lock.
+    """
+    for later in reversed(list_steps(folder)):
+        if step is None or later > step:
+            _remove(step_folder(folder, later))
+
+
 def thin(folder: Path, budget: int = 500_000_000) -> None:
     """Keep the two newest full checkpoints and as many snapshots as `budget` bytes hold, evenly over the run.
 

@@ -11,7 +11,16 @@ from llm_core.data.prepare import TokenizedCorpus
 from llm_core.errors import UserError
 from llm_core.models.base import Batch
 from llm_core.training.atomic import Damaged, write_folder
-from llm_core.training.checkpoints import list_steps, newest_full, read_model, read_state, step_folder, thin, write
+from llm_core.training.checkpoints import (
+    list_steps,
+    newest_full,
+    read_model,
+    read_state,
+    step_folder,
+    take_back,
+    thin,
+    write,
+)
 from llm_core.training.loop import train
 from llm_core.training.records import Snapshot
 from tests.training.conftest import run_config
@@ -113,6 +122,19 @@ def test_thinning_keeps_the_ends_and_an_even_spread(tmp_path: Path, corpus: Toke
     inner = [step for step in kept if 0 < step < 60]
     assert min(inner) <= 8
     assert max(inner) >= 12
+
+
+def test_what_was_kept_after_the_step_that_a_run_goes_on_from_is_removed(
+    tmp_path: Path, corpus: TokenizedCorpus
+) -> None:
+    write_run(tmp_path, corpus)
+    (step_folder(tmp_path, 6) / "manifest.json").unlink()  # half removed by a worker that was killed
+    take_back(tmp_path, 4)
+    assert list_steps(tmp_path) == [0, 1, 2, 3, 4]
+    assert newest_full(tmp_path) == step_folder(tmp_path, 4)
+    take_back(tmp_path, None)
+    assert list_steps(tmp_path) == []
+    take_back(tmp_path / "none", None)
 
 
 def test_a_state_is_json_without_code_in_it(tmp_path: Path, corpus: TokenizedCorpus) -> None:
