@@ -1,5 +1,6 @@
 """The text that a model learns from, as a person chooses it: embedded, pasted, or a file of their own."""
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import streamlit as st
 
 from llm_core.config import DataConfig
 from llm_core.data.corpora import CORPORA
-from llm_core.data.encodings import detect_encoding
+from llm_core.data.encodings import Detection, detect_encoding
 from llm_core.data.source import pieces
 from llm_core.errors import UserError
 from pages.ui.faults import refuse
@@ -91,7 +92,7 @@ def _uploaded() -> Source | None:
     suffix = Path(file.name).suffix.lower().lstrip(".")
     encoding: str | None = None
     if suffix != "parquet":
-        detection = detect_encoding(raw[:65536])
+        detection = detect(raw)
         if detection.sure:
             encoding = detection.encoding
         else:
@@ -110,6 +111,17 @@ def _uploaded() -> Source | None:
         st.info(_("The file does not say how its characters are written. Choose the encoding in which it reads right."))
         return None
     return Source(title=Path(file.name).name, name=file.name, raw=raw, encoding=encoding, column=column)
+
+
+def detect(raw: bytes) -> Detection:
+    """The encoding of a whole file: a beginning without any foreign character says nothing about the rest."""
+    detection = detect_encoding(raw)
+    foreign = re.search(rb"[\x80-\xff]", raw)
+    if detection.sure or detection.encoding is not None or foreign is None:
+        return detection
+    # Guessed from where it first matters, and never sure: a byte-order mark means nothing in the middle.
+    guess = detect_encoding(raw[foreign.start() : foreign.start() + 65536])
+    return Detection(guess.encoding, False, guess.preview)
 
 
 def _confirmed_encoding(guess: str | None, file_id: str) -> str:

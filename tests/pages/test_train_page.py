@@ -155,6 +155,16 @@ def test_the_preview_shows_what_training_would_read(name: str, raw: bytes, encod
     assert text_source.preview(name, raw, encoding, None).startswith(begins)
 
 
+def test_an_encoding_is_told_by_the_whole_file() -> None:
+    chinese = "床前明月光，疑是地上霜。举头望明月，低头思故乡。".encode("gb18030") * 20
+    detection = text_source.detect(b"A long English preface.\n" * 4000 + chinese)
+    assert (detection.encoding, detection.sure) == ("gb18030", False)
+    assert text_source.detect(b"plain\n" * 20_000).sure
+    assert text_source.detect(b"plain\n" * 20_000 + "月光".encode()).encoding == "utf-8"
+    # What stands in the middle of a file is no byte-order mark.
+    assert not text_source.detect(b"plain\n" * 20_000 + b"\xff\xfea\x00").sure
+
+
 @pytest.mark.parametrize(
     ("name", "raw"),
     [
