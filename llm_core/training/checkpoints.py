@@ -114,18 +114,20 @@ def take_back(folder: Path, step: int | None) -> None:
 
 
 def thin(folder: Path, budget: int = 500_000_000) -> None:
-    """Keep the two newest full checkpoints and as many snapshots as `budget` bytes hold, evenly over the run.
+    """Keep the two newest full checkpoints and besides them as many snapshots as `budget` bytes hold, evenly spread.
 
     An older full checkpoint becomes a snapshot. While there are too many, the one whose neighbours stand closest, on
     the logarithmic scale of steps, goes first; the first and the last stay.
     """
     full = [step for step in list_steps(folder) if (step_folder(folder, step) / STATE).exists()]
+    kept = full[-_FULL_KEPT:]
     for step in full[:-_FULL_KEPT]:
         _demote(folder, step)
     steps = list_steps(folder)
-    sizes = {step: _size(step_folder(folder, step)) for step in steps}
+    # A large model's two full checkpoints alone would use the budget up, and nothing were left to look back at.
+    sizes = {step: _size(step_folder(folder, step)) for step in steps if step not in kept}
     while sum(sizes.values()) > budget:
-        crowded = _most_crowded(steps, kept=full[-_FULL_KEPT:])
+        crowded = _most_crowded(steps, kept)
         if crowded is None:
             break
         steps.remove(crowded)

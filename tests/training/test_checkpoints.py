@@ -109,19 +109,33 @@ def test_only_the_two_newest_stay_full(tmp_path: Path, corpus: TokenizedCorpus) 
     assert all(read_model(step_folder(tmp_path, step)) for step in list_steps(tmp_path))
 
 
+def bytes_of(folder: Path, steps: list[int]) -> int:
+    return sum(file.stat().st_size for step in steps for file in step_folder(folder, step).iterdir())
+
+
 def test_thinning_keeps_the_ends_and_an_even_spread(tmp_path: Path, corpus: TokenizedCorpus) -> None:
     write_run(tmp_path, corpus, steps=64)
     thin(tmp_path)
-    total = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
+    total = bytes_of(tmp_path, list_steps(tmp_path)[:-2])
     thin(tmp_path, budget=total // 2)
     kept = list_steps(tmp_path)
     assert kept[0] == 0
     assert kept[-2:] == [60, 64]
     assert len(kept) > 4
-    assert sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()) <= total // 2
+    assert bytes_of(tmp_path, kept[:-2]) <= total // 2
     inner = [step for step in kept if 0 < step < 60]
     assert min(inner) <= 8
     assert max(inner) >= 12
+
+
+def test_full_checkpoints_take_no_room_from_the_snapshots(tmp_path: Path, corpus: TokenizedCorpus) -> None:
+    write_run(tmp_path, corpus)
+    thin(tmp_path)
+    room = bytes_of(tmp_path, [0, 1, 2, 3, 4, 6])
+    thin(tmp_path, budget=room)
+    assert list_steps(tmp_path) == [0, 1, 2, 3, 4, 6, 8, 12]
+    thin(tmp_path, budget=room - 1)
+    assert len(list_steps(tmp_path)) == 7
 
 
 def test_what_was_kept_after_the_step_that_a_run_goes_on_from_is_removed(
