@@ -108,8 +108,11 @@ class View {
         body: JSON.stringify(request),
         signal: reading.signal,
       });
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      let whole = false;
       for await (const part of lines(response.body)) {
         if (this.reading !== reading) return;
+        whole ||= Boolean(part.done || part.error);
         if (fresh && !part.waiting) {
           this.clear();
           this.root.classList.remove("stale");
@@ -117,6 +120,7 @@ class View {
         }
         this.take(part);
       }
+      if (!whole) throw new Error("the text broke off");
     } catch (fault) {
       if (this.reading === reading) this.take({ error: this.labels.lost });
     }
