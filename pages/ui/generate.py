@@ -54,7 +54,7 @@ def _value(text: str) -> Any:
     """A number or null where the text is one, else the text itself."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -190,9 +190,9 @@ async def write_route(request: Request) -> Response:
     try:
         values = json.loads(body)
         language = values.pop("language")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Response(status_code=400)
-    language = language if language in LANGUAGES else "en"
+    language = language if isinstance(language, str) and language in LANGUAGES else "en"
     return StreamingResponse(_lines(values, language), media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def csv_route(request: Request) -> Response:
         values = json.loads(request.query_params.get("writing", ""))
         writing = parse(Writing, values if isinstance(values, dict) else {})
         table = as_csv(writing)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Response(status_code=400)
     except UserError as error:
         return Response(str(error), status_code=404, media_type="text/plain")

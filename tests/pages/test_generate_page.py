@@ -84,7 +84,15 @@ def test_settings_are_written_into_the_link(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [{"temperature": "NaN"}, {"tokens": "-3"}, {"seed": "１２"}, {"method": "<script>"}, {"top_k": "[1]"}]
+    "broken",
+    [
+        {"temperature": "NaN"},
+        {"tokens": "-3"},
+        {"seed": "１２"},
+        {"method": "<script>"},
+        {"top_k": "[1]"},
+        {"top_k": "[" * 5000},
+    ],
 )
 def test_a_broken_link_leaves_the_page_as_it_was(run: Run, broken: dict[str, str]) -> None:
     assert asked(open_page(run=run.id, **broken)).decoding == DEFAULT
@@ -94,9 +102,7 @@ def test_a_broken_link_leaves_the_page_as_it_was(run: Run, broken: dict[str, str
     ("name", "asked_for", "shown_as"),
     [("tokens", "5", 8), ("tokens", "4000", 512), ("temperature", "0.05", 0.1), ("temperature", "9.5", 2.0)],
 )
-def test_a_link_beyond_the_sliders_is_taken_to_their_ends(
-    run: Run, name: str, asked_for: str, shown_as: float
-) -> None:
+def test_a_link_beyond_the_sliders_is_taken_to_their_ends(run: Run, name: str, asked_for: str, shown_as: float) -> None:
     assert getattr(asked(open_page(run=run.id, **{name: asked_for})).decoding, name) == shown_as
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -135,6 +136,7 @@ def test_malformed_and_oversized_requests_are_refused(asked: Writing) -> None:
     kind = {"Content-Type": "application/json"}
     assert client().post("/write", content=b"not json", headers=kind).status_code == 400
     assert client().post("/write", content=b"[1]", headers=kind).status_code == 400
+    assert client().post("/write", content=b"[" * 5000, headers=kind).status_code == 400
     assert client().post("/write", content=b"{}" + b" " * 300_000, headers=kind).status_code == 413
     assert (
         client().post("/write", content=asked.model_dump_json(), headers={"Content-Type": "text/plain"}).status_code
@@ -143,7 +145,14 @@ def test_malformed_and_oversized_requests_are_refused(asked: Writing) -> None:
     assert client().get("/write").status_code == 405
     assert client().get("/written.csv").status_code in (400, 404)
     assert client().get("/written.csv", params={"writing": "{"}).status_code == 400
+    assert client().get("/written.csv", params={"writing": "[" * 5000}).status_code == 400
     assert client().get("/written.csv", params={"writing": '{"run": "../x"}'}).status_code == 404
+
+
+@pytest.mark.parametrize("language", [["zh"], {"zh": 1}, 7, None, "xx"])
+def test_a_language_that_is_none_is_english(asked: Writing, language: Any) -> None:
+    (part,) = post(asked.model_dump() | {"run": "0" * 16}, language)
+    assert "There is no run" in str(part["error"])
 
 
 def test_the_table_has_a_row_for_each_token(asked: Writing) -> None:
