@@ -124,8 +124,7 @@ class _Worker:
                         return
                     if isinstance(record, Step) and not compared:
                         compared = True
-                        for row in job.comparisons():
-                            self._note(row, lines)
+                        self._compare(job, lines)
                     # Between a step and its looks only, so that a resumed run looks at each step once.
                     if (isinstance(record, Step) or self.status.step == 0) and self._obey(job, lines):
                         return
@@ -162,6 +161,13 @@ class _Worker:
                 tokens=record.tokens, seconds=record.seconds, validation_loss=_finite(record.loss),
                 bits_per_character=_finite(record.bits_per_character),
             )  # fmt: skip
+
+    def _compare(self, job: Job, lines: History) -> None:
+        """Note what the run is compared with. The time that this takes is none of the training's."""
+        before = time.monotonic()
+        for row in job.comparisons():
+            self._note(row, lines)
+        self.paused_for += time.monotonic() - before
 
     def _note(self, row: Row, lines: History) -> None:
         lines.append(row)

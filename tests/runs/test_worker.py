@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,6 +100,23 @@ def test_pause_holds_and_goes_on_in_the_same_process(make: Make, store: Store) -
     assert background.join().state == "finished"
     assert losses(history.records(run.folder)) == expected(20)
     assert not [row for row in history.records(run.folder) if "resumed_at" in row]
+
+
+def test_comparing_takes_none_of_the_training_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    class Comparing(FakeJob):
+        def comparisons(self) -> list[history.Row]:
+            nonlocal now
+            now += 1000.0
+            return super().comparisons()
+
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: now, time=time.time))
+    run = make()
+    assert work(run, make_job=Comparing).state == "finished"
+    rows = history.records(run.folder)
+    assert [row["seconds"] for row in rows if row["kind"] == "step"] == [0.0] * 20
+    assert now == 1000.0
 
 
 def test_one_step_from_two_tabs_is_one_step(make: Make, store: Store) -> None:
