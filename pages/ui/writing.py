@@ -39,7 +39,7 @@ DEFAULT = DecodingConfig(tokens=120)
 """What the page begins with."""
 
 STORED = "writing.json"
-LONGEST_PROMPT = 20_000
+LONGEST_PROMPT = 4_000  # it travels in links
 _LARGEST_REQUEST = 200_000
 _KEPT_TOKENS = 20_000
 _FAILED = N_("The program failed while it wrote; the log of the server says more.")

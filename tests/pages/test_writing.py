@@ -115,7 +115,7 @@ def test_the_route_streams_what_write_yields(asked: Writing) -> None:
         ({"run": "../../etc"}, "There is no run", "没有运行"),
         ({"run": "/etc/passwd"}, "There is no run", "没有运行"),
         ({"step": 7}, "kept no model at step 7", "第 7 步没有保存模型"),
-        ({"prompt": "x" * 20_001}, "at most 20,000", "20,000"),
+        ({"prompt": "x" * 4_001}, "at most 4,000", "4,000"),
         ({"decoding": {"temperature": 0}}, "must be more than 0", "必须大于 0"),
         ({"decoding": {"tokens": 10**9}}, "must be at most 4,096", "最多为 4,096"),
         ({"decoding": {"seed": "１２"}}, "must be a number", "必须是数"),
