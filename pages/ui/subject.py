@@ -95,6 +95,9 @@ def _say_why_missing(reference: str) -> None:
         run = store().find(reference)
     except UserError as error:
         st.warning(as_text(explain(error)))
+        return
+    if run.problem is not None:
+        st.warning(as_text(explain(run.problem)))
     else:
         st.info(as_text(_("The run {name} has no model to look at yet.", name=run.name)))
 
