@@ -13,7 +13,7 @@ from llm_core.runs.run import Run
 from pages.ui import forms
 from pages.ui.faults import refuse
 from pages.ui.recipes import FIRST, Recipe, recipes
-from pages.ui.state import CORPUS_KEY, FAULT_KEY, FORM_TOKEN_KEY, OWNER, RECIPE_KEY, store
+from pages.ui.state import CORPUS_CHOSEN_KEY, CORPUS_KEY, FAULT_KEY, FORM_TOKEN_KEY, OWNER, RECIPE_KEY, store
 from pages.ui.subject import choose
 from pages.ui.text import _
 from pages.ui.text_source import Source, choose_text
@@ -105,11 +105,12 @@ def run_in_python(run: Run) -> str:
 
 
 def _take_recipe() -> None:
-    """Set the whole form to the chosen recipe."""
+    """Set the whole form to the chosen recipe, but for a text that the person has chosen."""
     config = recipes()[st.session_state[RECIPE_KEY]].config
     for part in (config.model, config.data, config.training):
         forms.fill(part)
-    st.session_state[CORPUS_KEY] = config.data.corpus
+    if not st.session_state.get(CORPUS_CHOSEN_KEY):
+        st.session_state[CORPUS_KEY] = config.data.corpus
 
 
 def _settings(recipe: Recipe) -> tuple[RunConfig | None, UserError | None]:

@@ -15,7 +15,7 @@ from llm_core.data.encodings import Detection, detect_encoding
 from llm_core.data.source import pieces
 from llm_core.errors import UserError
 from pages.ui.faults import refuse
-from pages.ui.state import CORPUS_KEY, store
+from pages.ui.state import CORPUS_CHOSEN_KEY, CORPUS_KEY, PREVIEW_KEY, store
 from pages.ui.text import _
 
 ENCODINGS = ("utf-8", "gb18030", "big5", "utf-16", "shift_jis", "euc_kr", "cp1252", "cp1251", "cp1250")
@@ -66,6 +66,7 @@ def _embedded() -> Source:
     name = st.selectbox(
         _("Included text"), list(CORPORA), key=CORPUS_KEY, format_func=lambda name: _(CORPORA[name].title),
         label_visibility="collapsed", persist_state="session",
+        on_change=lambda: st.session_state.update({CORPUS_CHOSEN_KEY: True}),
     )  # fmt: skip
     st.caption(_(CORPORA[name].description))
     return Source(title=_(CORPORA[name].title), embedded=name)
@@ -99,7 +100,7 @@ def _uploaded() -> Source | None:
             encoding = _confirmed_encoding(detection.encoding, file.file_id)
     column = _column(suffix)
     try:
-        beginning = preview(file.name, raw, encoding, column)
+        beginning = _previewed(file.file_id, file.name, raw, encoding, column)
     except UserError as error:
         refuse(error)
         return None
@@ -143,16 +144,40 @@ def _column(suffix: str) -> str | None:
     )  # fmt: skip
 
 
+def _previewed(file_id: str, name: str, raw: bytes, encoding: str | None, column: str | None) -> str:
+    """`preview`, read once for a file and its settings and not at every run of the script. Raises UserError."""
+    asked = (file_id, encoding, column)
+    before, outcome = st.session_state.get(PREVIEW_KEY, (None, ""))
+    if before != asked:
+        try:
+            outcome = preview(name, raw, encoding, column)
+        except UserError as error:
+            outcome = error
+        st.session_state[PREVIEW_KEY] = (asked, outcome)
+    if isinstance(outcome, UserError):
+        raise outcome
+    return str(outcome)
+
+
 def preview(name: str, raw: bytes, encoding: str | None, column: str | None) -> str:
     """How a file begins, read exactly as training would read it. Raises UserError; leaves nothing behind."""
-    with tempfile.TemporaryDirectory(prefix="terrarium-") as folder:
-        path = Path(folder) / f"{Path(name).stem[:40] or 'text'}{Path(name).suffix.lower()}"
-        try:
-            path.write_bytes(raw)
-        except (OSError, ValueError):
-            path = Path(folder) / f"text{Path(name).suffix.lower()}"
-            path.write_bytes(raw)
-        config = DataConfig(corpus=str(path), encoding=encoding, text_column=column)
-        beginning = "".join(text for _begins, text in islice(pieces(config), 5))
+    try:
+        with tempfile.TemporaryDirectory(prefix="terrarium-") as folder:
+            path = _write(Path(folder), name, raw)
+            config = DataConfig(corpus=str(path), encoding=encoding, text_column=column)
+            beginning = "".join(text for _begins, text in islice(pieces(config), 5))
+    except OSError as error:
+        raise UserError("{file} cannot be read: {reason}.", file=name, reason=error.strerror or str(error)) from None
     text = beginning[:LONGEST_PREVIEW]
     return text + "…" if len(beginning) > LONGEST_PREVIEW else text
+
+
+def _write(folder: Path, name: str, raw: bytes) -> Path:
+    suffix = Path(name).suffix.lower()
+    path = folder / f"{Path(name).stem[:40] or 'text'}{suffix}"
+    try:
+        path.write_bytes(raw)
+    except (OSError, ValueError):  # a name that this file system does not take
+        path = folder / f"text{suffix}"
+        path.write_bytes(raw)
+    return path

@@ -73,6 +73,16 @@ def test_a_pasted_text_is_kept_with_the_runs(store: Store, started: list[str]) -
     assert Path(run.config.data.corpus).is_relative_to(store.corpora)
 
 
+def test_another_recipe_leaves_a_chosen_text_alone(store: Store, started: list[str]) -> None:
+    test = train_page()
+    test.selectbox(key="train_corpus").set_value("python-library").run()
+    test.selectbox(key="train_recipe").set_value("llama").run()
+    assert test.selectbox(key="train_corpus").value == "python-library"
+    test.button(key="train_start").click().run()
+    (run,) = store.runs()
+    assert run.config.data.corpus == "python-library"
+
+
 def test_settings_that_do_not_fit_are_refused_in_one_sentence(store: Store, started: list[str]) -> None:
     test = train_page()
     test.number_input(key=form_key(TransformerConfig, "width")).set_value(37).run()
@@ -97,6 +107,13 @@ def test_a_link_to_no_run_says_so_and_leaves_the_page_usable(store: Store, start
     test = train_page(run=reference)
     assert not test.exception
     assert not test.button(key="train_start").disabled
+
+
+def test_a_link_to_a_broken_run_says_what_is_wrong_with_it(store: Store, started: list[str]) -> None:
+    (write_run(store.root / RUN, until=10) / "run.json").write_text("{", encoding="utf-8")
+    test = train_page(run=RUN)
+    assert "cannot be opened" in test.warning[0].value
+    assert not test.info
 
 
 def test_a_link_opens_its_run(store: Store, started: list[str]) -> None:
@@ -153,6 +170,41 @@ def test_the_script_to_take_away_gives_the_same_settings(store: Store) -> None:
 )  # fmt: skip
 def test_the_preview_shows_what_training_would_read(name: str, raw: bytes, encoding: str, begins: str) -> None:
     assert text_source.preview(name, raw, encoding, None).startswith(begins)
+
+
+def test_a_disk_that_is_full_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UserError, match="a.txt cannot be read: No space left"):
+        text_source.preview("a.txt", b"some words", "utf-8", None)
+
+
+def preview_page() -> None:
+    import streamlit as st
+
+    from llm_core.errors import UserError
+    from pages.ui import text_source
+
+    for _again in range(2):
+        try:
+            st.write(text_source._previewed("file", "a.txt", st.session_state["raw"], None, None))
+        except UserError as error:
+            st.write(str(error))
+
+
+@pytest.mark.parametrize(("raw", "says"), [(b"some words", "some words"), (b"", "a.txt")])
+def test_a_file_is_written_for_its_preview_only_once(raw: bytes, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    preview = text_source.preview
+    monkeypatch.setattr(text_source, "preview", lambda name, *rest: read.append(name) or preview(name, *rest))
+    test = AppTest.from_function(preview_page)
+    test.session_state["raw"] = raw
+    test.run().run()
+    assert not test.exception
+    assert [says in line.value for line in test.markdown] == [True, True]
+    assert read == ["a.txt"]
 
 
 def test_an_encoding_is_told_by_the_whole_file() -> None:
