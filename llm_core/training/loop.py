@@ -107,7 +107,7 @@ class _Loop:
         """Evaluation, sample and snapshot where they are due; all of them after the last step."""
         state, training, last = self.state, self.training, self.state.finished
         if last or state.step % training.evaluation_every == 0:
-            score = self._score(None if last else training.evaluation_tokens)
+            score = self._score(self._fitting() if last else training.evaluation_tokens)
             self.diverged = not state.watch.usable(score.loss)
             if self.diverged:
                 return
@@ -162,8 +162,19 @@ class _Loop:
     def _score(self, limit: int | None) -> Score:
         return self.objective.score(self.state.model, self.corpus, limit)
 
+    def _fitting(self) -> int | None:
+        """How many held-out tokens the last look scores: all, or as many as fit in the time kept back for it."""
+        training, kept = self.training, self.state.final_evaluation_seconds
+        if training.seconds is None or kept < _LARGEST_RESERVE * training.seconds:
+            return None
+        # The untrained model's time was a guess, with all that a first call costs: measure once more.
+        before = self.clock()
+        tokens = self._score(training.evaluation_tokens).tokens
+        taken = max(1e-9, self.clock() - before)
+        return max(training.evaluation_tokens, int((kept - taken) * tokens / taken))
+
     def _keep_time_back(self, seconds_per_token: float) -> None:
-        """A time limit holds the evaluation of the whole held-out text at its end, too."""
+        """A time limit holds the last look, too, at the whole held-out text unless that took most of the time."""
         if self.training.seconds is not None:
             needed = seconds_per_token * len(self.corpus.held_out)
             self.state.final_evaluation_seconds = min(needed, _LARGEST_RESERVE * self.training.seconds)

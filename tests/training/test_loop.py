@@ -10,10 +10,11 @@ import torch
 from llm_core.config import NgramConfig, RecurrentConfig, RunConfig
 from llm_core.data.prepare import TokenizedCorpus
 from llm_core.errors import UserError
-from llm_core.evaluate.language_model import score
+from llm_core.evaluate.language_model import Score, score
 from llm_core.models.base import Model
 from llm_core.training import loop
 from llm_core.training.loop import train
+from llm_core.training.objectives import NextToken
 from llm_core.training.records import Evaluation, Finish, Record, Sample, Snapshot, Step
 from tests.training.conftest import run_config
 
@@ -147,7 +148,7 @@ def test_closing_the_generator_stops_the_run(corpus: TokenizedCorpus) -> None:
 
 
 def test_a_time_limit_ends_the_run_and_its_schedule(corpus: TokenizedCorpus) -> None:
-    config = run_config(steps=1_000_000, seconds=8.0, final_learning_rate=0.0, warmup=0.0)
+    config = run_config(steps=1_000_000, seconds=8.0, final_learning_rate=0.0, warmup=0.0, evaluation_tokens=256)
     records = list(train(config, corpus, clock=Clock()))
     taken = steps(records)
     assert 10 < len(taken) < 80
@@ -156,6 +157,25 @@ def test_a_time_limit_ends_the_run_and_its_schedule(corpus: TokenizedCorpus) -> 
     last = [r for r in records if isinstance(r, Evaluation)][-1]
     assert last.whole
     assert last.step == taken[-1].step
+
+
+@pytest.mark.parametrize(("seconds_a_token", "whole"), [(0.001, True), (0.01, False)])
+def test_the_last_look_of_a_time_limit_fits_into_the_time_kept_back(
+    corpus: TokenizedCorpus, monkeypatch: pytest.MonkeyPatch, seconds_a_token: float, whole: bool
+) -> None:
+    clock, score_all = Clock(), NextToken.score
+
+    def slow(self: NextToken, model: Model, corpus: TokenizedCorpus, limit: int | None) -> Score:
+        result = score_all(self, model, corpus, limit)
+        clock.now += result.tokens * seconds_a_token
+        return result
+
+    monkeypatch.setattr(NextToken, "score", slow)
+    config = run_config(seconds=20.0, steps=100_000, evaluation_every=100_000, checkpoint_every=100_000)
+    records = list(train(config, corpus, clock=clock))
+    last = [record for record in records if isinstance(record, Evaluation)][-1]
+    assert last.whole == whole
+    assert clock.now - 100 < 20 + 2
 
 
 def test_what_happens_between_two_records_counts_unless_the_clock_stands_still(corpus: TokenizedCorpus) -> None:
