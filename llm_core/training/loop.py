@@ -29,6 +29,8 @@ Clock = Callable[[], float]
 
 _LARGEST_RESERVE = 0.25
 _CHECK_WINDOWS = 8
+_LONG_LOOK = 100_000
+"""Held-out tokens, some seconds of a processor's work: before so long a last look the state is kept."""
 
 
 def train(
@@ -37,7 +39,8 @@ def train(
     """Train, yielding what happens; the last record is a `Finish`.
 
     A new run begins with a full Snapshot, an Evaluation and a Sample at step 0. Each step then gives a Step and, where
-    they are due, Evaluation, Sample and Snapshot in this order. No number is infinite or NaN, and no Snapshot is
+    they are due, Evaluation, Sample and Snapshot in this order; a last look that takes long has a full Snapshot before
+    it, too. No number is infinite or NaN, and no Snapshot is
     offered of a model that has diverged.
 
     `clock` gives the seconds that count for a time limit; a worker that pauses passes one that stands still meanwhile.
@@ -106,6 +109,10 @@ class _Loop:
     def look(self) -> Iterator[Record]:
         """Evaluation, sample and snapshot where they are due; all of them after the last step."""
         state, training, last = self.state, self.training, self.state.finished
+        if last and not state.watch.in_a_row and len(self.corpus.held_out) > _LONG_LOOK:
+            yield from self._keep(full=True)  # a worker ended during the look goes on here, and looks
+            if self.diverged:
+                return
         if last or state.step % training.evaluation_every == 0:
             score = self._score(self._fitting() if last else training.evaluation_tokens)
             self.diverged = not state.watch.usable(score.loss)
@@ -117,11 +124,15 @@ class _Loop:
         state.looked = state.step
         full = last or state.step % training.checkpoint_every == 0
         if last or (not state.watch.in_a_row and (full or _log_spaced(state.step))):
-            # What this update has done to the loss is not known before the next step: look before it is kept.
-            check = self._score(_CHECK_WINDOWS * state.config.model.context)
-            self.diverged = not state.watch.usable(check.loss)
-            if not self.diverged:
-                yield Snapshot(state.step, full, state)
+            yield from self._keep(full)
+
+    def _keep(self, full: bool) -> Iterator[Snapshot]:
+        """A snapshot, unless the model has diverged."""
+        # What this update has done to the loss is not known before the next step: look before it is kept.
+        check = self._score(_CHECK_WINDOWS * self.state.config.model.context)
+        self.diverged = not self.state.watch.usable(check.loss)
+        if not self.diverged:
+            yield Snapshot(self.state.step, full, self.state)
 
     def _update(self, elapsed: float) -> tuple[float, float, float]:
         """Forward, backward, optimizer: loss, gradient norm before clipping, learning rate."""

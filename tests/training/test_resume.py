@@ -9,6 +9,7 @@ import torch
 
 from llm_core.config import RecurrentConfig, RunConfig, TransformerConfig
 from llm_core.data.prepare import TokenizedCorpus
+from llm_core.training import loop
 from llm_core.training.checkpoints import newest_full, read_state, write
 from llm_core.training.loop import train
 from llm_core.training.records import Evaluation, Finish, Record, Sample, Snapshot, Step
@@ -139,6 +140,26 @@ def test_a_finished_run_taken_up_again_only_says_that_it_is_finished(tmp_path: P
     run(config, corpus, tmp_path)
     records, _ = run(config, corpus, tmp_path)
     assert records == [Finish(12, "finished")]
+
+
+def test_a_run_ended_during_a_long_last_look_goes_on_with_that_look(
+    tmp_path: Path, corpus: TokenizedCorpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = hard("muon", "fp32")
+    straight, _ = run(config, corpus, tmp_path / "straight")
+    monkeypatch.setattr(loop, "_LONG_LOOK", 1000)
+    first: list[Record] = []
+    for record in train(config, corpus):
+        first.append(record)
+        if isinstance(record, Snapshot) and record.step == STEPS:
+            assert record.full
+            write(tmp_path / "broken", record)
+            break
+    assert isinstance(first[-2], Step)
+    second, _ = run(config, corpus, tmp_path / "broken")
+    assert [type(record) for record in second] == [Snapshot, Evaluation, Sample, Snapshot, Finish]
+    assert telling([*first, *second]) == telling(straight)
+    assert run(config, corpus, tmp_path / "broken")[0] == [Finish(STEPS, "finished")]
 
 
 def test_a_resumed_run_keeps_its_thread_count(tmp_path: Path, corpus: TokenizedCorpus) -> None:
