@@ -8,20 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-import psutil
-
 from llm_core.config import RunConfig, load_recipe
 from llm_core.errors import UserError
 from llm_core.runs.run import open_run
 from llm_core.runs.worker import work
 
 RECIPE = Path(__file__).parents[2] / "assets" / "recipes" / "gpt.toml"
-_MEMORY_SHARE = 0.8
 
 
 def take_up(folder: Path) -> int:
     """Work on a run whose folder the server names; the exit status: 0, or 1 when it did not come to a good end."""
-    _limit_memory()
     try:
         status = work(open_run(folder, folder.parent / "corpora"), queue=True)
     except UserError as error:
@@ -63,19 +59,6 @@ def _exercise(corpora: Path) -> None:
         baselines(corpus)
         for _ in itertools.islice(train(config.model_copy(update={"training": short}), corpus), 8):
             pass
-
-
-def _limit_memory() -> None:
-    """Let a model that is too large fail with an error of its own, before the system ends some process or other."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    if Path("/dev/nvidiactl").exists():  # CUDA maps far more memory than it uses
-        return
-    limit = int(psutil.virtual_memory().total * _MEMORY_SHARE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def main(arguments: list[str]) -> int:

@@ -21,6 +21,7 @@ from llm_core.runs.history import History, Row
 from llm_core.runs.job import Job
 from llm_core.runs.kinds import job_of
 from llm_core.runs.locks import Lock
+from llm_core.runs.memory import limit_memory
 from llm_core.runs.run import Run
 from llm_core.runs.status import State, Status
 from llm_core.runs.wish import Wish
@@ -54,12 +55,13 @@ def work(
 
     `queue`: wait for free processor threads first. `report` is shown every history row. SIGINT and SIGTERM stop it
     cleanly, with a full checkpoint. Raises UserError when the run is broken, read-only, or another worker holds it;
-    everything that goes wrong later is in the status.
+    everything that goes wrong later is in the status. The process keeps the limit of its memory.
     """
     if run.problem is not None:
         raise run.problem
     if run.read_only:
         raise UserError("Run {run} is read-only.", run=run.id)
+    limit_memory()
     with Lock(run.folder / statuses.LOCK) as lock:
         if not lock.acquire(timeout=1.0):
             raise UserError("Run {run} is already under way in another process.", run=run.id)

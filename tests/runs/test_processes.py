@@ -54,6 +54,18 @@ def ending(process: subprocess.Popen[str]) -> str:
         return process.stdout.read().strip()
 
 
+@pytest.mark.skipif(sys.platform != "linux" or Path("/dev/nvidiactl").exists(), reason="no limit where CUDA maps more")
+def test_whoever_works_on_a_run_has_a_limited_memory(make: Make) -> None:
+    program = (
+        "import resource, sys; from pathlib import Path; from llm_core.runs.worker import work; "
+        "from tests.runs.fake import FakeJob, folder_run; work(folder_run(Path(sys.argv[1])), make_job=FakeJob); "
+        "print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
+    )
+    command = [sys.executable, "-c", program, str(make().folder)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert 0 < int(result.stdout) < psutil.virtual_memory().total
+
+
 def test_killed_again_and_again_a_run_ends_as_if_it_never_was(make: Make) -> None:
     run, dice = make(), random.Random(5)
     acknowledged = 0
