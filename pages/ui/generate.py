@@ -78,6 +78,7 @@ def controls() -> DecodingConfig:
         on_click=_another,
         width="stretch",
         type="primary",
+        disabled=st.session_state[_key("method")] != "sample",  # the others write the same with every seed
         help=_("The same settings with the next seed."),
     )
     forms.field(DEFAULT, "method")
@@ -199,7 +200,7 @@ def _set_view(view: str) -> None:
 
 def give(writing: Writing) -> None:
     """The row at the foot: a table, the same as Python, the link."""
-    address = f"./written.csv?writing={quote(writing.model_dump_json())}"
+    address = f"./written.csv?lang={language()}&writing={quote(writing.model_dump_json())}"
     take_away(
         "generate_takeaway",
         files={"CSV": (address, f"terrarium-{writing.run}-{writing.step}.csv")},

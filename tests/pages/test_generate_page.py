@@ -114,6 +114,11 @@ def test_another_seed_another_name(run: Run) -> None:
     assert shown(test)["identity"] != before
 
 
+def test_another_text_is_offered_only_where_chance_has_a_say(run: Run) -> None:
+    assert not open_page(run=run.id).button[0].disabled
+    assert open_page(run=run.id, method="greedy").button[0].disabled
+
+
 def test_at_most_five_settings_are_open(run: Run) -> None:
     test = open_page(run=run.id)
     folded = {widget.key for widget in (*test.expander[0].number_input, *test.expander[0].selectbox)}
