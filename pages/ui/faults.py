@@ -8,11 +8,13 @@ from llm_core.errors import UserError
 from pages.ui.text import _, explain
 
 _MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
+_LINK_OR_ICON = re.compile(r"([:@](?=\S)|www(?=\.))", re.IGNORECASE)
+_JOINER = "\u2060"  # seen by nobody; an address or an icon's name that holds it is none
 
 
 def as_text(text: str) -> str:
     """Text for a place that reads Markdown, shown as it is: names and files may hold links, images and formulas."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    return _MARKDOWN.sub(r"\\\1", _LINK_OR_ICON.sub(rf"\1{_JOINER}", text))
 
 
 def refuse(error: UserError) -> None:

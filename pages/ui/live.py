@@ -17,7 +17,7 @@ from llm_core.runs.run import Run
 from pages.ui import charts
 from pages.ui.glossary import meaning
 from pages.ui.state import FAULT_KEY, OWNER, store
-from pages.ui.text import _, language
+from pages.ui.text import _, language, translate
 
 BROWSER = Path(__file__).resolve().parents[2] / "assets" / "browser"
 
@@ -96,20 +96,23 @@ def measures() -> Sequence[dict[str, Any]]:
     )
 
 
-def line_names(run: Run) -> dict[str, str]:
-    """The lines of the loss curve, as they are labelled."""
+LINES = {
+    "training": N_("training text"), "held_out": N_("held-out text"), "uniform": N_("uniform guess"),
+    "ngram": N_("{order}-gram"), "step": N_("Step"), "loss": N_("Loss (nats per token)"),
+}  # fmt: skip
+
+
+def line_names(run: Run, code: str) -> dict[str, str]:
+    """The lines of the loss curve, as they are labelled in the language of that code."""
     model = run.config.model
     order = model.order if model.family == "ngram" else 5
-    return {
-        "training": _("training text"), "held_out": _("held-out text"), "uniform": _("uniform guess"),
-        "ngram": _("{order}-gram", order=order), "step": _("Step"), "loss": _("Loss (nats per token)"),
-    }  # fmt: skip
+    return {key: translate(name, code).format(order=order) for key, name in LINES.items()}
 
 
 def labels(run: Run) -> dict[str, Any]:
     """Every word that the script shows, in the language of this session."""
     return {
-        **line_names(run),
+        **line_names(run, language()),
         "loss_short": _("Loss (nats)"),
         "picture": _("Loss over steps: training, held-out, uniform guess and n-gram"),
         "states": {state: _(name) for state, name in STATES.items()},

@@ -13,19 +13,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from llm_core.errors import N_, UserError
+from llm_core.errors import UserError
 from llm_core.runs import history
 from llm_core.runs.live import live
 from llm_core.runs.run import Run
 from pages.ui import charts
+from pages.ui.live import line_names
 from pages.ui.state import store, warm_up
-from pages.ui.text import LANGUAGES, translate
+from pages.ui.text import explain_in, known_language
 from pages.ui.writing import csv_route, write_route
 
-LINES = {
-    "training": N_("training text"), "held_out": N_("held-out text"), "uniform": N_("uniform guess"), "ngram": N_("n-gram"),
-    "step": N_("Step"), "loss": N_("Loss (nats per token)"),
-}  # fmt: skip
 NO_STORE = {"Cache-Control": "no-store"}
 COLUMNS = ("kind", "step", "tokens", "seconds", "loss", "learning_rate", "gradient_norm", "tokens_per_second", "perplexity", "bits_per_character")  # fmt: skip
 
@@ -39,7 +36,7 @@ def live_run(request: Request) -> Response:
     except UserError as error:
         return _refuse(error, language)
     message = reply["message"]
-    reply["message"] = translate(message["template"], language).format(**message["values"]) if message else ""
+    reply["message"] = explain_in(UserError(message["template"], **message["values"]), language) if message else ""
     return JSONResponse(reply, headers=NO_STORE)
 
 
@@ -73,9 +70,10 @@ def history_html(request: Request) -> Response:
     language = _language(request)
     try:
         run = store().find(request.path_params["run"])
+        names = line_names(run, language)
     except UserError as error:
         return _refuse(error, language)
-    figure = charts.curve(history.records(run.folder), lambda key: translate(LINES[key], language))
+    figure = charts.curve(history.records(run.folder), names.__getitem__)
     page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
     return Response(page, media_type="text/html", headers=_attachment(run, "html"))
 
@@ -97,13 +95,11 @@ def _offset(request: Request) -> int:
 
 
 def _language(request: Request) -> str:
-    code = request.query_params.get("lang", "en")
-    return code if code in LANGUAGES else "en"
+    return known_language(request.query_params.get("lang"))
 
 
 def _refuse(error: UserError, language: str) -> Response:
-    content: dict[str, Any] = {"error": translate(error.template, language).format(**error.values)}
-    return JSONResponse(content, status_code=404, headers=NO_STORE)
+    return JSONResponse({"error": explain_in(error, language)}, status_code=404, headers=NO_STORE)
 
 
 def _attachment(run: Run, suffix: str) -> dict[str, str]:

@@ -59,6 +59,11 @@ def catalogue(code: str) -> dict[str, str]:
     return {str(m.id): str(m.string) for m in messages if m.id and m.string and not m.fuzzy}
 
 
+def known_language(code: object) -> str:
+    """A language code that came from outside; English where it is none."""
+    return code if isinstance(code, str) and code in LANGUAGES else "en"
+
+
 def language() -> str:
     """The language of this session: what the link says, else what was chosen, else what the browser asks for."""
     if get_script_run_ctx() is None:

@@ -26,7 +26,7 @@ from llm_core.errors import N_, UserError
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.run import Run
 from pages.ui.state import inference, store
-from pages.ui.text import LANGUAGES, explain_in, translate
+from pages.ui.text import explain_in, known_language, translate
 
 if TYPE_CHECKING:
     from llm_core.data.tokenizers import Tokenizer
@@ -192,12 +192,15 @@ async def write_route(request: Request) -> Response:
         language = values.pop("language")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Response(status_code=400)
-    language = language if isinstance(language, str) and language in LANGUAGES else "en"
-    return StreamingResponse(_lines(values, language), media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})  # fmt: skip
+    return StreamingResponse(_lines(values, known_language(language)), media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})  # fmt: skip
 
 
 def csv_route(request: Request) -> Response:
     """The text that `?writing=` names, as a table. Written again, in a thread of the server's pool, if need be."""
+    # A page elsewhere must not set this computer to work.
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        return Response(status_code=403)
+    language = known_language(request.query_params.get("lang"))
     try:
         values = json.loads(request.query_params.get("writing", ""))
         writing = parse(Writing, values if isinstance(values, dict) else {})
@@ -205,7 +208,7 @@ def csv_route(request: Request) -> Response:
     except (ValueError, RecursionError):
         return Response(status_code=400)
     except UserError as error:
-        return Response(str(error), status_code=404, media_type="text/plain")
+        return Response(explain_in(error, language), status_code=404, media_type="text/plain")
     return Response(table, media_type="text/csv", headers={"Cache-Control": "no-store"})
 
 

@@ -89,5 +89,18 @@ def test_the_page_to_take_away_needs_nothing_else(store: Store) -> None:
     assert 'src="http' not in page
 
 
+def test_the_page_to_take_away_names_the_order_of_its_baseline(store: Store) -> None:
+    write_run(store.root / RUN)
+    assert "5-gram" in bytes(routes.history_html(request()).body).decode()
+    assert "\\u5143" in bytes(routes.history_html(request(query="lang=zh")).body).decode()
+
+
+def test_the_page_of_a_broken_run_is_refused_in_one_sentence(store: Store) -> None:
+    (write_run(store.root / RUN, until=5) / "run.json").write_text("{", encoding="utf-8")
+    response = routes.history_html(request())
+    assert response.status_code == 404
+    assert "cannot be opened" in body(response)["error"]
+
+
 def test_plotly_comes_from_the_installed_package() -> None:
     assert routes.plotly_script(request()).status_code == 200

@@ -1,9 +1,13 @@
 """What pages share: names of runs, the screen for faults, the looks of charts."""
 
+import re
+
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from llm_core.runs.store import Store
 from pages.ui import charts
+from pages.ui.faults import as_text
 from pages.ui.subject import titles
 from tests.pages.recorded import history, write_run
 
@@ -33,6 +37,15 @@ def test_a_refusal_is_its_sentence_and_a_fault_of_ours_tells_no_secrets() -> Non
     assert "KeyError" in fault.error[0].value
     assert "secret" not in fault.error[0].value
     assert not fault.exception
+
+
+@pytest.mark.parametrize(
+    "name", ["see https://x.test", "www.x.test", "WWW.x.test", ":smile:", ":material/error:", "a@x.test"]
+)
+def test_a_name_becomes_neither_link_nor_icon(name: str) -> None:
+    shown = as_text(name).replace("\\", "")
+    assert not re.search(r"https?://|www\.|:\w+:|:material/|@x", shown, re.IGNORECASE)
+    assert shown.replace("\u2060", "") == name
 
 
 def contrast(one: str, other: str) -> float:

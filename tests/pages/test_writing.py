@@ -164,6 +164,16 @@ def test_the_table_has_a_row_for_each_token(asked: Writing) -> None:
     assert rows[0]["alternative_1"].lstrip("'") == tokens[0]["alternatives"][0][1]
 
 
+def test_the_table_is_refused_to_a_page_elsewhere_and_errors_speak_its_language(asked: Writing) -> None:
+    query = {"writing": asked.model_dump_json()}
+    assert client().get("/written.csv", params=query, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert client().get("/written.csv", params=query, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    missing = {"writing": asked.model_copy(update={"step": 7}).model_dump_json()}
+    assert "第 7 步" in client().get("/written.csv", params=missing | {"lang": "zh"}).text
+    for other in ({}, {"lang": "xx"}):
+        assert "kept no model at step 7" in client().get("/written.csv", params=missing | other).text
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@sum", "\tx"])
 def test_a_spreadsheet_runs_no_token_as_a_formula(asked: Writing, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     token = {"id": 1, "text": text, "probability": 0.5, "entropy": 1.0, "alternatives": [(1, text, 0.5)]}
