@@ -111,9 +111,9 @@ def test_the_route_streams_what_write_yields(asked: Writing) -> None:
 @pytest.mark.parametrize(
     ("change", "english", "chinese"),
     [
-        ({"run": "0" * 16}, "There is no run", "没有运行"),
-        ({"run": "../../etc"}, "There is no run", "没有运行"),
-        ({"run": "/etc/passwd"}, "There is no run", "没有运行"),
+        ({"run": "0" * 16}, "There is no run", "找不到训练"),
+        ({"run": "../../etc"}, "There is no run", "找不到训练"),
+        ({"run": "/etc/passwd"}, "There is no run", "找不到训练"),
         ({"step": 7}, "kept no model at step 7", "第 7 步没有保存模型"),
         ({"prompt": "x" * 4_001}, "at most 4,000", "4,000"),
         ({"decoding": {"temperature": 0}}, "must be more than 0", "必须大于 0"),
