@@ -45,8 +45,6 @@ class TakeAway {
 
   update({ data }) {
     const { run, labels, language } = data;
-    const row = make("div", "t-takeaway");
-    row.append(make("span", "t-quiet", labels.take_away));
     const picture = (format) => {
       const button = make("button", "t-link", format.toUpperCase(), { type: "button" });
       button.onclick = async () => {
@@ -64,22 +62,9 @@ class TakeAway {
         href: `./history/${encodeURIComponent(run)}.${suffix}?lang=${language}`,
         download: `terrarium-${run}.${suffix}`,
       });
-    const code = make("pre", "t-code", data.python);
-    code.hidden = true;
-    const python = make("button", "t-link", "Python", { type: "button", "aria-expanded": "false" });
-    python.onclick = () => {
-      code.hidden = !code.hidden;
-      python.setAttribute("aria-expanded", String(!code.hidden));
-    };
-    const link = make("button", "t-link", labels.link, { type: "button" });
-    link.onclick = async () => {
-      await navigator.clipboard?.writeText(location.href);
-      link.textContent = labels.copied;
-      setTimeout(() => (link.textContent = labels.link), 2000);
-    };
-    row.append(picture("svg"), picture("png"), file("csv"), file("html"), python, link);
+    const files = [picture("svg"), picture("png"), file("csv"), file("html")];
     this.root.className = "";
-    this.root.replaceChildren(row, code);
+    this.root.replaceChildren(...takeAwayRow(labels.take_away, files, data.python, labels));
   }
 
   close() {}

@@ -1,5 +1,5 @@
 // The foot of a page that is drawn by the server: what to look for, whose buttons ask the page for a view; and what can
-// be taken away. Stands behind format.js.
+// be taken away. Stands behind format.js and takeaway.js.
 export default function ({ data, parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".t-host");
   if (!root) {
@@ -26,22 +26,6 @@ function guide(lines, ask) {
 }
 
 function takeAway({ title, files, code, labels }) {
-  const row = make("div", "t-takeaway");
-  row.append(make("span", "t-quiet", title));
-  for (const { label, href, name } of files) row.append(make("a", "t-link", label, { href, download: name }));
-  const shown = make("pre", "t-code", code);
-  shown.hidden = true;
-  const python = make("button", "t-link", "Python", { type: "button", "aria-expanded": "false" });
-  python.onclick = () => {
-    shown.hidden = !shown.hidden;
-    python.setAttribute("aria-expanded", String(!shown.hidden));
-  };
-  const link = make("button", "t-link", labels.link, { type: "button" });
-  link.onclick = async () => {
-    await navigator.clipboard?.writeText(location.href);
-    link.textContent = labels.copied;
-    setTimeout(() => (link.textContent = labels.link), 2000);
-  };
-  row.append(python, link);
-  return [row, shown];
+  const links = files.map(({ label, href, name }) => make("a", "t-link", label, { href, download: name }));
+  return takeAwayRow(title, links, code, labels);
 }

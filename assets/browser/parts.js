@@ -76,8 +76,8 @@ class Picture {
     this.bar.firstChild.style.width = `${100 * Math.min(1, shown ?? 0)}%`;
     this.cover.hidden = this.root.dataset.points !== "0";
     if (!this.cover.hidden) {
-      const share = head?.progress ? ` ${Math.round(100 * head.progress)} %` : "";
-      this.cover.textContent = (labels.covers[state] ?? labels.covers.running) + share;
+      const share = this.feed.lively && head.progress ? ` ${Math.round(100 * head.progress)} %` : "";
+      this.cover.textContent = (labels.covers[state] ?? "") + share;
     }
   }
 

@@ -46,7 +46,7 @@ def script(*names: str) -> str:
 @cache
 def _component() -> Any:
     return st.components.v2.component(
-        "terrarium_live", js=script("format", "feed", "curve", "parts", "closing", "live"), isolate_styles=False
+        "terrarium_live", js=script("format", "feed", "curve", "parts", "takeaway", "closing", "live"), isolate_styles=False
     )
 
 
@@ -109,6 +109,13 @@ def line_names(run: Run, code: str) -> dict[str, str]:
     return {key: translate(name, code).format(order=order) for key, name in LINES.items()}
 
 
+def copy_labels() -> dict[str, str]:
+    """What the button that copies the link says."""
+    return {
+        "link": _("Copy link"), "copied": _("Copied"), "not_copied": _("Not copied: copy it from the address bar"),
+    }  # fmt: skip
+
+
 def labels(run: Run) -> dict[str, Any]:
     """Every word that the script shows, in the language of this session."""
     return {
@@ -123,6 +130,10 @@ def labels(run: Run) -> dict[str, Any]:
             "waiting": _("Waits for a worker: one is starting, or all are busy with other runs."),
             "preparing": _("Cutting the text into tokens…"),
             "running": _("The first step is on its way…"),
+            "paused": _("This run was paused before its first step. Resume goes on."),
+            "stalled": _("This run gives no sign of life and has not come to its first step."),
+            "diverged": _("This run diverged before its first point could be drawn."),
+            "finished": _("This run is finished and has left no points to draw."),
             "failed": _("This run ended before its first step."),
             "stopped": _("This run was stopped before its first step."),
             "interrupted": _("This run was interrupted before its first step. Resume starts it again."),
@@ -148,7 +159,7 @@ def labels(run: Run) -> dict[str, Any]:
         "at_step": _("at step {step}", step="{step}"),
         "no_samples": _("The first sample comes with the first steps."),
         "take_away": _("Take it away"),
-        "link": _("Copy link"), "copied": _("Copied"),
+        **copy_labels(),
         "hover": {
             "training": _("At step {x} the training loss is {y} nats per token.", x="%{x:,}", y="%{y:.3f}"),
             "held_out": _("At step {x} the loss on held-out text is {y} nats per token.", x="%{x:,}", y="%{y:.3f}"),

@@ -6,13 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.live import script
+from pages.ui.live import copy_labels, script
 from pages.ui.text import _
 
 
 @cache
 def _component() -> Any:
-    return st.components.v2.component("terrarium_panels", js=script("format", "panels"), isolate_styles=False)
+    return st.components.v2.component("terrarium_panels", js=script("format", "takeaway", "panels"), isolate_styles=False)
 
 
 def what_to_look_for(key: str, lines: Sequence[tuple[str, Mapping[str, str]]], on_view: Callable[[str], None]) -> None:
@@ -42,6 +42,6 @@ def take_away(key: str, *, files: Mapping[str, tuple[str, str]], code: str) -> N
             "title": _("Take it away"),
             "files": [{"label": label, "href": href, "name": name} for label, (href, name) in files.items()],
             "code": code,
-            "labels": {"link": _("Copy link"), "copied": _("Copied")},
+            "labels": copy_labels(),
         },
     )
