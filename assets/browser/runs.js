@@ -21,6 +21,7 @@ class Runs {
     } catch {
       // The server is away; the list stays as it was.
     }
+    if (!this.root.isConnected) return; // nobody sees it any more
     this.timer = setTimeout(() => this.poll(), document.hidden ? 4 * EVERY : EVERY);
   }
 
