@@ -7,7 +7,6 @@ import csv
 import io
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -36,7 +35,8 @@ def live_run(request: Request) -> Response:
     except UserError as error:
         return _refuse(error, language)
     message = reply["message"]
-    reply["message"] = explain_in(UserError(message["template"], **message["values"]), language) if message else ""
+    template, values = (message["template"], message["values"]) if message else ("", {})
+    reply["message"] = explain_in(UserError(template, **values), language)
     return JSONResponse(reply, headers=NO_STORE)
 
 
