@@ -46,7 +46,9 @@ def script(*names: str) -> str:
 @cache
 def _component() -> Any:
     return st.components.v2.component(
-        "terrarium_live", js=script("format", "feed", "curve", "parts", "takeaway", "closing", "live"), isolate_styles=False
+        "terrarium_live",
+        js=script("format", "feed", "curve", "parts", "takeaway", "closing", "live"),
+        isolate_styles=False,
     )
 
 

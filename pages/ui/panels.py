@@ -12,7 +12,9 @@ from pages.ui.text import _
 
 @cache
 def _component() -> Any:
-    return st.components.v2.component("terrarium_panels", js=script("format", "takeaway", "panels"), isolate_styles=False)
+    return st.components.v2.component(
+        "terrarium_panels", js=script("format", "takeaway", "panels"), isolate_styles=False
+    )
 
 
 def what_to_look_for(key: str, lines: Sequence[tuple[str, Mapping[str, str]]], on_view: Callable[[str], None]) -> None:
