@@ -92,6 +92,38 @@ def test_stop_ends_the_writing(opened: Opened, run: Run) -> None:
     expect(stop).to_be_hidden()
 
 
+@pytest.mark.parametrize(("status", "body"), [(500, ""), (400, ""), (200, '{"prompt": ["the"]}\n'), (200, "")])
+def test_a_text_that_breaks_off_says_so(opened: Opened, run: Run, status: int, body: str) -> None:
+    page = opened("/")
+    page.route("**/write", lambda route: route.fulfill(status=status, body=body))
+    page.goto(page.url.rstrip("/") + f"/generate?run={run.id}&seed=78")
+    expect(page.get_by_role("alert").filter(has_text="The server did not answer")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("clipboard", "says"),
+    [
+        ("{ writeText: async () => {} }", "Copied"),
+        ("{ writeText: async () => { throw new Error('refused'); } }", "Not copied"),
+        ("undefined", "Not copied"),
+    ],
+)
+def test_a_link_is_copied_only_when_it_says_so(opened: Opened, run: Run, clipboard: str, says: str) -> None:
+    page = opened(f"/generate?run={run.id}")
+    written(page)
+    page.evaluate(f"Object.defineProperty(navigator, 'clipboard', {{ value: {clipboard}, configurable: true }})")
+    page.get_by_role("button", name="Copy link").click(delay=100)
+    expect(page.locator(".t-takeaway")).to_contain_text(says)
+
+
+def test_an_address_in_a_link_becomes_no_link(opened: Opened, run: Run) -> None:
+    page = opened("/generate?run=https://x.test www.x.test :smile: a@x.test")
+    told = page.get_by_test_id("stAlert").filter(has_text="x.test")
+    expect(told).to_be_visible()
+    assert told.get_by_role("link").count() == 0
+    assert ":\u2060smile:" in told.inner_text()
+
+
 def test_script_in_a_prompt_is_text(opened: Opened, run: Run) -> None:
     prompt = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
     page = opened(f"/generate?run={run.id}&prompt={prompt}")
