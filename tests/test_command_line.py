@@ -104,8 +104,7 @@ def trained(folder: Path) -> str:
         patch.setenv("TERRARIUM_RUNS", str(folder / "runs"))
         patch.chdir(folder)
         assert command_line.main(["train", "tiny", "--corpus", "text.txt", "--name", "My run"]) == 0
-    run = next(path for path in (folder / "runs").iterdir() if path.name != "corpora")
-    return str(run)
+    return str(next(name.parent for name in (folder / "runs").glob("*/name.txt") if name.read_text() == "My run"))
 
 
 def everything(root: Path) -> dict[str, tuple[int, bytes]]:

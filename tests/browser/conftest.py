@@ -111,6 +111,8 @@ def opened(browser: Browser, server: Server) -> Iterator[Opened]:
         page.on("websocket", lambda socket: strangers.append(socket.url) if "127.0.0.1" not in socket.url else None)
         page.goto(server.url + path)
         page.get_by_role("heading", level=1, name=heading).first.wait_for()
+        # A click while the script still runs for the first time can be lost with the element it hit.
+        page.locator("[data-test-script-state=notRunning]").wait_for()
         return page
 
     yield open_page
