@@ -3,10 +3,11 @@
 import json
 import platform
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from llm_core.data.prepare import prepare
+from llm_core.data.prepare import TokenizedCorpus, prepare
 from llm_core.errors import UserError
 from llm_core.evaluate.language_model import score
 from llm_core.runs import history
@@ -25,6 +26,14 @@ def size(folder: Path) -> int:
 def bundled(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Store, Run]:
     store = Store(tmp_path)
     return store, store.find(request.param.name)
+
+
+def card_and_corpus(run: Run, folder: Path) -> tuple[dict[str, Any], TokenizedCorpus]:
+    """What the card says and the text it names, prepared anew; the text differs from one Python to another."""
+    card = json.loads((run.folder / "card.json").read_bytes())
+    if card["python"] != platform.python_version():
+        pytest.skip(f"the text is part of Python {card['python']}; this is {platform.python_version()}")
+    return card, prepare(run.config.data, folder / "corpora")
 
 
 def test_there_is_a_bundled_model_and_all_fit() -> None:
@@ -50,10 +59,7 @@ def test_the_text_that_a_card_names_is_still_the_one_that_is_prepared(
     bundled: tuple[Store, Run], tmp_path: Path
 ) -> None:
     _, run = bundled
-    card = json.loads((run.folder / "card.json").read_bytes())
-    if card["python"] != platform.python_version():
-        pytest.skip(f"the text is part of Python {card['python']}; this is {platform.python_version()}")
-    corpus = prepare(run.config.data, tmp_path / "corpora")
+    card, corpus = card_and_corpus(run, tmp_path)
     assert corpus.digest == card["corpus_digest"]
     assert corpus.tokenizer.to_json() == (run.folder / "tokenizer.json").read_text(encoding="utf-8")
 
@@ -62,10 +68,7 @@ def test_a_bundled_model_loses_what_its_card_says_and_less_than_the_ngram(
     bundled: tuple[Store, Run], tmp_path: Path
 ) -> None:
     store, run = bundled
-    card = json.loads((run.folder / "card.json").read_bytes())
-    if card["python"] != platform.python_version():
-        pytest.skip(f"the text is part of Python {card['python']}; this is {platform.python_version()}")
-    corpus = prepare(run.config.data, tmp_path / "corpora")
+    card, corpus = card_and_corpus(run, tmp_path)
     losses = []
     for step in (run.steps()[0], run.steps()[-1]):
         model, _ = store.model(run, step)

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from llm_core.config import DataConfig
+from llm_core.config import DataConfig, ModelConfig
 from llm_core.data.source import content_digest, pieces
 from llm_core.data.split import HELD_OUT, LEFT_OUT, TRAINING, Split, Splitter, cut_near_line_end
 from llm_core.data.tokenizers import Tokenizer, check_vocabulary, train_tokenizer
@@ -140,6 +140,17 @@ def import_text(
         with suppress(OSError):
             partial.unlink()
         raise UserError("{file} cannot be kept: {reason}.", file=name[:80], reason=error.strerror or str(error)) from None  # fmt: skip
+
+
+def with_vocabulary(config: ModelConfig, corpus: TokenizedCorpus) -> ModelConfig:
+    """The model's config with the vocabulary size of the corpus. Raises UserError when it names another."""
+    size = corpus.tokenizer.vocabulary_size
+    if config.vocabulary_size not in (None, size):
+        raise UserError(
+            "model.vocabulary_size is {asked}, but the tokenizer of this text has {found} tokens; leave it empty.",
+            asked=config.vocabulary_size, found=size,
+        )  # fmt: skip
+    return config.model_copy(update={"vocabulary_size": size})
 
 
 def require_length(corpus: TokenizedCorpus, context: int) -> None:

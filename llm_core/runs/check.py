@@ -6,9 +6,8 @@ from pathlib import Path
 
 from llm_core.config import NgramConfig, RunConfig
 from llm_core.data.corpora import CORPORA
-from llm_core.data.prepare import Progress, TokenizedCorpus, prepare, require_length
+from llm_core.data.prepare import Progress, TokenizedCorpus, prepare, require_length, with_vocabulary
 from llm_core.data.source import pieces
-from llm_core.errors import UserError
 from llm_core.models.size import check_size
 
 SMALL = 200_000
@@ -42,14 +41,9 @@ def prepared(config: RunConfig, corpora: Path, progress: Progress | None = None)
     try:
         corpus = prepare(config.data, corpora, progress)
         require_length(corpus, config.model.context)
-        size = corpus.tokenizer.vocabulary_size
-        if config.model.vocabulary_size not in (None, size):
-            raise UserError(
-                "model.vocabulary_size is {asked}, but the tokenizer of this text has {found} tokens; leave it empty.",
-                asked=config.model.vocabulary_size, found=size,
-            )  # fmt: skip
-        if not isinstance(config.model, NgramConfig):
-            check_size(config.model.model_copy(update={"vocabulary_size": size}))
+        model = with_vocabulary(config.model, corpus)
+        if not isinstance(model, NgramConfig):
+            check_size(model)
         return corpus
     except BaseException:
         if corpus is not None and corpus.folder.name not in known:

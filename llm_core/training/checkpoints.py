@@ -13,7 +13,7 @@ from typing import Any
 from safetensors.torch import save
 
 from llm_core.config import RunConfig
-from llm_core.data.prepare import TokenizedCorpus
+from llm_core.data.prepare import TokenizedCorpus, with_vocabulary
 from llm_core.errors import UserError
 from llm_core.models.base import Model
 from llm_core.models.files import load_model, model_files, read_tensors
@@ -21,7 +21,7 @@ from llm_core.training.atomic import MANIFEST, Damaged, verify, write_folder
 from llm_core.training.divergence import Watch
 from llm_core.training.optimizers import named_state, restore_state
 from llm_core.training.records import Snapshot
-from llm_core.training.state import TrainingState, begin, with_vocabulary
+from llm_core.training.state import TrainingState, begin
 
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
 _FORMAT = 1

@@ -6,10 +6,9 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from llm_core.config import ModelConfig, RunConfig
-from llm_core.data.prepare import TokenizedCorpus
+from llm_core.config import RunConfig
+from llm_core.data.prepare import TokenizedCorpus, with_vocabulary
 from llm_core.devices import Precision, choose_device, choose_precision, physical_cores
-from llm_core.errors import UserError
 from llm_core.models.base import Model
 from llm_core.models.build import build
 from llm_core.training.divergence import Watch
@@ -87,14 +86,3 @@ def begin(config: RunConfig, corpus: TokenizedCorpus, model: Model | None = None
         source=OBJECTIVES[training.objective].source(corpus, config),
         scaler=GradScaler(device.type, enabled=precision == "fp16"),
     )
-
-
-def with_vocabulary(config: ModelConfig, corpus: TokenizedCorpus) -> ModelConfig:
-    """The model's config with the vocabulary size of the corpus. Raises UserError when it names another."""
-    size = corpus.tokenizer.vocabulary_size
-    if config.vocabulary_size not in (None, size):
-        raise UserError(
-            "model.vocabulary_size is {asked}, but the tokenizer of this text has {found} tokens; leave it empty.",
-            asked=config.vocabulary_size, found=size,
-        )  # fmt: skip
-    return config.model_copy(update={"vocabulary_size": size})
