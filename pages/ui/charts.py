@@ -28,10 +28,22 @@ class Colors:
     held_out: str
     ngram: str
     uniform: str
+    categories: tuple[str, ...]
+    """For kinds without an order; readable as text."""
+    scale: tuple[str, ...]
+    """For shares and probabilities: one hue, away from the paper."""
 
 
-LIGHT = Colors("#faf6ec", "#2b2a25", "#6b6658", "#e6dfcd", "#4f6b35", "#2f5f8f", "#94650c", "#767162")
-DARK = Colors("#0e1411", "#e3e7dc", "#9aa49c", "#222d26", "#a3c17a", "#8ab4dc", "#dcb457", "#96a097")
+LIGHT = Colors(
+    "#faf6ec", "#2b2a25", "#6b6658", "#e6dfcd", "#4f6b35", "#2f5f8f", "#94650c", "#767162",
+    ("#4f6b35", "#2f5f8f", "#94650c", "#77508f", "#a63c2a", "#246c68", "#6b6658"),
+    ("#f7f3e7", "#e2e6c9", "#cddab0", "#b6cc97", "#9dbb7e", "#84a966", "#6b9450", "#547d3d", "#3e642c", "#294a1d"),
+)  # fmt: skip
+DARK = Colors(
+    "#0e1411", "#e3e7dc", "#9aa49c", "#222d26", "#a3c17a", "#8ab4dc", "#dcb457", "#96a097",
+    ("#a3c17a", "#8ab4dc", "#dcb457", "#c3a0da", "#e08a76", "#76c4bf", "#9aa49c"),
+    ("#121a15", "#22331f", "#2f4727", "#3e5c31", "#50733e", "#658b4d", "#7ca260", "#95b977", "#b1cf93", "#d2e5b8"),
+)  # fmt: skip
 
 
 def layout(colors: Colors) -> dict[str, Any]:
