@@ -138,6 +138,7 @@ class NgramConfig(Config):
 ModelConfig = Annotated[TransformerConfig | RecurrentConfig | NgramConfig, Field(discriminator="family")]
 
 TokenizerKind = Literal["character", "word", "bpe", "wordpiece"]
+RowsKind = Literal["windows", "documents"]
 
 
 class DataConfig(Config):
@@ -150,6 +151,8 @@ class DataConfig(Config):
     vocabulary_size: int = setting(1024, N_("Largest vocabulary"), N_("At most this many different tokens; a small text gets fewer."), ge=2, le=100_000, unit=N_("tokens"), logarithmic=True)  # fmt: skip
     byte_fallback: bool = setting(True, N_("Byte fallback"), N_("Spell unseen characters as bytes, so that any text comes back as it was. Without it the vocabulary is smaller and unseen characters become the sign for unknown."))  # fmt: skip
     held_out: float = setting(0.1, N_("Held-out share"), N_("Share of the text that the model never trains on and is tested with."), gt=0, le=0.5)  # fmt: skip
+    rows: RowsKind = setting("windows", N_("Rows"), N_("What a row of a batch is: a window cut out of the running text, or one whole document from its start to its end."))  # fmt: skip
+    documents: int | None = setting(None, N_("Documents"), N_("How many documents are written for a text that the program makes up itself; empty takes that text's usual number."), ge=2, le=5_000_000, logarithmic=True)  # fmt: skip
 
 
 Objective = Literal["next_token"]
@@ -163,7 +166,7 @@ class TrainingConfig(Config):
     objective: Objective = setting("next_token", N_("Objective"), N_("What the model is asked to predict."))
     steps: int = setting(1000, N_("Steps"), N_("How many times the weights are updated."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"), logarithmic=True)  # fmt: skip
     seconds: float | None = setting(None, N_("Time limit"), N_("Train for this long instead of a number of steps; the schedule follows the clock."), gt=0, le=2_592_000, unit=N_("seconds"))  # fmt: skip
-    batch_size: int = setting(24, N_("Batch size"), N_("Windows of text in one forward pass."), ge=1, le=4096, unit=N_("windows"), logarithmic=True)  # fmt: skip
+    batch_size: int = setting(24, N_("Batch size"), N_("Rows of text in one forward pass."), ge=1, le=4096, unit=N_("rows"), logarithmic=True)  # fmt: skip
     accumulation: int = setting(1, N_("Gradient accumulation"), N_("Forward passes whose gradients are averaged into one step: a larger batch in the same memory."), ge=1, le=1024)  # fmt: skip
     optimizer: OptimizerName = setting("muon", N_("Optimizer"), N_("How gradients become updates. Muon, for matrices, learns fastest on small models; AdamW is the usual one."))  # fmt: skip
     learning_rate: float = setting(3e-3, N_("Learning rate"), N_("Size of an update. Too high and the loss jumps, too low and it hardly falls. With Muon: for embeddings and output only."), gt=0, le=10, logarithmic=True)  # fmt: skip

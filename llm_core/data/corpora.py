@@ -1,12 +1,19 @@
-"""The embedded texts: real English and real code out of the running Python, so that nothing is downloaded."""
+"""The embedded texts, so that nothing is downloaded: real English and real code out of the running Python, and texts
+that a grammar or a task of this program writes, of any length.
+
+A text may carry its own defaults: how it is cut into tokens, what a row is, and a context that its documents fit in.
+"""
 
 import importlib
 import sysconfig
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
+from llm_core.config import RunConfig, parse
+from llm_core.data.tasks import TASKS
 from llm_core.errors import N_, UserError
 
 _LIBRARY_CHARACTERS = 8_000_000
@@ -17,6 +24,10 @@ _LIBRARY_LEFT_OUT = {
 _LONGEST_COMMON_PARAGRAPH = 60
 
 
+Defaults = Mapping[str, Mapping[str, Any]]
+"""Settings by section, as in a recipe file."""
+
+
 @dataclass(frozen=True)
 class Corpus:
     """An embedded text. `title` and `description` are English templates, marked for translation."""
@@ -25,8 +36,31 @@ class Corpus:
     title: str
     description: str
     language: str
-    read: Callable[[], Iterator[str]] = field(repr=False)
-    """Its documents, in a fixed order. Raises UserError where this Python comes without them."""
+    read: Callable[[], Iterator[str]] | None = field(default=None, repr=False)
+    """Its documents, in a fixed order; None for one that is written when it is needed (`llm_core.data.generated`).
+
+    Raises UserError where this Python comes without them.
+    """
+    kind: Literal["text", "grammar", "task"] = "text"
+    source: str = ""
+    """The name of the grammar or the task that writes it."""
+    documents: int = 0
+    """How many documents are written unless a run asks for another number."""
+    defaults: Defaults = field(default_factory=dict, repr=False)
+
+
+def with_corpus(config: RunConfig, name: str) -> RunConfig:
+    """The config on another text: an embedded one brings its own defaults along, a file or a folder none.
+
+    Give it a recipe's config, and lay what a person has chosen over the result. Raises UserError where the two do not
+    fit.
+    """
+    values = config.model_dump(mode="json")
+    values["data"]["corpus"] = name
+    for section, settings in (CORPORA[name].defaults if name in CORPORA else {}).items():
+        # Not every family has every setting of a model.
+        values[section] |= {key: value for key, value in settings.items() if key in values[section]}
+    return parse(RunConfig, values)
 
 
 def _reference_documents() -> Iterator[str]:
@@ -80,22 +114,61 @@ def _library_documents() -> Iterator[str]:
         raise UserError("This Python comes without the source of its standard library; choose another text.")
 
 
-CORPORA: dict[str, Corpus] = {
-    corpus.name: corpus
-    for corpus in (
-        Corpus(
-            "python-reference",
-            N_("Python language reference"),
-            N_("Real English: the reference manual that comes inside every Python, about 0.4 MB."),
-            "en",
-            _reference_documents,
-        ),
-        Corpus(
-            "python-library",
-            N_("Python standard library"),
-            N_("Real code: the source of Python's own standard library, about 8 MB."),
-            "python",
-            _library_documents,
-        ),
-    )
-}
+def _whole(tokenizer: str, vocabulary_size: int, context: int, **data: Any) -> Defaults:
+    """Each document a row of its own, in a context that the longest fits in, and samples as long as that."""
+    return {
+        "data": {"tokenizer": tokenizer, "vocabulary_size": vocabulary_size, "rows": "documents", "held_out": 0.05, **data},
+        "model": {"context": context},
+        "training": {"sample_prompt": "", "sample_tokens": context},
+    }  # fmt: skip
+
+
+def _grammar(source: str, language: str, title: str, description: str, documents: int, context: int) -> Corpus:
+    """Words in English, characters in Chinese; the vocabulary is larger than what the grammar can say."""
+    tokenizer = "character" if language == "zh" else "word"
+    return Corpus(
+        f"{source}-{language}", title, description, language, kind="grammar", source=source, documents=documents,
+        defaults=_whole(tokenizer, 2048, context),
+    )  # fmt: skip
+
+
+def _task(source: str, documents: int, context: int, **data: Any) -> Corpus:
+    task = TASKS[source]
+    return Corpus(
+        source, task.title, task.description, "none", kind="task", source=source, documents=documents,
+        defaults=_whole("character", 320, context, **data),
+    )  # fmt: skip
+
+
+_TEXTS = (
+    Corpus(
+        "python-reference",
+        N_("Python language reference"),
+        N_("Real English: the reference manual that comes inside every Python, about 0.4 MB."),
+        "en",
+        _reference_documents,
+    ),
+    Corpus(
+        "python-library",
+        N_("Python standard library"),
+        N_("Real code: the source of Python's own standard library, about 8 MB."),
+        "python",
+        _library_documents,
+    ),
+)
+_GRAMMARS = (
+    _grammar("stories", "en", N_("Stories in English"), N_("Short stories from a small world, written by a grammar of this program, which knows the probability of each word, who is meant by he and she, and where everything is."), 40_000, 160),
+    _grammar("stories", "zh", N_("Stories in Chinese"), N_("The same stories in Chinese: story by story they tell what the English ones tell."), 40_000, 192),
+)  # fmt: skip
+_TASKS = (
+    _task("copy", 20_000, 32),
+    _task("reverse", 20_000, 32),
+    _task("sort", 20_000, 32),
+    _task("addition", 40_000, 16),
+    # Every pair once; half of them unseen, as in the work on grokking.
+    _task("modular-addition", 97 * 97, 16, held_out=0.5),
+    _task("brackets", 20_000, 32),
+    _task("induction", 20_000, 32),
+)
+
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_GRAMMARS, *_TASKS)}

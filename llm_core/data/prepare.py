@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,18 +20,14 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from llm_core.config import DataConfig, ModelConfig
+from llm_core.config import DataConfig, ModelConfig, RowsKind
+from llm_core.data.sides import Progress, Sides, sides_of
 from llm_core.data.source import content_digest, pieces
-from llm_core.data.split import HELD_OUT, LEFT_OUT, TRAINING, Split, Splitter, cut_near_line_end
-from llm_core.data.tokenizers import Tokenizer, check_vocabulary, train_tokenizer
+from llm_core.data.tokenizers import Tokenizer, check_vocabulary
 from llm_core.errors import UserError
 
-Progress = Callable[[float], None]
-"""Told the share that is done, 0 to 1, several times a second; may raise to cancel, which leaves nothing behind."""
-
 _FORMAT = 1
-_SAMPLE = 2_000_000
-_REPORT = 1 << 19
+_NATS = "nats.npy"
 _PARTIAL = ".partial-"
 _RESERVED = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
 LARGEST_TEXT = 50_000_000
@@ -44,6 +39,8 @@ class TokenizedCorpus:
     """Token ids of a text in two parts. Pairs are (training, held out).
 
     Each document is preceded by end-of-text, so that all of its own tokens can be predicted.
+    `rows`: whether a row of a batch is a window of the stream or one whole document. `nats`: (documents,) -log P of
+    each held-out document, its end included; None where no grammar has written them.
     """
 
     folder: Path
@@ -53,6 +50,8 @@ class TokenizedCorpus:
     held_out: "NDArray[np.uint16] | NDArray[np.uint32]" = field(repr=False)
     documents: tuple[int, int]
     characters: tuple[int, int]
+    rows: RowsKind = "windows"
+    nats: NDArray[np.float64] | None = field(default=None, repr=False)
 
 
 def prepare(config: DataConfig, corpora: Path, progress: Progress | None = None) -> TokenizedCorpus:
@@ -69,15 +68,12 @@ def prepare(config: DataConfig, corpora: Path, progress: Progress | None = None)
     except UserError:
         pass  # not there, or damaged: make it
     report(0.05)
-    split, characters = _scan(config, report)
-    tokenizer = train_tokenizer(
-        config.tokenizer, config.vocabulary_size, _sample(config, split, report), config.byte_fallback
-    )
+    sides = sides_of(config, report)
     _sweep(corpora)
     partial = corpora / f"{_PARTIAL}{os.getpid()}-{secrets.token_hex(4)}"
     partial.mkdir(parents=True)
     try:
-        _write(partial, config, digest, tokenizer, split, characters, report)
+        _write(partial, config, digest, sides)
         _publish(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -87,7 +83,10 @@ def prepare(config: DataConfig, corpora: Path, progress: Progress | None = None)
 
 def corpus_digest(config: DataConfig) -> str:
     """The name of the corpus: 32 hexadecimal digits over its text and settings. Raises UserError without a text."""
-    settings = config.model_dump(mode="json", exclude={"corpus"})
+    # What came later than the first texts counts only where it matters, so that their names have stayed.
+    settings = config.model_dump(mode="json", exclude={"corpus", "documents"})
+    if config.rows == "windows":
+        del settings["rows"]
     settings |= {"format": _FORMAT, "content": content_digest(config)}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -105,7 +104,11 @@ def open_corpus(folder: Path) -> TokenizedCorpus:
         tokenizer = Tokenizer.load(folder / "tokenizer.json")
         training, held_out = about["documents"]
         seen, unseen = about["characters"]
-        return TokenizedCorpus(folder, str(about["digest"]), tokenizer, parts[0], parts[1], (int(training), int(held_out)), (int(seen), int(unseen)))  # fmt: skip
+        rows: RowsKind = "documents" if about["settings"].get("rows") == "documents" else "windows"
+        nats = np.load(folder / _NATS, allow_pickle=False) if (folder / _NATS).exists() else None
+        if nats is not None and nats.shape != (held_out,):
+            raise ValueError(f"{_NATS} has the wrong size")
+        return TokenizedCorpus(folder, str(about["digest"]), tokenizer, parts[0], parts[1], (int(training), int(held_out)), (int(seen), int(unseen)), rows, nats)  # fmt: skip
     except FileNotFoundError:
         raise UserError("There is no tokenized text {digest}; it has to be prepared again.", digest=folder.name) from None  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -154,7 +157,18 @@ def with_vocabulary(config: ModelConfig, corpus: TokenizedCorpus) -> ModelConfig
 
 
 def require_length(corpus: TokenizedCorpus, context: int) -> None:
-    """Raises UserError when the training text is too short for windows of this context; says which would do."""
+    """Raises UserError when rows of this context cannot be made of the text; says which context would do.
+
+    The training text is too short for a window, or a document is too long to be a row.
+    """
+    if corpus.rows == "documents":
+        longest = max(int(lengths(tokens).max()) for tokens in (corpus.training, corpus.held_out))
+        if longest > context:
+            raise UserError(
+                "The longest document has {have} tokens with its end, but the context is {context}. Set model.context to {have} or more, or data.rows to windows.",
+                have=longest, context=context,
+            )  # fmt: skip
+        return
     have, need = len(corpus.training), context + 2
     if have >= need:
         return
@@ -166,77 +180,24 @@ def require_length(corpus: TokenizedCorpus, context: int) -> None:
     )  # fmt: skip
 
 
-def _scan(config: DataConfig, report: Progress) -> tuple[Split, int]:
-    """Read everything once: all faults come out here, and the split and the number of characters come back."""
-    splitter = Splitter(config.held_out)
-    digest, length, total = hashlib.blake2b(digest_size=8), 0, 0
-    for begins, text in pieces(config):
-        if begins and length:
-            splitter.add(int.from_bytes(digest.digest(), "big"), length)
-            digest, length = hashlib.blake2b(digest_size=8), 0
-        digest.update(text.encode("utf-8", "surrogatepass"))
-        length += len(text)
-        if (total + len(text)) // _REPORT > total // _REPORT:
-            report(0.05)  # how much is to come is not known yet
-        total += len(text)
-    splitter.add(int.from_bytes(digest.digest(), "big"), length)
-    return splitter.finish(), total
+def lengths(tokens: "NDArray[np.uint16] | NDArray[np.uint32]") -> NDArray[np.int64]:
+    """(documents,) how many tokens each document of a stream has, the end-of-text sign counted with it."""
+    starts = np.flatnonzero(tokens == Tokenizer.end_of_text)
+    return np.diff(starts, append=len(tokens))
 
 
-def _sided(config: DataConfig, split: Split) -> Iterator[tuple[int, bool, str]]:
-    """Pieces with their side; a document that is cut begins anew on the held-out side."""
-    document, position = -1, 0
-    for begins, text in pieces(config):
-        document += begins
-        side = split.sides[document]
-        if side == LEFT_OUT:
-            continue
-        if split.cut is None:
-            yield side, begins, text
-            continue
-        start, position = position, position + len(text)
-        if position <= split.cut:
-            yield TRAINING, begins, text
-        elif start > split.cut:
-            yield HELD_OUT, False, text
-        else:
-            # split.cut falls into this piece, at its start at the earliest.
-            at = split.cut - start
-            place = cut_near_line_end(text, at, max(1, split.cut // 50)) if at > 0 else 0
-            if place:
-                yield TRAINING, begins, text[:place]
-            yield HELD_OUT, True, text[place:]
-
-
-def _sample(config: DataConfig, split: Split, report: Progress) -> Iterator[str]:
-    """Training text of bounded length, spread evenly over all of it, for the tokenizer to learn from."""
-    share = min(1.0, _SAMPLE / max(1, split.characters))
-    due, taken = 0.0, 0
-    for side, _, text in _sided(config, split):
-        if side != TRAINING:
-            continue
-        due += share * len(text)
-        if due >= taken + len(text) / 2:
-            taken += len(text)
-            report(0.1 + 0.2 * min(1.0, taken / _SAMPLE))
-            yield text
-
-
-def _write(
-    folder: Path, config: DataConfig, digest: str, tokenizer: Tokenizer, split: Split, characters: int, report: Progress
-) -> None:  # fmt: skip
+def _write(folder: Path, config: DataConfig, digest: str, text: Sides) -> None:
+    tokenizer = text.tokenizer
     dtype = np.dtype(np.uint16 if tokenizer.vocabulary_size <= 1 << 16 else np.uint32)
     with (folder / "training.bin").open("wb") as training, (folder / "held_out.bin").open("wb") as held_out:
         sides = (_Side(training, dtype), _Side(held_out, dtype))
-        done = 0
-        for side, begins, text in _sided(config, split):
-            sides[side].add(begins, tokenizer.encode_array(text), len(text))
-            if (done + len(text)) // _REPORT > done // _REPORT:
-                report(0.3 + 0.7 * min(1.0, done / characters))
-            done += len(text)
+        for side, begins, piece in text.pieces:
+            sides[side].add(begins, tokenizer.encode_array(piece), len(piece))
         for part in sides:
             part.close()
     tokenizer.save(folder / "tokenizer.json")
+    if text.nats:
+        np.save(folder / _NATS, np.array(text.nats, dtype=np.float64))
     about = {
         "digest": digest,
         "format": _FORMAT,

@@ -1,18 +1,20 @@
 """Where text comes from: an embedded name, a file or a folder becomes a stream of documents in pieces.
 
-A document is a file of plain text, or a row of a table. Long ones come in pieces of at most 64 K characters, so that a
+A document is a file of plain text, a row of a table, or what a grammar or a task writes at one go. Long ones come in pieces of at most 64 K characters, so that a
 text of any size passes through without being held.
 """
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from llm_core.config import DataConfig
 from llm_core.data.corpora import CORPORA
 from llm_core.data.encodings import BLOCK, decode, visible_surrogates
+from llm_core.data.generated import counts, generated, writing_digest
+from llm_core.data.generated import documents as written
 from llm_core.data.pieces import cut
 from llm_core.data.tables import delimited, json_lines, lines, parquet
 from llm_core.errors import UserError
@@ -57,10 +59,15 @@ def pieces(config: DataConfig) -> Iterator[Piece]:
 
 
 def content_digest(config: DataConfig) -> str:
-    """SHA-256 over all bytes that the corpus is made of. Raises UserError when there is no such corpus."""
+    """SHA-256 over all bytes that the corpus is made of, or over what it is written by.
+
+    Raises UserError when there is no such corpus.
+    """
     digest = hashlib.sha256()
-    if config.corpus in CORPORA:
-        for text in CORPORA[config.corpus].read():
+    if generated(config):
+        return writing_digest(config)
+    if read := _embedded(config):
+        for text in read():
             _update(digest, text.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
     path = _existing(config.corpus)
@@ -77,8 +84,12 @@ def content_digest(config: DataConfig) -> str:
 
 def _streams(config: DataConfig) -> Iterator[Iterable[str]]:
     """Documents, each as blocks of text."""
-    if config.corpus in CORPORA:
-        for text in CORPORA[config.corpus].read():
+    if corpus := generated(config):
+        for text in written(corpus, 0, sum(counts(config))):
+            yield (text,)
+        return
+    if read := _embedded(config):
+        for text in read():
             yield (text,)
         return
     for file in _files(_existing(config.corpus)):
@@ -100,6 +111,11 @@ def _streams(config: DataConfig) -> Iterator[Iterable[str]]:
                 cells = delimited(rows, name, config.text_column, tabs=suffix == ".tsv")
             for cell in cells:
                 yield (cell,)
+
+
+def _embedded(config: DataConfig) -> Callable[[], Iterator[str]] | None:
+    corpus = CORPORA.get(config.corpus)
+    return None if corpus is None else corpus.read
 
 
 def _existing(corpus: str) -> Path:

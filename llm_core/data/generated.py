@@ -1,0 +1,71 @@
+"""Texts that this program writes itself: which documents a setting means, where they come from, and what they cost.
+
+Every document has an index and can be had alone; a seed that never changes makes them the same everywhere. The last
+share of them is held out: they are independent draws, so that none is left out for being like another.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+from llm_core.config import DataConfig
+from llm_core.data.corpora import CORPORA, Corpus
+from llm_core.data.tasks import TASKS
+
+SEED = 1
+_FORMAT = 1
+
+
+def generated(config: DataConfig) -> Corpus | None:
+    """The corpus of these settings, if it is one that is written when it is needed."""
+    corpus = CORPORA.get(config.corpus)
+    return corpus if corpus is not None and corpus.read is None else None
+
+
+def counts(config: DataConfig) -> tuple[int, int]:
+    """How many documents there are to train on, and how many are held out after them; at least one each."""
+    corpus = CORPORA[config.corpus]
+    count = config.documents or corpus.documents
+    held_out = min(count - 1, max(1, round(count * config.held_out)))
+    return count - held_out, held_out
+
+
+def documents(corpus: Corpus, start: int, count: int) -> Iterator[str]:
+    """Documents `start` to `start + count - 1`."""
+    if corpus.kind == "task":
+        return TASKS[corpus.source].documents(count, SEED, start)
+    from llm_core.data.grammar.grammar import load_grammar
+    from llm_core.data.grammar.sampler import texts
+
+    return texts(load_grammar(corpus.source), corpus.language, SEED, start, count)
+
+
+def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float | None]]:
+    """The same documents, each with its -log P in nats, its end included; None where that is not known."""
+    if corpus.kind == "task":
+        for text in documents(corpus, start, count):
+            yield text, None
+        return
+    from llm_core.data.grammar.grammar import load_grammar
+    from llm_core.data.grammar.sampler import sample
+
+    grammar = load_grammar(corpus.source)
+    for index in range(start, start + count):
+        drawn = sample(grammar, corpus.language, SEED, index)
+        yield drawn.text, -drawn.log_probability
+
+
+def grammar_digest(config: DataConfig) -> str | None:
+    """SHA-256 of the grammar that writes this corpus; None when no grammar does."""
+    corpus = CORPORA.get(config.corpus)
+    if corpus is None or corpus.kind != "grammar":
+        return None
+    from llm_core.data.grammar.grammar import load_grammar
+
+    return load_grammar(corpus.source).digest
+
+
+def writing_digest(config: DataConfig) -> str:
+    """SHA-256 of all that decides what is written, without writing it."""
+    corpus = CORPORA[config.corpus]
+    parts = (_FORMAT, corpus.kind, grammar_digest(config) or corpus.source, corpus.language, sum(counts(config)), SEED)
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
