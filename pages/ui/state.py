@@ -23,6 +23,18 @@ PREVIEW_KEY = "train_preview"
 PROMPT_KEY = "generate_prompt"
 PICK_KEY = "generate_pick"
 GENERATE_LINK_KEY = "generate_link"
+CORPUS_LOOKED_KEY = "corpus_looked"
+CORPUS_LINK_KEY = "corpus_link"
+CORPUS_OWN_KEY = "corpus_own"
+CORPUS_SEED_KEY = "corpus_seed"
+CORPUS_STORY_KEY = "corpus_story"
+CORPUS_COLOURS_KEY = "corpus_colours"
+CORPUS_SKILL_KEY = "corpus_skill"
+CORPUS_FIRST_KEY = "corpus_first"
+CORPUS_FOLLOWED_KEY = "corpus_followed"
+CORPUS_SENTENCE_KEY = "corpus_sentence"
+CORPUS_SIZE_KEY = "corpus_size"
+CORPUS_TRAINED_KEY = "corpus_trained"
 
 
 @functools.cache

@@ -2,7 +2,8 @@
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ import streamlit as st
 from llm_core.config import DataConfig
 from llm_core.data.corpora import CORPORA
 from llm_core.data.encodings import Detection, detect_encoding
-from llm_core.data.source import pieces
+from llm_core.data.source import Piece, pieces
 from llm_core.errors import UserError
 from pages.ui.faults import refuse
 from pages.ui.state import CORPUS_CHOSEN_KEY, CORPUS_KEY, PREVIEW_KEY, store
@@ -46,8 +47,8 @@ class Source:
         return {"corpus": str(path), "encoding": self.encoding, "text_column": self.column}
 
 
-def choose_text() -> Source | None:
-    """Draw the choice; None while there is nothing to train on, said on the page."""
+def choose_text(key: str = CORPUS_KEY) -> Source | None:
+    """Draw the choice; None while there is no text, said on the page. `key`: of the embedded text that is chosen."""
     way = st.segmented_control(
         _("Text"), ("embedded", "paste", "upload"), key="train_text_way", required=True, default="embedded",
         format_func={"embedded": _("Included"), "paste": _("Paste"), "upload": _("Your file")}.__getitem__,
@@ -57,16 +58,16 @@ def choose_text() -> Source | None:
         return _pasted()
     if way == "upload":
         return _uploaded()
-    return _embedded()
+    return _embedded(key)
 
 
-def _embedded() -> Source:
-    if st.session_state.get(CORPUS_KEY) not in CORPORA:
-        st.session_state[CORPUS_KEY] = next(iter(CORPORA))
+def _embedded(key: str) -> Source:
+    if st.session_state.get(key) not in CORPORA:
+        st.session_state[key] = next(iter(CORPORA))
     name = st.selectbox(
-        _("Included text"), list(CORPORA), key=CORPUS_KEY, format_func=lambda name: _(CORPORA[name].title),
+        _("Included text"), list(CORPORA), key=key, format_func=lambda name: _(CORPORA[name].title),
         label_visibility="collapsed", persist_state="session",
-        on_change=lambda: st.session_state.update({CORPUS_CHOSEN_KEY: True}),
+        on_change=(lambda: st.session_state.update({CORPUS_CHOSEN_KEY: True})) if key == CORPUS_KEY else None,
     )  # fmt: skip
     st.caption(_(CORPORA[name].description))
     return Source(title=_(CORPORA[name].title), embedded=name)
@@ -161,15 +162,39 @@ def _previewed(file_id: str, name: str, raw: bytes, encoding: str | None, column
 
 def preview(name: str, raw: bytes, encoding: str | None, column: str | None) -> str:
     """How a file begins, read exactly as training would read it. Raises UserError; leaves nothing behind."""
+    with _read(name, raw, encoding, column) as found:
+        start = "".join(text for _begins, text in islice(found, 5))
+    return start[:LONGEST_PREVIEW] + "…" if len(start) > LONGEST_PREVIEW else start
+
+
+def beginning(
+    name: str, raw: bytes, encoding: str | None, column: str | None, characters: int
+) -> tuple[list[str], bool]:
+    """The documents of a person's text, read as training would, up to about so many characters, and whether that is all
+    of it. Raises UserError; leaves nothing behind."""
+    documents: list[str] = []
+    read = 0
+    with _read(name, raw, encoding, column) as found:
+        for begins, text in found:
+            if read >= characters:
+                return documents, False
+            if begins or not documents:
+                documents.append(text)
+            else:
+                documents[-1] += text
+            read += len(text)
+    return documents, True
+
+
+@contextmanager
+def _read(name: str, raw: bytes, encoding: str | None, column: str | None) -> Iterator[Iterator[Piece]]:
+    """The pieces of a text that is kept nowhere."""
     try:
         with tempfile.TemporaryDirectory(prefix="terrarium-") as folder:
             path = _write(Path(folder), name, raw)
-            config = DataConfig(corpus=str(path), encoding=encoding, text_column=column)
-            beginning = "".join(text for _begins, text in islice(pieces(config), 5))
+            yield pieces(DataConfig(corpus=str(path), encoding=encoding, text_column=column))
     except OSError as error:
         raise UserError("{file} cannot be read: {reason}.", file=name, reason=error.strerror or str(error)) from None
-    text = beginning[:LONGEST_PREVIEW]
-    return text + "…" if len(beginning) > LONGEST_PREVIEW else text
 
 
 def _write(folder: Path, name: str, raw: bytes) -> Path:
