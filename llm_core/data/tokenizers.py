@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -59,6 +59,15 @@ class Tokenizer:
     def encode_batch(self, texts: Iterable[str]) -> list[NDArray[np.uint32]]:
         """The ids of many texts, each (T,)."""
         return [self.encode_array(text) for text in texts]
+
+    def word_ends(self, text: str) -> list[int]:
+        """Where the words end, in characters, into which a text falls before tokens are looked for.
+
+        No token runs over such an end, so that the tokens up to one depend on the words up to it alone.
+        """
+        if self._find is None:
+            return [end for _, (_, end) in self._inner.pre_tokenizer.pre_tokenize_str(text)]
+        return list(accumulate(map(len, self._find(text))))
 
     def _encode_piece(self, text: str) -> NDArray[np.uint32]:
         """Words found by `re` and looked up; only unseen ones go to the library. The same ids as the library alone."""

@@ -61,6 +61,19 @@ def test_text_comes_back_exactly(kind: TokenizerKind, text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@given(text=any_text | likely_text)
+@example(text=ENGLISH + CHINESE)
+@quick
+def test_no_token_runs_over_the_end_of_a_word(kind: TokenizerKind, text: str) -> None:
+    chosen = tokenizer(kind)
+    ends = chosen.word_ends(text)
+    assert ends == sorted(ends)
+    assert (ends or [0])[-1] == len(text)
+    token_ends = np.cumsum([len(chosen.token_bytes[token]) for token in chosen.encode(text)]).tolist()
+    assert {len(text[:end].encode()) for end in ends} <= set(token_ends)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @given(text=st.text(st.characters(categories=("Cs", "L", "P"))))
 @example(text="a\ud800b\udc00")
 @quick
