@@ -49,6 +49,11 @@ class Domain:
     known: dict[Any, Distribution] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def ancestors(self) -> tuple[str, ...]:
+        """The variables that are drawn before it."""
+        return (*self.others, *self.fitting, *((self.below,) if self.below else ()))
+
+    @property
     def words(self) -> tuple[Word, ...]:
         """All words of its class, whatever the ancestors."""
         return self.base.words if isinstance(self.base, WordClass) else ()

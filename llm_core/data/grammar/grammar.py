@@ -219,12 +219,12 @@ def _check(grammar: Grammar) -> None:
 
 def _check_frame(grammar: Grammar, frame: Frame) -> None:
     for name, domain in frame.variables.items():
-        for needed in filter(None, (*domain.others, *domain.fitting, domain.below)):
+        for needed in domain.ancestors:
             if needed not in frame.variables:
                 raise UserError("Frame {frame}: {name} depends on {needed}, which is not there.", frame=frame.name, name=name, needed=needed)  # fmt: skip
     for sentence in grammar.sentences_of(frame):
         template = sentence.templates["en"]
-        named = set(template.names) | {name for domain in template.own.values() for name in filter(None, (*domain.others, *domain.fitting, domain.below))}  # fmt: skip
+        named = set(template.names).union(*(domain.ancestors for domain in template.own.values()))
         for name in sorted(named):
             if name not in template.own and name not in frame.variables:
                 raise UserError("Frame {frame}: sentence {sentence} needs {name}, which is not there.", frame=frame.name, sentence=sentence.name, name=name)  # fmt: skip

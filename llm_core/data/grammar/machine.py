@@ -91,6 +91,10 @@ def expand(grammar: Grammar, draws: Draws, name: str, place: Place, language: st
         return tasks
     if isinstance(alternative, Frame):
         memo["#frame"] = alternative
+        for hidden in sorted(
+            alternative.variables.keys() & grammar.hidden
+        ):  # no word may need it, yet it has its share
+            draws.variable(hidden, place)
         names = alternative.body
     else:
         names = alternative

@@ -6,6 +6,7 @@ exact whatever is hidden or ambiguous.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from llm_core.data.grammar.distributions import Distribution
@@ -47,10 +48,11 @@ class Hypothesis:
 class Predictor:
     """Reads a text from its start, piece by piece, and knows what can follow."""
 
-    def __init__(self, grammar: Grammar, language: str) -> None:
+    def __init__(self, grammar: Grammar, language: str, starts: Iterable[Hypothesis] = ()) -> None:
+        """starts: other beginnings than that of a text, with any weights."""
         self._grammar, self._language = grammar, language
         self._surface = Surface(language)
-        self._hypotheses = [Hypothesis({}, (beginning(grammar), None), START, (), 1.0)]
+        self._hypotheses = list(starts) or [Hypothesis({}, (beginning(grammar), None), START, (), 1.0)]
 
     @property
     def possible(self) -> bool:
@@ -87,13 +89,19 @@ class Predictor:
             found[piece] = found.get(piece, 0.0) + one.weight
         return dict(sorted(found.items(), key=lambda entry: -entry[1]))
 
-    def posterior(self, variable: str) -> dict[str, float]:
-        """How probable each value of a variable is after the text so far, by its English word; "" where it is not drawn."""
+    def posterior(self, variable: str, *, ended: bool = False) -> dict[str, float]:
+        """How probable each value of a variable is after the text so far, by its English word; "" where it is not drawn.
+
+        ended: given that the text ends here. Empty where that cannot be.
+        """
         found: dict[str, float] = {}
         for one in self._opened():
+            if one.pending and ended:
+                continue
             value = str(one.memo.get(variable, ""))
             found[value] = found.get(value, 0.0) + one.weight
-        return found
+        total = math.fsum(found.values())
+        return {value: weight / total for value, weight in found.items()}
 
     def derivations(self) -> int:
         """How many sequences of draws give the text so far and end here: more than one where a text is ambiguous."""

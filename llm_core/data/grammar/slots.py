@@ -233,7 +233,7 @@ class Slot:
 
     def _each(self, mark: Mark, words: Words) -> tuple[Mark, ...]:
         """Function words inside a phrase have their own part of speech, its other words that of the class."""
-        if len(words) == 1:
+        if len(words) == 1 and mark.mention:
             return (mark,)
         return tuple(
             Mark(self.parts.get(word, mark.part), mark.entity, mark.variable, mark.mention, mark.count, aligned=mark.aligned)
