@@ -1,4 +1,7 @@
-"""Windows of tokens for training and for looking at held-out text. The one place in this room that knows torch."""
+"""Rows of tokens for training and for looking at held-out text: windows of a stream, or whole documents.
+
+The one place in this room that knows torch.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,10 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from llm_core.data.prepare import lengths
+from llm_core.data.tokenizers import Tokenizer
 from llm_core.errors import UserError
 
 Tokens = NDArray[Any]
 """(N,) unsigned token ids, usually mapped from disk."""
+
+Whole = tuple[Tensor, Tensor, Tensor]
+"""Whole documents as inputs and targets, each (B, T) int64, and lengths (B,): how many positions of each row are real.
+
+A row begins with the end-of-text sign before the document, and its last target is the one after it.
+"""
+
+_POOL = 16
 
 
 class Batches:
@@ -70,6 +83,75 @@ class Batches:
         self._epoch, self._position = epoch, position
 
 
+class Rows:
+    """Whole documents without end, in random order: every one once an epoch, but for a rest smaller than a batch.
+
+    Documents of like length come together, so that little is padding: out of every sixteen batches' worth of the random
+    order, those of like length make a batch, and the batches come in random order again. All of it depends on the seed
+    and the epoch alone: two numbers say where a run stands.
+    """
+
+    def __init__(self, tokens: Tokens, batch_size: int, seed: int) -> None:
+        self._documents = _Documents(tokens)
+        self._batch_size, self._seed = min(batch_size, self._documents.count), seed
+        self._begin(epoch=0, position=0)
+
+    def next(self) -> Whole:
+        """The next rows; as many documents as there are where the batch would hold more."""
+        if self._position == len(self._batches):
+            self._begin(self._epoch + 1, position=0)
+        self._position += 1
+        return self._documents.rows(self._batches[self._position - 1])
+
+    @property
+    def epoch(self) -> float:
+        """How many times the documents were gone through."""
+        return self._epoch + self._position / len(self._batches)
+
+    def state(self) -> dict[str, int]:
+        """Where it stands; `restore` goes on from there exactly."""
+        return {"epoch": self._epoch, "position": self._position}
+
+    def restore(self, state: Mapping[str, int]) -> None:
+        """Go on from a state of the same tokens, batch size and seed. Raises ValueError when it cannot be one."""
+        epoch, position = state["epoch"], state["position"]
+        if epoch < 0:
+            raise ValueError(f"epoch {epoch} is negative")
+        self._begin(epoch, position)
+        if not 0 <= position <= len(self._batches):
+            raise ValueError(f"position {position} is beyond the {len(self._batches)} batches of an epoch")
+
+    def _begin(self, epoch: int, position: int) -> None:
+        random = np.random.default_rng([self._seed, epoch])
+        order = random.permutation(self._documents.count)
+        pool = np.arange(len(order)) // (_POOL * self._batch_size)
+        order = order[np.lexsort((self._documents.lengths[order], pool))]
+        whole = len(order) // self._batch_size
+        # The rest is taken out by chance, or the longest documents were always missing.
+        left_out = random.choice(len(order), len(order) - whole * self._batch_size, replace=False)
+        batches = np.delete(order, left_out).reshape(whole, self._batch_size)
+        self._batches: NDArray[np.int64] = batches[random.permutation(whole)]
+        self._epoch, self._position = epoch, position
+
+
+class _Documents:
+    """The documents of a token stream. `lengths` (documents,): positions of each row, one more than its own tokens."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = np.asarray(tokens)
+        self.lengths = lengths(self._tokens)
+        self._starts = np.cumsum(self.lengths) - self.lengths
+        self.count = len(self.lengths)
+
+    def rows(self, chosen: NDArray[np.int64]) -> Whole:
+        """These documents, filled up with end-of-text signs to the longest."""
+        real = self.lengths[chosen]
+        reach = np.arange(int(real.max()) + 1)
+        places = np.minimum(self._starts[chosen][:, None] + reach, len(self._tokens) - 1)
+        block = np.where(reach < real[:, None], self._tokens[places], Tokenizer.end_of_text)  # (B, T + 1)
+        return *_pair(block), torch.from_numpy(real)
+
+
 def windows(tokens: Tokens, context: int, batch_size: int, limit: int | None) -> Iterator[tuple[Tensor, Tensor]]:
     """Inputs and targets, each (B, T) int64, that predict every token but the first once, in order.
 
@@ -89,6 +171,23 @@ def windows(tokens: Tokens, context: int, batch_size: int, limit: int | None) ->
         yield _pair(tokens[starts[:, None] + reach])
     if rest:
         yield _pair(tokens[None, whole * context :])
+
+
+def held_out_rows(tokens: Tokens, batch_size: int, limit: int | None) -> Iterator[Whole]:
+    """Every document once, the shortest first, so that hardly anything is padding.
+
+    With `limit`, at most as many targets as that, at least one document, spread evenly over the text: always the same.
+    """
+    documents = _Documents(tokens)
+    chosen = np.arange(documents.count)
+    if limit is not None and limit < len(tokens):
+        wanted = max(1, documents.count * limit // len(tokens))
+        chosen = np.arange(wanted) * documents.count // wanted
+        within = np.cumsum(documents.lengths[chosen]) <= limit
+        chosen = chosen[: max(1, int(within.sum()))]
+    chosen = chosen[np.argsort(documents.lengths[chosen], kind="stable")]
+    for first in range(0, len(chosen), batch_size):
+        yield documents.rows(chosen[first : first + batch_size])
 
 
 def _pair(block: Tokens) -> tuple[Tensor, Tensor]:

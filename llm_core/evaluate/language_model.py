@@ -1,6 +1,7 @@
 """How well a model predicts held-out text: nats per token, perplexity, bits per character. Never trains.
 
 Each window is scored at all its positions, and windows do not overlap, so that every token but the first counts once.
+Where rows are whole documents, each begins at the end-of-text sign, and the one after it is scored with its tokens.
 """
 
 import math
@@ -13,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from llm_core.data.batches import windows
+from llm_core.config import RowsKind
+from llm_core.data.batches import held_out_rows, windows
 from llm_core.data.prepare import TokenizedCorpus
 from llm_core.models.base import Batch, Model
 from llm_core.models.ngram import Ngram
@@ -41,27 +43,36 @@ def score(model: Model, corpus: TokenizedCorpus, *, limit: int | None = None) ->
     random number is drawn. Bits per character count every character of the text, whatever its tokens, so that models
     with different tokenizers can be compared.
     """
-    return score_tokens(model, corpus.held_out, corpus.tokenizer.characters, limit=limit)
+    return score_tokens(model, corpus.held_out, corpus.tokenizer.characters, limit=limit, rows=corpus.rows)
 
 
-def score_tokens(model: Model, tokens: np.ndarray, characters: np.ndarray, *, limit: int | None = None) -> Score:
-    """`score` of a token stream; `characters` (V,) says how many characters begin in each token."""
-    context = model.config.context
-    vocabulary_size = model.config.vocabulary_size
-    assert vocabulary_size is not None
-    rows = max(1, min(_LARGEST_BATCH, _LARGEST_LOGITS // (context * vocabulary_size)))
+def score_tokens(
+    model: Model,
+    tokens: np.ndarray,
+    characters: np.ndarray,
+    *,
+    limit: int | None = None,
+    rows: RowsKind = "windows",
+) -> Score:
+    """`score` of a token stream; `characters` (V,) says how many characters begin in each token.
+
+    `rows`: windows of the model's context, or whole documents, none of which may be longer than that.
+    """
     device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
     spelled = torch.from_numpy(np.asarray(characters, dtype=np.int64)).to(device)
     nats = torch.zeros((), dtype=torch.float64, device=device)
     letters = torch.zeros((), dtype=torch.int64, device=device)
     count = 0
     with still(model):
-        for inputs, targets in windows(tokens, context, rows, limit):
+        for inputs, targets, lengths in _looks(model, tokens, limit, rows):
+            count += targets.numel() if lengths is None else int(lengths.sum())
             inputs, targets = inputs.to(device), targets.to(device)
-            nats += _nats(model, inputs, targets)
-            letters += spelled[targets].sum()
-            count += targets.numel()
-    return _figures(float(nats), count, int(letters), whole=count >= len(tokens) - 1)
+            real = None if lengths is None else _real(lengths, targets)
+            chosen = targets if real is None else targets[real]
+            nats += _nats(model, inputs, targets, real)
+            letters += spelled[chosen].sum()
+    every = len(tokens) - (rows == "windows")
+    return _figures(float(nats), count, int(letters), whole=count >= every)
 
 
 @contextmanager
@@ -76,12 +87,36 @@ def still(model: Model) -> Iterator[None]:
         model.train(training)
 
 
-def _nats(model: Model, inputs: Tensor, targets: Tensor) -> Tensor:
-    """The sum over all targets (B, T) of what the model loses on each."""
+def _looks(
+    model: Model, tokens: np.ndarray, limit: int | None, rows: RowsKind
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Inputs and targets (B, T), and the lengths (B,) of rows that are not all full."""
+    context, vocabulary_size = model.config.context, model.config.vocabulary_size
+    assert vocabulary_size is not None
+    fitting = _LARGEST_LOGITS // (context * vocabulary_size)
+    # An n-gram looks targets up and makes no logits.
+    batch_size = _LARGEST_BATCH if isinstance(model, Ngram) else max(1, min(_LARGEST_BATCH, fitting))
+    if rows == "documents":
+        yield from held_out_rows(tokens, batch_size, limit)
+        return
+    for inputs, targets in windows(tokens, context, batch_size, limit):
+        yield inputs, targets, None
+
+
+def _nats(model: Model, inputs: Tensor, targets: Tensor, real: Tensor | None) -> Tensor:
+    """The sum over all targets (B, T), those that are real, of what the model loses on each."""
     if isinstance(model, Ngram):
-        return -model.log_probabilities(inputs, targets).double().sum()
+        each = -model.log_probabilities(inputs, targets).double()
+        return each.sum() if real is None else each[real].sum()
     logits = model(Batch(tokens=inputs))  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").double()
+    if real is not None:
+        logits, targets = logits[real], targets[real]
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.flatten(), reduction="sum").double()
+
+
+def _real(lengths: Tensor, targets: Tensor) -> Tensor:
+    """(B, T) true where a target stands within its row's length (B,)."""
+    return torch.arange(targets.shape[1], device=targets.device) < lengths.to(targets.device)[:, None]
 
 
 def _figures(nats: float, tokens: int, characters: int, *, whole: bool) -> Score:

@@ -6,8 +6,8 @@ import math
 import numpy as np
 
 from llm_core.config import NgramConfig
-from llm_core.data.batches import windows
 from llm_core.data.prepare import TokenizedCorpus
+from llm_core.evaluate.language_model import score_tokens
 from llm_core.models.ngram import Ngram
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.history import Row
@@ -15,14 +15,14 @@ from llm_core.runs.history import Row
 MOST_TOKENS = 5_000_000
 SCORED_TOKENS = 200_000
 _FILE = "baselines.json"
-_WINDOW, _ROWS = 128, 64
+_WINDOW = 128
 
 
 def baselines(corpus: TokenizedCorpus) -> list[Row]:
     """Rows of kind "baseline": `name` uniform or ngram, `loss` in nats per token, `bits_per_character`.
 
     The n-gram (order 5, Kneser-Ney) counts at most the first 5 million tokens and is scored on at most 200,000
-    held-out ones, in windows of 128. Kept in the corpus folder, where the next run on the same text finds them.
+    held-out ones, in windows of 128 or in whole documents, as the model is. Kept in the corpus folder, where the next run on the same text finds them.
     """
     kept = read_object(corpus.folder / _FILE)
     if kept is not None and isinstance(kept.get("rows"), list):
@@ -35,14 +35,10 @@ def baselines(corpus: TokenizedCorpus) -> list[Row]:
 
 def _measure(corpus: TokenizedCorpus) -> list[Row]:
     size = corpus.tokenizer.vocabulary_size
-    model = Ngram(NgramConfig(vocabulary_size=size)).fit(np.asarray(corpus.training[:MOST_TOKENS]))
-    nats, tokens, characters = 0.0, 0, 0
-    for inputs, targets in windows(corpus.held_out, _WINDOW, _ROWS, SCORED_TOKENS):
-        nats -= float(model.log_probabilities(inputs, targets).double().sum())
-        tokens += targets.numel()
-        characters += int(corpus.tokenizer.characters[targets.numpy()].sum())
-    letters_per_token = max(1, characters) / max(1, tokens)
-    losses = {"uniform": math.log(size), "ngram": nats / max(1, tokens)}
+    model = Ngram(NgramConfig(vocabulary_size=size, context=_WINDOW)).fit(np.asarray(corpus.training[:MOST_TOKENS]))
+    counted = score_tokens(model, corpus.held_out, corpus.tokenizer.characters, limit=SCORED_TOKENS, rows=corpus.rows)
+    letters_per_token = max(1, counted.characters) / max(1, counted.tokens)
+    losses = {"uniform": math.log(size), "ngram": counted.loss}
     return [
         {"kind": "baseline", "name": name, "loss": loss, "bits_per_character": loss / math.log(2) / letters_per_token}
         for name, loss in losses.items()

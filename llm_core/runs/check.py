@@ -6,7 +6,8 @@ from pathlib import Path
 
 from llm_core.config import NgramConfig, RunConfig
 from llm_core.data.corpora import CORPORA
-from llm_core.data.prepare import Progress, TokenizedCorpus, prepare, require_length, with_vocabulary
+from llm_core.data.prepare import TokenizedCorpus, prepare, require_length, with_vocabulary
+from llm_core.data.sides import Progress
 from llm_core.data.source import pieces
 from llm_core.models.size import check_size
 

@@ -55,7 +55,10 @@ class History:
 
 def _finite(row: Row) -> Row:
     """JSON has no NaN or infinity; what is not a finite number is written as null."""
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+    return {
+        k: _finite(v) if isinstance(v, dict) else None if isinstance(v, float) and not math.isfinite(v) else v
+        for k, v in row.items()
+    }
 
 
 def read(folder: Path, offset: int = 0, most: int = 64_000_000) -> tuple[list[Row], int]:

@@ -9,7 +9,10 @@ from llm_core.runs.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`validation_loss` in nats per token, from the last look at held-out text; None before the first."""
+    """`validation_loss` in nats per token, from the last look at held-out text; None before the first.
+
+    `measures`: what that look found to be right, as shares, where the text knows the truth.
+    """
 
     run: str
     name: str
@@ -20,6 +23,7 @@ class Result:
     validation_loss: float | None
     perplexity: float | None
     bits_per_character: float | None
+    measures: dict[str, float]
 
 
 def result_of(run: Run) -> Result:
@@ -38,4 +42,5 @@ def result_of(run: Run) -> Result:
         validation_loss=loss,
         perplexity=None if loss is None else math.exp(min(loss, 700.0)),
         bits_per_character=looked.get("bits_per_character"),
+        measures=looked.get("measures", {}),
     )

@@ -20,15 +20,15 @@ def count(state: TrainingState, corpus: TokenizedCorpus, elapsed: Callable[[], f
     if state.step == 0:
         limit = state.config.training.evaluation_tokens
         yield state.snapshot()
-        yield evaluation(state, score(model, corpus, limit=limit))
+        yield evaluation(state, corpus, score(model, corpus, limit=limit), limit)
         before = elapsed()
         model.fit(corpus.training)
         state.step, state.tokens, state.seconds = 1, len(corpus.training), elapsed()
-        seen = score_tokens(model, corpus.training, corpus.tokenizer.characters, limit=limit)
+        seen = score_tokens(model, corpus.training, corpus.tokenizer.characters, limit=limit, rows=corpus.rows)
         yield Step(
             1, state.tokens, state.seconds, seen.loss, 0.0, 0.0, state.tokens / max(1e-9, state.seconds - before)
         )
-        yield evaluation(state, score(model, corpus))
+        yield evaluation(state, corpus, score(model, corpus), None)
         yield sample(state, corpus)
         yield state.snapshot()
     yield Finish(state.step, "finished")

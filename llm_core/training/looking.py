@@ -3,16 +3,18 @@
 from llm_core.config import DecodingConfig
 from llm_core.data.prepare import TokenizedCorpus
 from llm_core.evaluate.language_model import Score, still
+from llm_core.evaluate.measures import measure
 from llm_core.inference.generate import generate
 from llm_core.training.records import Evaluation, Sample
 from llm_core.training.state import TrainingState
 
 
-def evaluation(state: TrainingState, score: Score) -> Evaluation:
-    """The record of a score at this moment."""
+def evaluation(state: TrainingState, corpus: TokenizedCorpus, score: Score, limit: int | None) -> Evaluation:
+    """The record of a score at this moment, with the corpus's own measures; `limit` as the score had it."""
     return Evaluation(
         step=state.step, tokens=state.tokens, seconds=state.seconds, loss=score.loss, perplexity=score.perplexity,
         bits_per_character=score.bits_per_character, whole=score.whole,
+        measures=measure(state.model, corpus, state.config, limit),
     )  # fmt: skip
 
 

@@ -83,15 +83,14 @@ class _Loop:
         score = self._score(self.training.evaluation_tokens)
         self._keep_time_back((self.clock() - before) / max(1, score.tokens))
         self.state.watch.initial = score.loss
-        yield evaluation(self.state, score)
+        yield evaluation(self.state, self.corpus, score, self.training.evaluation_tokens)
         yield sample(self.state, self.corpus)
 
     def step(self) -> Iterator[Record]:
         """One update of the weights and whatever is due after it."""
         state, before = self.state, self.clock()
-        loss, gradient_norm, rate = self._update(before - self.started)
+        loss, gradient_norm, rate, tokens = self._update(before - self.started)
         now = self.clock()
-        tokens = self.training.batch_size * self.training.accumulation * state.config.model.context
         state.step += 1
         state.tokens += tokens
         state.seconds = now - self.started
@@ -114,11 +113,12 @@ class _Loop:
             if self.diverged:
                 return
         if last or state.step % training.evaluation_every == 0:
-            score = self._score(self._fitting() if last else training.evaluation_tokens)
+            limit = self._fitting() if last else training.evaluation_tokens
+            score = self._score(limit)
             self.diverged = not state.watch.usable(score.loss)
             if self.diverged:
                 return
-            yield evaluation(state, score)
+            yield evaluation(state, self.corpus, score, limit)
         if last or state.step % training.sample_every == 0:
             yield sample(state, self.corpus)
         state.looked = state.step
@@ -134,17 +134,19 @@ class _Loop:
         if not self.diverged:
             yield Snapshot(self.state.step, full, self.state)
 
-    def _update(self, elapsed: float) -> tuple[float, float, float]:
-        """Forward, backward, optimizer: loss, gradient norm before clipping, learning rate."""
+    def _update(self, elapsed: float) -> tuple[float, float, float, int]:
+        """Forward, backward, optimizer: loss, gradient norm before clipping, learning rate, targets learned from."""
         state, training = self.state, self.training
         seed_step(training.seed, state.step, state.device)
         share = factor(training, self._progress_after(elapsed))
         set_rate(state.optimizers, share)
         total = torch.zeros((), device=state.device)
-        for _ in range(training.accumulation):
-            example = state.source.next().to(state.device)
+        examples = [state.source.next() for _ in range(training.accumulation)]
+        asked = [example.asked for example in examples]
+        for example, targets in zip(examples, asked, strict=True):
             with autocast(state.device, state.precision):
-                loss = self.objective.loss(state.model, example) / training.accumulation
+                # Every target weighs the same, however many share its forward pass.
+                loss = self.objective.loss(state.model, example.to(state.device)) / (sum(asked) / targets)
             torch.autograd.backward(state.scaler.scale(loss))
             total += loss.detach()
         norm = self._clip()
@@ -154,7 +156,7 @@ class _Loop:
         state.scaler.update()
         # The only wait for the device in a step; a bad update made before it is never kept.
         mean_loss, gradient_norm = torch.stack((total, norm.to(total.dtype))).tolist()
-        return mean_loss, gradient_norm, training.learning_rate * share
+        return mean_loss, gradient_norm, training.learning_rate * share, sum(asked)
 
     def _clip(self) -> Tensor:
         for optimizer in self.state.optimizers:

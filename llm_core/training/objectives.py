@@ -1,7 +1,7 @@
 """What a model is asked to predict. The loop knows only this seam; an objective knows the data and the loss.
 
 An objective makes training examples out of a corpus (a `Source` with a small exact state), gives the loss of a model on
-one, and scores a model on what is held out. Where examples come from is its own matter: windows of a token stream,
+one, and scores a model on what is held out. Where examples come from is its own matter: windows of a token stream, whole documents,
 sentences with masks, pairs of texts, rows with labels.
 """
 
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from llm_core.config import Objective as ObjectiveName
 from llm_core.config import RunConfig
-from llm_core.data.batches import Batches
-from llm_core.data.prepare import TokenizedCorpus
+from llm_core.data.batches import Batches, Rows
+from llm_core.data.prepare import TokenizedCorpus, require_length
 from llm_core.evaluate.language_model import Score, score
 from llm_core.models.base import Batch, Model
 
@@ -32,6 +32,11 @@ class Example:
     batch: Batch
     targets: Tensor
     weights: Tensor | None = None
+
+    @property
+    def asked(self) -> int:
+        """How many targets count."""
+        return self.targets.numel() if self.weights is None else int((self.weights > 0).sum())
 
     def to(self, device: torch.device) -> "Example":
         """The same example on another device."""
@@ -80,6 +85,9 @@ class NextToken(Objective):
 
     def source(self, corpus: TokenizedCorpus, config: RunConfig) -> Source:
         training = config.training
+        if corpus.rows == "documents":
+            require_length(corpus, config.model.context)
+            return _Documents(Rows(corpus.training, training.batch_size, training.seed))
         return _Windows(Batches(corpus.training, config.model.context, training.batch_size, training.seed))
 
     def score(self, model: Model, corpus: TokenizedCorpus, limit: int | None) -> Score:
@@ -99,6 +107,22 @@ class _Windows:
 
     def restore(self, state: dict[str, int]) -> None:
         self.batches.restore(state)
+
+
+@dataclass(frozen=True)
+class _Documents:
+    rows: Rows
+
+    def next(self) -> Example:
+        inputs, targets, lengths = self.rows.next()
+        real = torch.arange(inputs.shape[1]) < lengths[:, None]
+        return Example(Batch(tokens=inputs, lengths=lengths), targets, real.float())
+
+    def state(self) -> dict[str, int]:
+        return self.rows.state()
+
+    def restore(self, state: dict[str, int]) -> None:
+        self.rows.restore(state)
 
 
 OBJECTIVES: dict[ObjectiveName, Objective] = {"next_token": NextToken()}

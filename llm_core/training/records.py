@@ -1,6 +1,6 @@
 """What a training run yields. Plain frozen data: a test is `list(train(...))`, a history file is these as lines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -26,7 +26,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A look at the held-out text. `loss` in nats per token. `whole`: all of it was scored, not a part."""
+    """A look at the held-out text. `loss` in nats per token. `whole`: all of it was scored, not a part.
+
+    `measures`: shares from 0 to 1 of what is right, by name, where the text knows the truth: "accuracy" of a task,
+    "skill.agreement" and so on of a grammar.
+    """
 
     step: int
     tokens: int
@@ -35,6 +39,7 @@ class Evaluation:
     perplexity: float
     bits_per_character: float
     whole: bool
+    measures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
