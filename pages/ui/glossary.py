@@ -18,6 +18,17 @@ TERMS: dict[str, tuple[str, str]] = {
     "gradient": (N_("gradient"), N_("the direction in which the loss rises most; its length says how steeply")),
     "learning rate": (N_("learning rate"), N_("how large a step is taken against the gradient")),
     "bits per character": (N_("bits per character"), N_("surprise per character of the text, so that models with different tokens can be compared")),
+    "corpus": (N_("corpus"), N_("all the text that a model learns from")),
+    "entropy floor": (N_("entropy floor"), N_("the surprise that no model can get below: the chance that is in the text itself")),
+    "derivation": (N_("derivation"), N_("the choices, one after another, by which a grammar makes a text")),
+    "Zipf": (N_("Zipf's law"), N_("the second word of a language stands about half as often as the first, the tenth a tenth as often")),
+    "vocabulary": (N_("vocabulary"), N_("all the tokens that a tokenizer knows, each with its number")),
+    "compression": (N_("characters per token"), N_("how much text fits into one token: the more, the further a model sees")),
+    "fertility": (N_("fertility"), N_("into how many tokens a word falls on average; 1 where every word is a token")),
+    "merge": (N_("merge"), N_("two neighbouring pieces become one: of all pairs the one that stands in the text most often")),
+    "one-hot": (N_("one-hot"), N_("a word as a row of noughts with a single one, at its number")),
+    "embedding": (N_("embedding"), N_("a word as a row of numbers that training has found")),
+    "cosine": (N_("cosine similarity"), N_("how much two rows of numbers point the same way: 1 the same, 0 nothing in common, −1 opposite")),
     "parameters": (N_("parameters"), N_("the numbers in a model that training changes")),
 }  # fmt: skip
 """Language-free name to term and meaning."""
