@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from llm_core.config import DecodingConfig
 from llm_core.data.grammar.grammar import Grammar
-from llm_core.data.grammar.predictor import check_sentences, log_probability
+from llm_core.data.grammar.predictor import log_probability
+from llm_core.data.grammar.sentences import check_sentences
 from llm_core.data.tokenizers import Tokenizer
 from llm_core.evaluate.language_model import still
 from llm_core.inference.generate import generate
