@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from llm_core.config import DataConfig, DecodingConfig, RunConfig, load_recipe, parse
-from llm_core.data.corpora import CORPORA
+from llm_core.data.corpora import CORPORA, with_corpus
 from llm_core.errors import RunFailed, UserError
 from llm_core.runs.history import Row
 from llm_core.runs.result import result_of
@@ -81,9 +81,9 @@ def _configure(arguments: argparse.Namespace) -> RunConfig:
     if arguments.recipe not in known:
         raise UserError("There is no recipe {name!r}; recipes are {known}.", name=arguments.recipe[:100], known=", ".join(sorted(known)))  # fmt: skip
     config = load_recipe(known[arguments.recipe])
-    data: Values = {"encoding": arguments.encoding} if arguments.encoding else {}
     if arguments.corpus is not None:
-        data["corpus"] = arguments.corpus
+        config = with_corpus(config, arguments.corpus)
+    data: Values = {"encoding": arguments.encoding} if arguments.encoding else {}
     training: Values = {"device": arguments.device} if arguments.device else {}
     if arguments.seconds is not None:
         training["seconds"] = arguments.seconds

@@ -114,13 +114,13 @@ def _library_documents() -> Iterator[str]:
         raise UserError("This Python comes without the source of its standard library; choose another text.")
 
 
-def _whole(tokenizer: str, vocabulary_size: int, context: int, **data: Any) -> Defaults:
+def _whole(tokenizer: str, vocabulary_size: int, context: int, held_out: float, batch_size: int) -> Defaults:
     """Each document a row of its own, in a context that the longest fits in, and samples as long as that."""
     return {
-        "data": {"tokenizer": tokenizer, "vocabulary_size": vocabulary_size, "rows": "documents", "held_out": 0.05, **data},
+        "data": {"tokenizer": tokenizer, "vocabulary_size": vocabulary_size, "rows": "documents", "held_out": held_out},
         "model": {"context": context},
-        "training": {"sample_prompt": "", "sample_tokens": context},
-    }  # fmt: skip
+        "training": {"batch_size": batch_size, "sample_prompt": "", "sample_tokens": context},
+    }
 
 
 def _grammar(source: str, language: str, title: str, description: str, documents: int, context: int) -> Corpus:
@@ -128,15 +128,15 @@ def _grammar(source: str, language: str, title: str, description: str, documents
     tokenizer = "character" if language == "zh" else "word"
     return Corpus(
         f"{source}-{language}", title, description, language, kind="grammar", source=source, documents=documents,
-        defaults=_whole(tokenizer, 2048, context),
+        defaults=_whole(tokenizer, 2048, context, 0.05, 12),
     )  # fmt: skip
 
 
-def _task(source: str, documents: int, context: int, **data: Any) -> Corpus:
+def _task(source: str, documents: int, context: int, held_out: float = 0.05) -> Corpus:
     task = TASKS[source]
     return Corpus(
         source, task.title, task.description, "none", kind="task", source=source, documents=documents,
-        defaults=_whole("character", 320, context, **data),
+        defaults=_whole("character", 320, context, held_out, 64),
     )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ class Run:
     """One run folder. `problem` says why it cannot be used; then `config` raises it, and the rest may be empty.
 
     `created`: seconds since 1970. `digest`: of the tokenized corpus, None until that is prepared. `corpora`: where
-    tokenized corpora lie. `read_only`: a bundled model, or a folder that must not be written to.
+    tokenized corpora lie. `read_only`: a bundled model, or a folder that must not be written to. `grammar`: digest of
+    the grammar that wrote its text, None where none did.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Run:
     read_only: bool
     settings: Config | None
     problem: UserError | None = None
+    grammar: str | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -97,7 +99,7 @@ def open_run(folder: Path, corpora: Path, *, read_only: bool = False) -> Run:
             raise UserError("Run {run} cannot be opened: {reason}", run=folder.name, reason=str(error)) from None
     except UserError as error:
         problem = error
-    recipe = values.get("recipe")
+    recipe, grammar = values.get("recipe"), values.get("grammar")
     return Run(
         id=folder.name,
         folder=folder,
@@ -109,4 +111,5 @@ def open_run(folder: Path, corpora: Path, *, read_only: bool = False) -> Run:
         read_only=read_only or not os.access(folder, os.W_OK),
         settings=settings,
         problem=problem,
+        grammar=grammar if isinstance(grammar, str) else None,
     )

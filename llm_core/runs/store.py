@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from llm_core.config import RunConfig
+from llm_core.data.generated import grammar_digest
 from llm_core.errors import UserError
 from llm_core.runs import slots
 from llm_core.runs.check import refuse_impossible
@@ -87,6 +88,7 @@ class Store:
             values = {
                 "format": FORMAT, "kind": "train", "config": config.model_dump(mode="json"), "owner": owner,
                 "created": now, "recipe": recipe, "threads": config.training.threads, "versions": _versions(),
+                "grammar": grammar_digest(config.data),
             }  # fmt: skip
             replace_json(temporary / "run.json", values, durable=True)
             replace_text(temporary / "name.txt", display_name(name, recipe or config.data.corpus[-80:]))
