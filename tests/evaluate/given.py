@@ -125,11 +125,7 @@ class Perfect(Model):
 
     def forward(self, batch: Batch) -> Tensor:
         assert batch.tokens is not None
-        rows = [
-            [self._after(self._tokenizer.decode(row[: place + 1])) for place in range(len(row))]
-            for row in batch.tokens.tolist()
-        ]
-        return torch.stack([torch.stack(row) for row in rows])
+        return self._read(batch.tokens, 0)
 
     def start(self, rows: int, capacity: int | None = None, source: Batch | None = None) -> State:
         return _Read(torch.empty(rows, 0, dtype=torch.int64))
@@ -137,7 +133,15 @@ class Perfect(Model):
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         assert isinstance(state, _Read)
         read = torch.cat((state.tokens, tokens), dim=1)
-        return self(Batch(tokens=read))[:, -tokens.shape[1] :], _Read(read)
+        return self._read(read, state.length), _Read(read)
+
+    def _read(self, tokens: Tensor, begin: int) -> Tensor:
+        """Log-probabilities (B, T - begin, V) from position `begin` on."""
+        rows = [
+            [self._after(self._tokenizer.decode(row[: place + 1])) for place in range(begin, len(row))]
+            for row in tokens.tolist()
+        ]
+        return torch.stack([torch.stack(row) for row in rows])
 
     def _after(self, text: str) -> Tensor:
         if text not in self._known:
