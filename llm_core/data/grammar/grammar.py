@@ -10,7 +10,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,22 @@ class Frame:
     questions: tuple[Asked, ...] = ()
 
 
+Alternative = Frame | Sentence | tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Group:
     """Alternatives with weights. No alternative comes twice in a text while others are left."""
 
     name: str
-    alternatives: tuple[Frame | Sentence | tuple[str, ...], ...]
+    alternatives: tuple[Alternative, ...]
     weights: tuple[float, ...]
     known: dict[tuple[int, ...], Distribution] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def mark(self) -> str:
+        """The name under which a text remembers which alternatives it has had."""
+        return f"#used {self.name}"
 
     def distribution(self, used: tuple[int, ...]) -> Distribution:
         """Over the places of alternatives, without those used."""

@@ -42,8 +42,8 @@ class WordClass:
 def read_class(name: str, data: Mapping[str, Any]) -> WordClass:
     """A table `[class.name]`. Raises UserError where a row does not fit its columns."""
     columns = [column.strip() for column in data["columns"].split("|")]
-    if columns[:2] != ["en", "zh"]:
-        raise UserError("Class {name}: columns begin with {columns!r}; they must begin with en | zh.", name=name, columns=" | ".join(columns[:2]))  # fmt: skip
+    if not {"en", "zh"} <= set(columns):
+        raise UserError("Class {name} needs the columns en and zh; it has {columns}.", name=name, columns=" | ".join(columns))  # fmt: skip
     rows = [_row(name, columns, line, data) for line in data["words"]]
     for form in ("english", "chinese"):
         seen: set[tuple[str, ...]] = set()
@@ -71,9 +71,9 @@ def join(classes: Mapping[str, WordClass], name: str, shares: Mapping[str, float
 
 def _row(name: str, columns: list[str], line: str, data: Mapping[str, Any]) -> Word:
     cells = [cell.strip() for cell in line.split("|")]
-    if len(cells) > len(columns) or len(cells) < 2 or not all(cells[:2]):
-        raise UserError("Class {name}: {line!r} does not fit the columns {columns}.", name=name, line=line, columns=" | ".join(columns))  # fmt: skip
     given = dict(zip(columns, cells, strict=False))
+    if len(cells) > len(columns) or not given.get("en") or not given.get("zh"):
+        raise UserError("Class {name}: {line!r} does not fit the columns {columns}.", name=name, line=line, columns=" | ".join(columns))  # fmt: skip
     english = tuple(given["en"].split())
     plural = tuple(given["plural"].split()) if given.get("plural") else _plural(english)
     extra = {column: tuple(given.get(column, "").split()) for column in columns if column not in _KNOWN}

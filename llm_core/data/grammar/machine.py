@@ -9,7 +9,7 @@ from typing import Any
 
 from llm_core.data.grammar.distributions import Distribution
 from llm_core.data.grammar.domains import Domain, Place
-from llm_core.data.grammar.grammar import Frame, Grammar, Sentence
+from llm_core.data.grammar.grammar import Alternative, Frame, Grammar, Sentence
 from llm_core.data.grammar.slots import Op
 
 NOWHERE: Mapping[str, Domain] = {}
@@ -75,27 +75,29 @@ def beginning(grammar: Grammar) -> Task:
     return Call(grammar.start), Place("", NOWHERE)
 
 
-def expand(grammar: Grammar, draws: Draws, name: str, place: Place, language: str) -> list[Task]:
-    """The parts of one alternative of a group, in order."""
-    group, path, memo = grammar.groups[name], place.path, draws.memo
-    used: tuple[int, ...] = memo.get("#used " + name, ())
-    chosen: int = draws.choose(path + "?", group.distribution(used))
+def choose_alternative(grammar: Grammar, draws: Draws, name: str, place: Place) -> Alternative:
+    """Which alternative of a group comes here. A frame becomes the frame of the text."""
+    group, memo = grammar.groups[name], draws.memo
     if len(group.alternatives) > 1:
-        memo["#used " + name] = (*used, chosen)
-    alternative = group.alternatives[chosen]
-    if isinstance(alternative, Sentence):
-        template = alternative.templates[language]
-        here = Place(path, template.own)
-        tasks: list[Task] = [(op, here) for op in template.ops]
-        tasks.append((Done(alternative), here))
-        return tasks
+        used: tuple[int, ...] = memo.get(group.mark, ())
+        chosen: int = draws.choose(place.path + "?", group.distribution(used))
+        memo[group.mark] = (*used, chosen)
+        alternative = group.alternatives[chosen]
+    else:
+        alternative = group.alternatives[0]
     if isinstance(alternative, Frame):
         memo["#frame"] = alternative
-        for hidden in sorted(
-            alternative.variables.keys() & grammar.hidden
-        ):  # no word may need it, yet it has its share
-            draws.variable(hidden, place)
-        names = alternative.body
-    else:
-        names = alternative
+        for hidden in sorted(alternative.variables.keys() & grammar.hidden):
+            draws.variable(hidden, place)  # no word may need it, yet it has its share
+    return alternative
+
+
+def expand(alternative: Alternative, place: Place, language: str) -> list[Task]:
+    """The parts of an alternative, in order."""
+    if isinstance(alternative, Sentence):
+        template = alternative.templates[language]
+        here = Place(place.path, template.own)
+        return [*((op, here) for op in template.ops), (Done(alternative), here)]
+    names = alternative.body if isinstance(alternative, Frame) else alternative
+    path = place.path
     return [(Call(part), Place(f"{path}{number}.", NOWHERE)) for number, part in enumerate(names)]

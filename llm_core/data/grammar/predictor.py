@@ -11,7 +11,7 @@ from typing import Any
 
 from llm_core.data.grammar.distributions import Distribution
 from llm_core.data.grammar.grammar import Grammar
-from llm_core.data.grammar.machine import Call, Done, Draws, Task, beginning, expand
+from llm_core.data.grammar.machine import Call, Done, Draws, Task, beginning, choose_alternative, expand
 from llm_core.data.grammar.surface import START, State, Surface
 
 Stack = tuple[Task, Any] | None
@@ -148,7 +148,8 @@ class Predictor:
             memo = dict(one.memo)
             try:
                 if isinstance(task, Call):
-                    for part in reversed(expand(self._grammar, _Asking(memo), task.group, place, self._language)):
+                    alternative = choose_alternative(self._grammar, _Asking(memo), task.group, place)
+                    for part in reversed(expand(alternative, place, self._language)):
                         rest = (part, rest)
                     waiting.append(Hypothesis(memo, rest, one.state, (), one.weight))
                 else:

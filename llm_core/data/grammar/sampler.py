@@ -8,9 +8,9 @@ from typing import Any
 
 from llm_core.data.grammar.distributions import Distribution
 from llm_core.data.grammar.domains import Place
-from llm_core.data.grammar.grammar import Frame, Grammar
+from llm_core.data.grammar.grammar import Frame, Grammar, Sentence
 from llm_core.data.grammar.lexicon import Word
-from llm_core.data.grammar.machine import NOWHERE, Call, Done, Draws, beginning, expand
+from llm_core.data.grammar.machine import NOWHERE, Call, Done, Draws, beginning, choose_alternative, expand
 from llm_core.data.grammar.notation import Template
 from llm_core.data.grammar.predictor import log_probability
 from llm_core.data.grammar.slots import NUMERALS
@@ -116,24 +116,27 @@ def _tasks(grammar: Grammar, draws: Draws, language: str) -> Iterator[Any]:
     while waiting:
         task, place = waiting.pop()
         if isinstance(task, Call):
-            waiting += reversed(expand(grammar, draws, task.group, place, language))
+            waiting += reversed(expand(choose_alternative(grammar, draws, task.group, place), place, language))
         else:
             yield task, place
 
 
 def write(grammar: Grammar, draws: Draws, surface: Surface) -> str:
     """The text that follows from draws, whoever makes them."""
-    written, state = [], START
-    language = surface.language
-    waiting = [beginning(grammar)]
+    written, state, language = [], START, surface.language
+    waiting = [(grammar.start, "")]
     while waiting:
-        task, place = waiting.pop()
-        kind = task.__class__
-        if kind is Call:
-            waiting += reversed(expand(grammar, draws, task.group, place, language))  # type: ignore[union-attr]
-        elif kind is not Done:
-            _, state, text = surface(task.words(draws, place), state)  # type: ignore[union-attr]
-            written.append(text)
+        name, path = waiting.pop()
+        alternative = choose_alternative(grammar, draws, name, Place(path, NOWHERE))
+        if isinstance(alternative, Sentence):
+            template = alternative.templates[language]
+            place = Place(path, template.own)
+            for op in template.ops:
+                _, state, text = surface(op.words(draws, place), state)
+                written.append(text)
+        else:
+            names = alternative.body if isinstance(alternative, Frame) else alternative
+            waiting += [(names[number], f"{path}{number}.") for number in range(len(names) - 1, -1, -1)]
     return "".join(written)
 
 
