@@ -8,12 +8,22 @@ from typing import Any
 import streamlit as st
 
 from llm_core.config import Config, NgramConfig, RunConfig, parse
+from llm_core.data.corpora import CORPORA, with_corpus
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui import forms
 from pages.ui.faults import refuse
 from pages.ui.recipes import FIRST, Recipe, recipes
-from pages.ui.state import CORPUS_CHOSEN_KEY, CORPUS_KEY, FAULT_KEY, FORM_TOKEN_KEY, OWNER, RECIPE_KEY, store
+from pages.ui.state import (
+    CORPUS_CHOSEN_KEY,
+    CORPUS_KEY,
+    FAULT_KEY,
+    FITTED_KEY,
+    FORM_TOKEN_KEY,
+    OWNER,
+    RECIPE_KEY,
+    store,
+)
 from pages.ui.subject import choose
 from pages.ui.text import _
 from pages.ui.text_source import Source, choose_text
@@ -39,6 +49,7 @@ def show() -> None:
         st.session_state[RECIPE_KEY] = FIRST if FIRST in known else next(iter(known))
         _take_recipe()
     source = choose_text()
+    _fit("" if source is None else source.embedded or "")
     name = st.selectbox(
         _("Recipe"), list(known), key=RECIPE_KEY, format_func=lambda name: _(known[name].title), on_change=_take_recipe,
         persist_state="session", help=_("A kind of model with settings that work. Change what you like below."),
@@ -111,6 +122,25 @@ def _take_recipe() -> None:
         forms.fill(part)
     if not st.session_state.get(CORPUS_CHOSEN_KEY):
         st.session_state[CORPUS_KEY] = config.data.corpus
+    st.session_state.pop(FITTED_KEY, None)
+
+
+def _fit(text: str) -> None:
+    """When another text is chosen, set what some texts have defaults for: to this one's, else to the recipe's.
+
+    `text`: the name of an embedded one, empty for a person's own.
+    """
+    if st.session_state.get(FITTED_KEY) == text:
+        return
+    st.session_state[FITTED_KEY] = text
+    recipe = recipes()[st.session_state[RECIPE_KEY]].config
+    config = recipe if text in ("", recipe.data.corpus) else with_corpus(recipe, text)
+    sections: dict[str, Config] = {"model": config.model, "data": config.data, "training": config.training}
+    for defaults in (corpus.defaults for corpus in CORPORA.values()):
+        for section, names in defaults.items():
+            part = sections[section]
+            for name in names:
+                st.session_state[forms.form_key(type(part), name)] = getattr(part, name)
 
 
 def _settings(recipe: Recipe) -> tuple[RunConfig | None, UserError | None]:
