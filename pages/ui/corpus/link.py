@@ -1,0 +1,97 @@
+"""What the Corpus page looks at, in the address: language-free codes, checked like anything else from outside."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from llm_core.data.corpora import CORPORA
+from llm_core.data.generated import SEED
+from pages.ui.corpus.words import SKILLS
+from pages.ui.state import (
+    CORPUS_COLOURS_KEY,
+    CORPUS_FIRST_KEY,
+    CORPUS_FOLLOWED_KEY,
+    CORPUS_LINK_KEY,
+    CORPUS_LOOKED_KEY,
+    CORPUS_SEED_KEY,
+    CORPUS_SENTENCE_KEY,
+    CORPUS_SIZE_KEY,
+    CORPUS_SKILL_KEY,
+    CORPUS_STORY_KEY,
+)
+from pages.ui.text import language
+
+LARGEST = 999_999
+SIZES = (512, 1024, 2048, 4096)
+FOLLOWED = (8, 12, 16, 24)
+LONGEST_SENTENCE = 300
+ALL = "all"
+
+
+def _whole(least: int, most: int) -> Callable[[str], int | None]:
+    def read(text: str) -> int | None:
+        fits = text.isascii() and text.isdigit() and len(text) < 9 and least <= int(text) <= most
+        return int(text) if fits else None
+
+    return read
+
+
+def _of(*values: Any) -> Callable[[str], Any]:
+    return {str(value): value for value in values}.get
+
+
+LINKED: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "corpus": (CORPUS_LOOKED_KEY, lambda text: text if text in CORPORA else None),
+    "seed": (CORPUS_SEED_KEY, _whole(0, LARGEST)),
+    "story": (CORPUS_STORY_KEY, _whole(0, LARGEST)),
+    "colours": (CORPUS_COLOURS_KEY, _of("part", "who")),
+    "skill": (CORPUS_SKILL_KEY, _of(ALL, *SKILLS)),
+    "word": (CORPUS_FIRST_KEY, lambda text: text[:40]),
+    "followed": (CORPUS_FOLLOWED_KEY, _of(*FOLLOWED)),
+    "sentence": (CORPUS_SENTENCE_KEY, lambda text: text[:LONGEST_SENTENCE]),
+    "size": (CORPUS_SIZE_KEY, _of(*SIZES)),
+}
+"""Name in the address to session key and reader; a reader gives None for what it does not take."""
+
+
+def defaults() -> dict[str, Any]:
+    """What the page begins with; these stay out of the address."""
+    stories = f"stories-{language()}"
+    return {
+        CORPUS_LOOKED_KEY: stories if stories in CORPORA else next(iter(CORPORA)),
+        CORPUS_SEED_KEY: SEED, CORPUS_STORY_KEY: 0, CORPUS_COLOURS_KEY: "who", CORPUS_SKILL_KEY: ALL,
+        CORPUS_FOLLOWED_KEY: 16, CORPUS_SIZE_KEY: 1024,
+    }  # fmt: skip
+
+
+def follow_link() -> None:
+    """Take the view from the address when it is not the one that this page wrote itself; call before any widget."""
+    asked = {name: st.query_params[name] for name in LINKED if name in st.query_params}
+    if asked and asked != st.session_state.get(CORPUS_LINK_KEY):
+        for name, text in asked.items():
+            key, read = LINKED[name]
+            value = read(text)
+            if value is not None:
+                st.session_state[key] = value
+    for key, value in defaults().items():
+        st.session_state.setdefault(key, value)
+
+
+def write_link(private: bool) -> None:
+    """Put the view into the address. `private`: a person's own text is looked at, of which a link can say nothing."""
+    usual = defaults()
+    link = {}
+    for name, (key, _read) in LINKED.items():
+        value = st.session_state.get(key)
+        # The language of the page decides the first text, so that one is always named.
+        if value is not None and (key == CORPUS_LOOKED_KEY or value != usual.get(key)):
+            link[name] = str(value)
+    if private:
+        link = {}
+    for name in LINKED:
+        if name not in link and name in st.query_params:
+            del st.query_params[name]
+    if any(st.query_params.get(name) != value for name, value in link.items()):
+        st.query_params.update(link)
+    st.session_state[CORPUS_LINK_KEY] = link

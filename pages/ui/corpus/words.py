@@ -1,0 +1,34 @@
+"""What the truth of a text is called on screen: parts of speech, skills, kinds of links. Codes stay in links and files."""
+
+from llm_core.errors import N_
+from pages.ui.text import _
+
+PARTS: dict[str, tuple[str, int]] = {
+    "NOUN": (N_("noun"), 0), "PROPN": (N_("name"), 0), "VERB": (N_("verb"), 1), "AUX": (N_("auxiliary"), 1),
+    "ADJ": (N_("adjective"), 2), "ADV": (N_("adverb"), 2), "PRON": (N_("pronoun"), 3), "DET": (N_("determiner"), 3),
+    "NUM": (N_("number word"), 4), "CLF": (N_("measure word"), 4), "ADP": (N_("preposition"), 5), "PART": (N_("particle"), 5),
+    "CCONJ": (N_("conjunction"), 5), "SCONJ": (N_("conjunction"), 5), "INTJ": (N_("interjection"), 6),
+}  # fmt: skip
+"""Universal part of speech to its name and its colour: one colour for parts that do like things."""
+
+GROUPS = (
+    N_("things and names"), N_("doing"), N_("describing"), N_("pointing"), N_("counting"), N_("joining"),
+)  # fmt: skip
+"""What each of those colours stands for."""
+
+SKILLS: dict[str, str] = {
+    "agreement": N_("agreement"), "article": N_("a or an"), "measure": N_("measure word"), "pronoun": N_("pronoun"),
+    "place": N_("place recalled"), "recall": N_("thing recalled"), "holder": N_("who has it"),
+    "subtraction": N_("subtraction"), "addition": N_("addition"), "counting": N_("counting"),
+    "quote": N_("quotes closed"), "cause": N_("fitting cause"), "colour": N_("colour recalled"),
+}  # fmt: skip
+
+
+def part_name(code: str) -> str:
+    """A part of speech in the language of this session; its code where it has no name here."""
+    return _(PARTS[code][0]) if code in PARTS else code
+
+
+def skill_name(skill: str) -> str:
+    """A skill in the language of this session; its own name where it has none here."""
+    return _(SKILLS[skill]) if skill in SKILLS else skill

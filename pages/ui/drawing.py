@@ -1,0 +1,80 @@
+"""A still picture: a Plotly figure in both looks, and the quiet row under it with what can be taken away.
+
+Drawn in the browser by `assets/browser/drawing.js` with the installed Plotly, as the live pictures are: it follows the
+theme at once and never flickers when a script runs again.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.ui.charts import DARK, LIGHT, Colors
+from pages.ui.live import copy_labels, script
+from pages.ui.text import _
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "terrarium_drawing", js=script("format", "curve", "takeaway", "drawing"), isolate_styles=False
+    )
+
+
+def drawing(
+    key: str,
+    make: Callable[[Colors], go.Figure],
+    *,
+    label: str,
+    height: int,
+    code: str,
+    table: str | None = None,
+    name: str,
+    least_width: int | None = None,
+    on_picked: Callable[[Any], None] | None = None,
+) -> None:
+    """Show the figure that `make` draws in a look; called for both looks.
+
+    `label` says to a screen reader what is seen, `name` is that of saved files, `table` the same as CSV, `code` the
+    same as Python. A picture narrower than `least_width` pixels scrolls. `on_picked` gets the customdata of a point
+    that was clicked, as a callback.
+    """
+    figures = {look: json.loads(make(colors).to_json()) for look, colors in (("light", LIGHT), ("dark", DARK))}
+    for figure in figures.values():
+        figure["layout"].pop("template", None)
+    identity = hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()[:16]
+
+    def obey() -> None:
+        picked = st.session_state[key].get("picked")
+        if on_picked is not None and picked is not None:
+            on_picked(picked)
+
+    _component()(
+        key=key,
+        data={
+            "figures": figures, "identity": identity, "label": label, "height": height, "least_width": least_width,
+            "code": code, "table": table, "name": name, "picks": on_picked is not None,
+            "labels": {"take_away": _("Take it away"), **copy_labels()},
+        },
+        on_picked_change=obey,
+    )  # fmt: skip
+
+
+def as_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as CSV; a cell that a spreadsheet would run as a formula is written as text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    for row in rows:
+        writer.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in row])
+    return text.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
