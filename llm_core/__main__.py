@@ -150,33 +150,32 @@ def generate(arguments: argparse.Namespace) -> Values:
 
 
 def evaluate(arguments: argparse.Namespace) -> Values:
-    """Score a model on the held-out part of its own text, or on all of another one."""
-    import numpy as np
+    """Score a model on the held-out part of its own text, or on another one; with all that is known where the text knows its truth."""
     import torch
 
-    from llm_core.data.source import pieces
     from llm_core.devices import choose_device, physical_cores
-    from llm_core.evaluate.language_model import score_tokens
-    from llm_core.runs.held_out import held_out
+    from llm_core.evaluate.language_model import score
+    from llm_core.runs.held_out import held_out, other_text, same_text
+    from llm_core.runs.truth import known_truth
 
     store = Store(arguments.runs)
     run = store.find(arguments.run, paths=True)
     torch.set_num_threads(physical_cores())
     model, tokenizer = store.model(run)
-    own = run.config.data.corpus
-    if arguments.corpus in (None, own) or (own not in CORPORA and Path(arguments.corpus).absolute() == Path(own)):
-        tokens = held_out(run, tokenizer)
+    model, config = model.to(choose_device("auto")), run.config
+    if same_text(run, arguments.corpus):
+        corpus = held_out(run, tokenizer)
     else:
-        parts: list[Any] = []
-        for begins, text in pieces(parse(DataConfig, {"corpus": arguments.corpus})):
-            parts += [np.full(int(begins), tokenizer.end_of_text, dtype=np.uint32), tokenizer.encode_array(text)]
-        tokens = np.concatenate(parts)
-    score = score_tokens(model.to(choose_device("auto")), tokens, tokenizer.characters)
+        corpus = other_text(run, tokenizer, arguments.corpus)
+        other = {"corpus": arguments.corpus, "documents": None, "held_out": DataConfig().held_out}
+        config = config.model_copy(update={"data": config.data.model_copy(update=other)})
+    found = score(model, corpus)
     return {
-        "validation_loss": score.loss,
-        "perplexity": score.perplexity,
-        "bits_per_character": score.bits_per_character,
-        "tokens": score.tokens,
+        "validation_loss": found.loss,
+        "perplexity": found.perplexity,
+        "bits_per_character": found.bits_per_character,
+        "tokens": found.tokens,
+        **known_truth(config, model, corpus, found.loss),
     }
 
 
@@ -202,6 +201,22 @@ def list_recipes(arguments: argparse.Namespace) -> None:
 
 def _print_now(text: str) -> None:
     print(text, end="", flush=True)
+
+
+def _print_values(values: Values, indent: str = "") -> None:
+    """One value a line; what belongs to a name stands under it."""
+    for name, value in values.items():
+        if isinstance(value, dict) and any(isinstance(inner, dict) for inner in value.values()):
+            print(f"{indent}{name}:")
+            _print_values(value, indent + "  ")
+        elif isinstance(value, dict):
+            print(f"{indent}{name}: {', '.join(f'{key} {_short(inner)}' for key, inner in value.items())}")
+        else:
+            print(f"{indent}{name}: {_short(value)}")
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 class _Parser(argparse.ArgumentParser):
@@ -243,7 +258,7 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("--top-p", type=float, metavar="X")
             made.add_argument("--seed", type=int, metavar="N")
         elif name == "evaluate":
-            made.add_argument("--corpus", metavar="NAME_OR_FILE", help="another text, all of it")
+            made.add_argument("--corpus", metavar="NAME_OR_FILE", help="another text, all of it; of one that is written when it is needed, what is held out")
         made.add_argument("--json", action="store_true", help="end with one JSON object on stdout")
         made.add_argument("--runs", type=Path, metavar="DIR", help="where runs live")
     command("runs", list_runs).add_argument("--runs", type=Path, metavar="DIR", help="where runs live")
@@ -263,8 +278,7 @@ def main(words: list[str] | None = None) -> int:
         if arguments.json:
             print(json.dumps(values, ensure_ascii=False, allow_nan=False), flush=True)
         elif values is not None and arguments.command != "generate":
-            for name, value in values.items():
-                print(f"{name}: {value}")
+            _print_values(values)
     except UserError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return error.exit_status

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_core.data.batches import Tokens
 from llm_core.data.tokenizers import Tokenizer
 from llm_core.evaluate.rows import Row, row_nats
 from llm_core.models.base import Model
@@ -43,7 +44,7 @@ def excess_per_story(model: Model, stories: Sequence[Row], nats: NDArray[np.floa
     return Excess(float(above.mean()), error, count)
 
 
-def split_stories(tokens: "NDArray[np.uint16] | NDArray[np.uint32]") -> "list[NDArray[np.uint16] | NDArray[np.uint32]]":
-    """A held-out stream, a sign before each story, as the tokens of each story alone."""
+def split_stories(tokens: Tokens) -> list[Tokens]:
+    """A token stream, a sign before each story, as the tokens of each story alone."""
     ids = np.asarray(tokens)
     return [part[1:] for part in np.split(ids, np.flatnonzero(ids == Tokenizer.end_of_text)[1:])]

@@ -39,13 +39,13 @@ class NoFloor:
 
 
 def entropy_floor(config: RunConfig, corpus: TokenizedCorpus) -> Floor | NoFloor:
-    """The floor of the held-out texts of a corpus for a model with these settings."""
+    """The floor of the held-out texts of a corpus for a model with these settings. Reads all of it once."""
     nats = corpus.nats
     if nats is None:
         return NoFloor(N_("There is no floor: how likely each text is, is known only of texts that a grammar has written."))  # fmt: skip
     if not config.data.byte_fallback:
         return NoFloor(N_("There is no floor: this tokenizer does not spell every text, so that its tokens lose a part of it."))  # fmt: skip
-    if config.data.rows != "documents":
+    if corpus.rows != "documents":
         return NoFloor(N_("There is no floor: rows are windows, which begin in the middle of a text; it needs a whole text a row."))  # fmt: skip
     each = lengths(corpus.held_out)
     longest = int(each.max(initial=0))

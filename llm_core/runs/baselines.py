@@ -7,7 +7,7 @@ import numpy as np
 
 from llm_core.config import NgramConfig
 from llm_core.data.prepare import TokenizedCorpus
-from llm_core.evaluate.language_model import score_tokens
+from llm_core.evaluate.language_model import Score, score
 from llm_core.models.ngram import Ngram
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.history import Row
@@ -33,12 +33,17 @@ def baselines(corpus: TokenizedCorpus) -> list[Row]:
     return rows
 
 
-def _measure(corpus: TokenizedCorpus) -> list[Row]:
+def ngram_score(corpus: TokenizedCorpus, limit: int | None = None) -> Score:
+    """What an n-gram that has counted the training text (at most 5 million tokens of it) loses on what is held out."""
     size = corpus.tokenizer.vocabulary_size
     model = Ngram(NgramConfig(vocabulary_size=size, context=_WINDOW)).fit(np.asarray(corpus.training[:MOST_TOKENS]))
-    counted = score_tokens(model, corpus.held_out, corpus.tokenizer.characters, limit=SCORED_TOKENS, rows=corpus.rows)
+    return score(model, corpus, limit=limit)
+
+
+def _measure(corpus: TokenizedCorpus) -> list[Row]:
+    counted = ngram_score(corpus, SCORED_TOKENS)
     letters_per_token = max(1, counted.characters) / max(1, counted.tokens)
-    losses = {"uniform": math.log(size), "ngram": counted.loss}
+    losses = {"uniform": math.log(corpus.tokenizer.vocabulary_size), "ngram": counted.loss}
     return [
         {"kind": "baseline", "name": name, "loss": loss, "bits_per_character": loss / math.log(2) / letters_per_token}
         for name, loss in losses.items()

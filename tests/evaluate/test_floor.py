@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_core.config import DataConfig, NgramConfig, RunConfig
+from llm_core.config import DataConfig, NgramConfig, RowsKind, RunConfig
 from llm_core.data.prepare import TokenizedCorpus
 from llm_core.data.tokenizers import Tokenizer
 from llm_core.evaluate.excess import excess_per_story, split_stories
@@ -18,10 +18,10 @@ NATS = np.array([3.0, 7.5, 4.5])
 TOKENIZER = words(*TEXTS)
 
 
-def corpus(nats: np.ndarray | None = NATS) -> TokenizedCorpus:
+def corpus(nats: np.ndarray | None = NATS, rows: RowsKind = "documents") -> TokenizedCorpus:
     stream = [token for text in TEXTS for token in (Tokenizer.end_of_text, *TOKENIZER.encode(text))]
     tokens = np.array(stream, dtype=np.uint16)
-    return TokenizedCorpus(Path("none"), "0", TOKENIZER, tokens, tokens, (3, 3), (0, 0), "documents", nats)
+    return TokenizedCorpus(Path("none"), "0", TOKENIZER, tokens, tokens, (3, 3), (0, 0), rows, nats)
 
 
 def config(context: int = 16, **data: object) -> RunConfig:
@@ -54,7 +54,7 @@ def test_excess_is_loss_minus_floor() -> None:
     [
         (config(), corpus(nats=None), "a grammar has written"),
         (config(byte_fallback=False), corpus(), "does not spell every text"),
-        (config(rows="windows"), corpus(), "rows are windows"),
+        (config(rows="windows"), corpus(rows="windows"), "rows are windows"),
         (config(context=8), corpus(), "longest text has 9 tokens and the context only 8"),
     ],
     ids=["no grammar", "lossy", "windows", "short context"],
