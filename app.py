@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -37,6 +38,43 @@ class Headers:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+class Style:
+    """Puts the style sheet into the page itself, so that it holds from the first thing that is drawn: one that comes
+    later moves everything, and a click that has begun meets another place."""
+
+    ROOT = b'<div id="root">'
+    STYLE = Path(__file__).with_name("assets") / "style.css"
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Send) -> None:
+        if scope["type"] != "http" or not dict(scope["headers"]).get(b"accept", b"").startswith(b"text/html"):
+            await self._app(scope, receive, send)
+            return
+        # Whole and as plain text: neither packed, nor a part, nor the word that nothing has changed.
+        left_out = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
+        headers = [(name, value) for name, value in scope["headers"] if name not in left_out]
+        start: dict[str, Any] = {}
+        body = b""
+
+        async def send_with_style(message: dict[str, Any]) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            styled = body.replace(self.ROOT, b"<style>" + self.STYLE.read_bytes() + b"</style>" + self.ROOT, 1)
+            stale = (b"content-length", b"etag", b"last-modified")
+            kept = [(name, value) for name, value in start["headers"] if name.lower() not in stale]
+            await send(start | {"headers": [*kept, (b"content-length", str(len(styled)).encode())]})
+            await send({"type": "http.response.body", "body": styled})
+
+        await self._app(scope | {"headers": headers, "extensions": {}}, receive, send_with_style)
+
+
 def on_script_error(error: Exception) -> bool:
     """One sentence for a person; the rest goes to the log."""
     logging.getLogger("terrarium").error("A page failed", exc_info=error)
@@ -44,4 +82,7 @@ def on_script_error(error: Exception) -> bool:
     return True
 
 
-app = st.App("pages/navigation.py", routes=ROUTES, middleware=[Middleware(Headers)], on_script_error=on_script_error)
+app = st.App(
+    "pages/navigation.py", routes=ROUTES, middleware=[Middleware(Headers), Middleware(Style)],
+    on_script_error=on_script_error,
+)  # fmt: skip

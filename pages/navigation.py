@@ -1,12 +1,8 @@
-"""The shell that st.App runs for every page: page list, language, style, and the screen for what went wrong."""
-
-from pathlib import Path
+"""The shell that st.App runs for every page: page list and language."""
 
 import streamlit as st
 
 from pages.ui.text import LANGUAGES, _, choose_language, keep_language, language
-
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
 
 def _switch_language() -> None:
@@ -23,11 +19,11 @@ st.set_page_config(
     # With an entry of its own the menu shows, and with it the choice of light or dark.
     menu_items={"About": _("Terrarium grows small language models under glass. Everything stays on this computer.")},
 )  # fmt: skip
-st.html(ASSETS / "style.css")
 
 page = st.navigation(
     [
         st.Page("home.py", title=_("Home"), default=True),
+        st.Page("corpus.py", title=_("Corpus")),
         st.Page("train.py", title=_("Train")),
         st.Page("generate.py", title=_("Generate")),
     ],

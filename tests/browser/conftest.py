@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Download, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import TimeoutError as TookTooLong
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -89,6 +90,70 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+AT_REST = """() => {
+  const now = performance.now();
+  const state = document.querySelector("[data-test-script-state]")?.dataset.testScriptState;
+  if (state !== "notRunning" || window.busyAt === undefined) window.busyAt = now;
+  return now - window.busyAt > 300;
+}"""
+
+
+def at_rest(page: Page) -> None:
+    """Wait until no script has run for a moment: what is drawn now stays."""
+    page.evaluate("() => { window.busyAt = undefined; }")
+    page.wait_for_function(AT_REST)
+
+
+def press(target: Locator, effect: Callable[[], bool], tries: int = 5) -> None:
+    """Click as a person does: when the page is at rest, and once more when nothing came of it.
+
+    A press takes a tenth of a second; on a busy machine the element can be drawn anew in between, and the click is lost.
+    """
+    act(target.page, lambda: target.click(delay=100, timeout=5_000), effect, tries)
+
+
+def downloaded(target: Locator) -> Download:
+    """What a click on this gives to take away."""
+    kept: list[Download] = []
+
+    def keep(download: Download) -> None:
+        kept.append(download)
+
+    target.page.on("download", keep)
+    press(target, lambda: bool(kept))
+    target.page.remove_listener("download", keep)
+    return kept[0]
+
+
+def enter(field: Locator, value: str, key: str = "Enter", effect: Callable[[], bool] | None = None) -> None:
+    """Fill in a field and confirm it, until the page has taken it."""
+
+    def type_in() -> None:
+        field.fill(value, timeout=5_000)
+        field.press(key, timeout=5_000)
+        at_rest(field.page)
+
+    act(field.page, type_in, effect or (lambda: field.input_value() == value), known=False)
+
+
+def act(page: Page, deed: Callable[[], None], effect: Callable[[], bool], tries: int = 5, known: bool = True) -> None:
+    """Do something until it shows its effect; `known`: it may have come of itself, and then nothing is done."""
+    for attempt in range(tries):
+        at_rest(page)
+        if (known or attempt) and effect():
+            return
+        try:
+            deed()
+        except TookTooLong:  # what was to be clicked went away, perhaps because the last click did reach it
+            continue
+        for _ in range(60):
+            if effect():
+                return
+            page.wait_for_timeout(50)
+    at_rest(page)
+    assert effect(), "nothing came of it"
+
+
 Opened = Callable[..., Page]
 
 
@@ -111,8 +176,7 @@ def opened(browser: Browser, server: Server) -> Iterator[Opened]:
         page.on("websocket", lambda socket: strangers.append(socket.url) if "127.0.0.1" not in socket.url else None)
         page.goto(server.url + path)
         page.get_by_role("heading", level=1, name=heading).first.wait_for()
-        # A click while the script still runs for the first time can be lost with the element it hit.
-        page.locator("[data-test-script-state=notRunning]").wait_for()
+        at_rest(page)
         return page
 
     yield open_page

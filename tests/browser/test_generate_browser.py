@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from llm_core.runs.run import Run
-from tests.browser.conftest import Opened, Server
+from tests.browser.conftest import Opened, Server, downloaded, press
 from tests.pages.grown import STEPS, grow
 
 expect.set_options(timeout=20_000)
@@ -34,8 +34,7 @@ def shown(page: Page) -> str:
 def test_the_same_prompt_at_two_steps_gives_different_text(opened: Opened, run: Run) -> None:
     page = opened(f"/generate?run={run.id}")
     last, name = written(page), shown(page)
-    page.get_by_role("button", name="At step 0").click(delay=100)
-    expect(page).to_have_url(re.compile("step=0"))
+    press(page.get_by_role("button", name="At step 0"), lambda: "step=0" in page.url)
     first = written(page, name)
     assert first != last
     shares = [float(re.search(r"probability ([\d.]+) %", label)[1]) for label in labels(page)]  # type: ignore[index]
@@ -51,9 +50,8 @@ def test_a_click_and_the_arrow_keys_open_what_else_it_could_have_been(opened: Op
     written(page)
     asked: list[Request] = []
     page.on("request", lambda request: asked.append(request))
-    page.locator(".written").nth(4).click()
     panel = page.locator(".panel")
-    expect(panel).to_contain_text("What could token 5 have been?")
+    press(page.locator(".written").nth(4), lambda: "What could token 5 have been?" in panel.inner_text())
     expect(panel.locator("li")).to_have_count(11, timeout=1000)
     page.keyboard.press("ArrowRight")
     expect(panel).to_contain_text("What could token 6 have been?")
@@ -68,10 +66,10 @@ def test_a_click_and_the_arrow_keys_open_what_else_it_could_have_been(opened: Op
 def test_another_token_leads_the_text_elsewhere(opened: Opened, run: Run) -> None:
     page = opened(f"/generate?run={run.id}")
     before, name = written(page), shown(page)
-    page.locator(".written").nth(3).click()
-    page.locator(".panel li:not(.chosen) button").first.click(delay=100)
+    chip = page.locator(".written").nth(3)
+    press(chip, lambda: chip.get_attribute("aria-current") == "true")
     prompt = page.get_by_role("textbox", name="Prompt")
-    expect(prompt).not_to_have_value("the cat")
+    press(page.locator(".panel li:not(.chosen) button").first, lambda: prompt.input_value() != "the cat")
     assert prompt.input_value().startswith("the cat")
     expect(page).to_have_url(re.compile("prompt="))
     assert written(page, name) != before
@@ -87,9 +85,9 @@ def test_stop_ends_the_writing(opened: Opened, run: Run) -> None:
     page.route("**/write", lambda _route: None)
     page.goto(page.url.rstrip("/") + f"/generate?run={run.id}&seed=77")
     stop = page.get_by_role("button", name="Stop")
-    stop.click(delay=100)
+    stop.wait_for()
+    press(stop, stop.is_hidden)
     expect(page.locator(".status")).to_have_text("Stopped after 0 tokens")
-    expect(stop).to_be_hidden()
 
 
 @pytest.mark.parametrize(("status", "body"), [(500, ""), (400, ""), (200, '{"prompt": ["the"]}\n'), (200, "")])
@@ -112,8 +110,8 @@ def test_a_link_is_copied_only_when_it_says_so(opened: Opened, run: Run, clipboa
     page = opened(f"/generate?run={run.id}")
     written(page)
     page.evaluate(f"Object.defineProperty(navigator, 'clipboard', {{ value: {clipboard}, configurable: true }})")
-    page.get_by_role("button", name="Copy link").click(delay=100)
-    expect(page.locator(".t-takeaway")).to_contain_text(says)
+    foot = page.locator(".t-takeaway")
+    press(page.get_by_role("button", name="Copy link"), lambda: says in foot.inner_text())
 
 
 def test_an_address_in_a_link_becomes_no_link(opened: Opened, run: Run) -> None:
@@ -136,11 +134,11 @@ def test_script_in_a_prompt_is_text(opened: Opened, run: Run) -> None:
 def test_the_text_can_be_taken_away(opened: Opened, run: Run) -> None:
     page = opened(f"/generate?run={run.id}")
     tokens = written(page)
-    with page.expect_download() as download:
-        page.get_by_role("link", name="CSV").click(delay=100)
-    assert download.value.path().read_text(encoding="utf-8").count("\n") >= len(tokens)
-    page.get_by_role("button", name="Python").click(delay=100)
-    expect(page.locator(".t-code")).to_contain_text("from llm_core.inference.generate import generate")
+    table = downloaded(page.get_by_role("link", name="CSV"))
+    assert table.path().read_text(encoding="utf-8").count("\n") >= len(tokens)
+    code = page.locator(".t-code")
+    press(page.get_by_role("button", name="Python"), code.is_visible)
+    expect(code).to_contain_text("from llm_core.inference.generate import generate")
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -149,8 +147,8 @@ def test_the_page_fits_and_speaks_chinese(opened: Opened, run: Run, width: int) 
     written(page)
     if width < 500:
         expect(page.locator(".panel")).to_be_hidden()
-    page.locator(".written").nth(2).click()
-    expect(page.locator(".panel")).to_contain_text("第 3 个词元还可能是什么")
+    panel = page.locator(".panel")
+    press(page.locator(".written").nth(2), lambda: "第 3 个词元还可能是什么" in (panel.text_content() or ""))
     expect(page.locator(".written").nth(2)).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")

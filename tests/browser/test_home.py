@@ -1,15 +1,22 @@
 """Home in a real browser: painted before torch, the runs under way, two languages, any width."""
 
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from llm_core.runs.store import BUNDLED_MODELS
-from tests.browser.conftest import Opened, Server, start_server, stop_server
+from tests.browser.conftest import Opened, Server, press, start_server, stop_server
 from tests.pages.recorded import write_run
 
 RUN = "00000000000000aa"
+
+
+def heading(page: Page, name: str) -> Callable[[], bool]:
+    """Whether that page is shown."""
+    return page.get_by_role("heading", level=1, name=name).is_visible
 
 
 def has_torch(pid: int) -> bool:
@@ -52,8 +59,7 @@ def test_a_run_under_way_is_listed_and_opens(opened: Opened, server: Server) -> 
     page = opened("/")
     row = page.locator(".t-run", has_text="月光")
     expect(row).to_contain_text("200 of 1,000")
-    row.click()
-    page.get_by_role("heading", level=1, name="Train").wait_for()
+    press(row, heading(page, "Train"))
     expect(page.locator(".t-live[data-state=paused]")).to_be_visible()
     assert f"run={RUN}" in page.url
     assert page.title() != "hacked"
@@ -61,11 +67,9 @@ def test_a_run_under_way_is_listed_and_opens(opened: Opened, server: Server) -> 
 
 def test_the_language_is_in_the_link_and_stays_from_page_to_page(opened: Opened) -> None:
     page = opened("/?lang=zh")
-    page.get_by_role("link", name="训练").first.click(delay=100)
-    page.get_by_role("heading", level=1, name="训练").wait_for()
+    press(page.get_by_role("link", name="训练").first, heading(page, "训练"))
     assert "lang=zh" in page.url
-    page.get_by_text("English", exact=True).click(delay=100)
-    page.get_by_role("heading", level=1, name="Train").wait_for()
+    press(page.get_by_text("English", exact=True), heading(page, "Train"))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -88,3 +92,12 @@ def test_both_themes_have_their_own_paper(opened: Opened, scheme: str) -> None:
     page = opened("/", color_scheme=scheme)
     color = page.evaluate("() => getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert color == {"light": "rgb(250, 246, 236)", "dark": "rgb(14, 20, 17)"}[scheme]
+
+
+@pytest.mark.parametrize("path", ["/", "/train?lang=zh"])
+def test_the_style_is_there_before_anything_is_drawn(server: Server, path: str) -> None:
+    asked = {"Accept": "text/html", "Accept-Encoding": "gzip", "If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    with urllib.request.urlopen(urllib.request.Request(server.url + path, headers=asked)) as reply:
+        page = reply.read().decode()
+    assert ".st-key-language {" in page.split("<style>")[1].split("</style>")[0]
+    assert page.index("</style>") < page.index('<div id="root">')

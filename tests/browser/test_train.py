@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Opened, Server, start_server, stop_server
+from tests.browser.conftest import Opened, Server, downloaded, enter, press, start_server, stop_server
 from tests.pages.recorded import write_run
 
 TEXT = "".join(f"The {who} {does} the {what}.\n" for who in ("cat", "dog", "bird", "child", "moon") for does in ("sees", "likes", "follows", "hears") for what in ("river", "hill", "house", "lamp", "road", "sea")) * 6  # fmt: skip
@@ -14,6 +14,9 @@ TEXT = "".join(f"The {who} {does} the {what}.\n" for who in ("cat", "dog", "bird
 
 DRAWN = "() => document.querySelector('.t-plot .scatterlayer .trace:nth-child(2) path').getTotalLength()"
 """How long the smoothed training curve is on screen, in pixels."""
+
+
+STEPS_SHOWN = "() => document.querySelector('.t-plot').layout.xaxis.range[1]"
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +27,14 @@ def recorded(server: Server) -> str:
 
 def start_training(page: Page, steps: int) -> str:
     """Paste a text, make the model tiny, press Train; the id of the run."""
-    page.get_by_text("Paste", exact=True).click(delay=100)
-    page.get_by_label("Your text").fill(TEXT)
-    page.get_by_label("Your text").press("Control+Enter")
+    pasted, train = page.get_by_label("Your text"), page.get_by_role("button", name="Train", exact=True)
+    press(page.get_by_text("Paste", exact=True), pasted.is_visible)
+    enter(pasted, TEXT, "Control+Enter", train.is_enabled)
     for label, value in (("Width", 32), ("Layers", 1), ("Steps", steps)):
-        field = page.get_by_label(label, exact=True).first
-        field.fill(str(value))
-        field.press("Enter")
+        enter(page.get_by_label(label, exact=True).first, str(value))
     expect(page.get_by_text("parameters; training takes")).to_be_visible()
-    page.wait_for_timeout(500)
     before = page.url
-    page.get_by_role("button", name="Train", exact=True).click(delay=100)
-    page.wait_for_function("before => location.href !== before", arg=before)
+    press(train, lambda: page.url != before)
     run = page.url.split("run=")[1].split("&")[0]
     page.locator(f".t-live[data-run='{run}']").wait_for()
     return run
@@ -43,6 +42,11 @@ def start_training(page: Page, steps: int) -> str:
 
 def state(page: Page, wanted: str, timeout: float = 60_000) -> None:
     expect(page.locator(f".t-live[data-state={wanted}]")).to_be_visible(timeout=timeout)
+
+
+def command(page: Page, button: str, wanted: str) -> None:
+    """Press a button of the picture until the run stands as wanted."""
+    press(page.get_by_role("button", name=button, exact=True), page.locator(f".t-live[data-state={wanted}]").is_visible)
 
 
 def points(page: Page) -> int:
@@ -81,21 +85,19 @@ def test_a_run_is_trained_watched_paused_resumed_stepped_and_stopped(opened: Ope
     assert frames == []
     assert page.evaluate("plot => plot.isConnected", plot)
 
-    page.get_by_role("button", name="Pause", exact=True).click()
-    state(page, "paused")
+    command(page, "Pause", "paused")
     step = json.loads((server.runs / run / "status.json").read_text())["step"]
-    page.get_by_role("button", name="One step", exact=True).click()
-    page.wait_for_function(f"() => document.querySelector('.t-facts dd').textContent.startsWith('{step + 1:,} ')")
+    stepped = page.locator(".t-facts dd").first
+    press(page.get_by_role("button", name="One step", exact=True), lambda: stepped.inner_text().startswith(f"{step + 1:,} "))  # fmt: skip
     state(page, "paused")
 
     # A second tab opened by the link shows the same run, and its buttons reach it.
     other = opened(f"/train?run={run}")
     state(other, "paused")
-    other.get_by_role("button", name="Resume", exact=True).click()
+    command(other, "Resume", "running")
     state(page, "running")
-    page.get_by_role("button", name="Stop", exact=True).click()
+    command(page, "Stop", "stopped")
     state(other, "stopped")
-    state(page, "stopped")
     page.reload()
     state(page, "stopped")
     assert (server.runs / run / "steps").is_dir()
@@ -119,8 +121,7 @@ def test_a_killed_server_costs_nothing(browser: Browser, tmp_path: Path) -> None
         )
         assert run in page.url
         state(page, "running")
-        page.get_by_role("button", name="Stop", exact=True).click()
-        state(page, "stopped")
+        command(page, "Stop", "stopped")
     finally:
         page.close()
         stop_server(process)
@@ -139,10 +140,9 @@ def test_the_view_can_be_set_and_the_sample_of_any_step_read(opened: Opened, rec
     page = opened(f"/train?run={recorded}")
     state(page, "finished")
     page.locator(".t-live .annotation").first.wait_for()
-    page.get_by_role("button", name="Show the start").click()
-    page.wait_for_function("() => document.querySelector('.t-plot').layout.xaxis.range[1] < 200")
-    page.get_by_role("button", name="Show the start").click()
-    page.wait_for_function("() => document.querySelector('.t-plot').layout.xaxis.range[1] === 1000")
+    start = page.get_by_role("button", name="Show the start")
+    press(start, lambda: page.evaluate(STEPS_SHOWN) < 200)
+    press(start, lambda: page.evaluate(STEPS_SHOWN) == 1000)
     late = page.locator(".t-sample").inner_text()
     page.locator(".t-samples input").evaluate("el => { el.value = 0; el.dispatchEvent(new Event('input')); }")
     expect(page.locator(".t-sample")).not_to_have_text(late)
@@ -153,17 +153,17 @@ def test_the_curve_can_be_taken_away(opened: Opened, recorded: str) -> None:
     page = opened(f"/train?run={recorded}")
     state(page, "finished")
     for label, suffix in (("CSV", "csv"), ("HTML", "html"), ("SVG", "svg"), ("PNG", "png")):
-        with page.expect_download() as download:
-            page.get_by_text(label, exact=True).click()
-        assert download.value.suggested_filename == f"terrarium-{recorded}.{suffix}"
-        assert Path(download.value.path()).stat().st_size > 1000
-    page.get_by_role("button", name="Python", exact=True).click()
-    expect(page.locator(".t-code")).to_contain_text("RunConfig(")
+        file = downloaded(page.get_by_text(label, exact=True))
+        assert file.suggested_filename == f"terrarium-{recorded}.{suffix}"
+        assert file.path().stat().st_size > 1000
+    code = page.locator(".t-code")
+    press(page.get_by_role("button", name="Python", exact=True), code.is_visible)
+    expect(code).to_contain_text("RunConfig(")
 
 
 def test_a_chinese_file_is_shown_and_confirmed_before_it_is_read(opened: Opened) -> None:
     page = opened("/train")
-    page.get_by_text("Your file", exact=True).click(delay=100)
+    press(page.get_by_text("Your file", exact=True), lambda: page.locator("input[type=file]").count() > 0)
     poem = "床前明月光，疑是地上霜。举头望明月，低头思故乡。\n" * 60
     page.locator("input[type=file]").set_input_files(
         {"name": "poem.txt", "mimeType": "text/plain", "buffer": poem.encode("gb18030")}
@@ -171,8 +171,7 @@ def test_a_chinese_file_is_shown_and_confirmed_before_it_is_read(opened: Opened)
     expect(page.get_by_text("床前明月光").first).to_be_visible()
     train = page.get_by_role("button", name="Train", exact=True)
     expect(train).to_be_disabled()
-    page.get_by_text("This reads right").click(delay=100)
-    expect(train).to_be_enabled()
+    press(page.get_by_text("This reads right"), train.is_enabled)
 
 
 INJECTIONS = (
@@ -204,8 +203,9 @@ def test_text_from_people_and_models_is_only_ever_text(opened: Opened, server: S
 def test_going_back_shows_the_run_before(opened: Opened, recorded: str) -> None:
     page = opened(f"/train?run={recorded}")
     state(page, "finished")
-    page.get_by_role("link", name="Home").first.click(delay=100)
-    page.get_by_role("heading", level=1, name="Terrarium").wait_for()
+    press(
+        page.get_by_role("link", name="Home").first, page.get_by_role("heading", level=1, name="Terrarium").is_visible
+    )
     page.go_back()
     state(page, "finished")
     assert recorded in page.url
