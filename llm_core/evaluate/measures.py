@@ -19,7 +19,7 @@ from llm_core.evaluate.skills import Examination, examine
 from llm_core.evaluate.world import world_of
 from llm_core.models.base import Model
 
-MOST_TOKENS = 4096
+MOST_TOKENS = 3072
 """Held-out tokens in a look: a fraction of a second for a small model on a processor."""
 _KEPT = 4
 _examinations: OrderedDict[tuple[str, int, int], Examination] = OrderedDict()

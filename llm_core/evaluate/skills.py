@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from llm_core.data.grammar.sampler import Sampled
 from llm_core.data.grammar.truth import Item
@@ -53,7 +52,7 @@ class Examination:
         """How many items of each skill the model solves, and how many there are."""
         if not self.questions:
             return {}
-        logits = logits_at(model, self.rows, self.places)
+        logits = logits_at(model, self.rows, self.places).numpy()
         found: dict[str, tuple[int, int]] = {}
         for question in self.questions:
             correct, count = found.get(question.skill, (0, 0))
@@ -70,7 +69,7 @@ def examine(tokenizer: Tokenizer, stories: Iterable[Sampled], longest: int | Non
     return _Examiner(tokenizer, longest).examine(stories)
 
 
-def _won(logits: Tensor, duel: Duel) -> bool:
+def _won(logits: NDArray[np.float32], duel: Duel) -> bool:
     line = logits[duel.place]
     return bool(line[duel.right].max() > line[duel.wrong].max()) if len(duel.wrong) else True
 

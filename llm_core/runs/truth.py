@@ -12,8 +12,9 @@ from llm_core.evaluate.excess import excess_per_story, split_stories
 from llm_core.evaluate.floor import NoFloor, entropy_floor, gap_closed
 from llm_core.evaluate.measures import measure
 from llm_core.evaluate.skills import examine
-from llm_core.evaluate.validity import check_texts, sample_stories
+from llm_core.evaluate.validity import check_texts
 from llm_core.evaluate.world import world_of
+from llm_core.inference.stories import sample_stories
 from llm_core.models.base import Model
 from llm_core.runs.baselines import ngram_score
 

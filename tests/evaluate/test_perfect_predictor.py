@@ -10,7 +10,8 @@ from llm_core.data.grammar.sampler import Sampled, sample, texts
 from llm_core.evaluate.excess import excess_per_story
 from llm_core.evaluate.skills import examine
 from llm_core.evaluate.surprise import expected, surprises
-from llm_core.evaluate.validity import check_texts, sample_stories
+from llm_core.evaluate.validity import check_texts
+from llm_core.inference.stories import sample_stories
 from tests.evaluate.given import Following, Perfect, characters, tales
 
 
@@ -68,6 +69,7 @@ def test_what_it_writes_is_valid_and_depends_on_its_own_seed_alone(
     grammar: Grammar, known: tuple[Perfect, list[Sampled]]
 ) -> None:
     model, stories = known
+    model.eval()
     written = sample_stories(model, model._tokenizer, 8, seed=5)
     validity = check_texts(grammar, stories[0].language, written)
     assert (validity.stories_valid, validity.sentences_valid) == (1.0, 1.0)
