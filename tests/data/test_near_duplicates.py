@@ -77,6 +77,16 @@ def test_short_and_empty_texts_resemble_only_their_equals() -> None:
     assert find_near_duplicates([], 0.8) == []
 
 
+def test_long_texts_are_compared_in_parts_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(3)
+    texts = [sentence(rng, 400), sentence(rng, 3), sentence(rng, 500), "x"]
+    texts += [texts[0] + " the end", texts[2][:-20], texts[1], texts[0]]
+    whole = find_near_duplicates(texts, 0.8)
+    monkeypatch.setattr(near_duplicates, "_BLOCK", 64)
+    assert find_near_duplicates(texts, 0.8) == whole
+    assert [(pair.kept, pair.removed) for pair in whole] == [(0, 4), (2, 5), (1, 6), (0, 7)]
+
+
 def test_many_alike_but_not_enough_take_no_more_than_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = 0
     plain = near_duplicates._resemblance
