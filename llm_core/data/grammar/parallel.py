@@ -7,8 +7,10 @@ from llm_core.data.grammar.grammar import Grammar
 from llm_core.data.grammar.sampler import Sampled, sample
 from llm_core.data.grammar.truth import Node, Word
 
-_SIGNS = {".": "。", "?": "？", "!": "！", "“": "“", "”": "”", ":": "："}
+_SIGNS = {".": ".", "。": ".", "?": "?", "？": "?", "!": "!", "！": "!", "“": "“", "”": "”"}
+"""Signs that both languages set alike."""
 Span = tuple[int, int]
+Mark = tuple[str | None, bool]
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,9 @@ class ParallelSentence:
     english_words: tuple[Span, ...]
     chinese_words: tuple[Span, ...]
     alignment: tuple[tuple[int, int], ...]
-    """Pairs (place in english_words, place in chinese_words), in order. What a slot shows is aligned as a whole, each of
-    its words with each; words that the other language says in another way, or not at all, have no pair."""
+    """Pairs (place in english_words, place in chinese_words), in order; no place comes twice. A phrase that shows one
+    thing ("in the box") counts as one word, since its own words have no partners. What the other language says in
+    another way, or not at all, has no pair."""
 
 
 def parallel_sentences(grammar: Grammar, seed: int, index: int) -> tuple[ParallelSentence, ...]:
@@ -34,41 +37,38 @@ def parallel_sentences(grammar: Grammar, seed: int, index: int) -> tuple[Paralle
 
 
 def _pair(english: Sampled, first: Node, chinese: Sampled, second: Node) -> ParallelSentence:
-    left, right = _words(english, first), _words(chinese, second)
-    left_runs, right_runs = _runs(english.text, left, "en"), _runs(chinese.text, right, "zh")
-    pairs = [
-        (here, there)
-        for mark, runs in left_runs.items()
-        for run, other in zip(runs, right_runs.get(mark, ()), strict=False)
-        for here in run
-        for there in other
-    ]
+    left, right = _units(english, first), _units(chinese, second)
+    others = _places(right)
+    pairs = [pair for mark, places in _places(left).items() for pair in zip(places, others.get(mark, ()), strict=False)]
     return ParallelSentence(
         english.text[first.start : first.end], chinese.text[second.start : second.end],
-        tuple((word.start - first.start, word.end - first.start) for word in left),
-        tuple((word.start - second.start, word.end - second.start) for word in right),
-        tuple(sorted(pairs)),
+        tuple(span for span, _ in left), tuple(span for span, _ in right), tuple(sorted(pairs)),
     )  # fmt: skip
 
 
-def _words(sampled: Sampled, sentence: Node) -> list[Word]:
-    return [word for word in sampled.truth.words if sentence.start <= word.start < sentence.end]
+def _units(sampled: Sampled, sentence: Node) -> list[tuple[Span, Mark]]:
+    """The words of a sentence with what they are aligned by, neighbours with the same mark as one."""
+    units: list[tuple[Span, Mark]] = []
+    for word in sampled.truth.words:
+        if not sentence.start <= word.start < sentence.end:
+            continue
+        mark = _mark(sampled.text[word.start : word.end], word)
+        start, end = word.start - sentence.start, word.end - sentence.start
+        if word.aligned and units and units[-1][1] == mark:
+            units[-1] = ((units[-1][0][0], end), mark)
+        else:
+            units.append(((start, end), mark))
+    return units
 
 
-def _runs(text: str, words: Sequence[Word], language: str) -> dict[tuple[str, bool], list[list[int]]]:
-    """Places of words by what they are aligned by, neighbours with the same mark together, in order.
+def _mark(shown: str, word: Word) -> Mark:
+    """A person's name and the pronouns for the same person are kept apart: the languages show them in another order."""
+    return (word.aligned or _SIGNS.get(shown), word.part == "PRON")
 
-    A person's name and the pronouns for the same person are kept apart: the languages show them in another order.
-    """
-    runs: dict[tuple[str, bool], list[list[int]]] = {}
-    before: tuple[str, bool] | None = None
-    for place, word in enumerate(words):
-        shown = text[word.start : word.end]
-        sign = _SIGNS.get(shown) if language == "en" else shown if shown in _SIGNS.values() else None
-        mark = (word.aligned, word.part == "PRON") if word.aligned else (sign, False) if sign else None
-        if mark is not None and mark == before:
-            runs[mark][-1].append(place)
-        elif mark is not None:
-            runs.setdefault(mark, []).append([place])
-        before = mark
-    return runs
+
+def _places(units: Sequence[tuple[Span, Mark]]) -> dict[Mark, list[int]]:
+    places: dict[Mark, list[int]] = {}
+    for place, (_, mark) in enumerate(units):
+        if mark[0] is not None:
+            places.setdefault(mark, []).append(place)
+    return places

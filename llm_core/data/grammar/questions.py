@@ -23,8 +23,8 @@ class Question:
 def questions(grammar: Grammar, language: str, seed: int, index: int) -> tuple[Question, ...]:
     """All questions that the frame of one text asks; none where it asks none.
 
-    The span is the last mention in full of what is asked for. Raises UserError where a text does not show an answer,
-    which is a fault of the grammar.
+    The span is the first mention of what is asked for that is no pronoun. Raises UserError where a text does not show an
+    answer, which is a fault of the grammar.
     """
     _, asked = about(grammar, language, seed, index)
     if not asked:
@@ -32,23 +32,20 @@ def questions(grammar: Grammar, language: str, seed: int, index: int) -> tuple[Q
     sampled = sample(grammar, language, seed, index)
     found = []
     for question, answer, variable in asked:
-        spans = _mentions(sampled.truth.words, variable)
-        fitting = [(start, end) for start, end in spans if sampled.text[start:end].lower() == answer.lower()]
-        if not fitting:
+        span = _first_mention(sampled.truth.words, variable)
+        if span is None:
             raise UserError("The text {text!r} does not show the answer {answer!r}.", text=sampled.text, answer=answer)
-        start, end = fitting[-1]
+        start, end = span
         found.append(Question(sampled.text, question, sampled.text[start:end], start, end, language))
     return tuple(found)
 
 
-def _mentions(words: tuple[Word, ...], variable: str) -> list[tuple[int, int]]:
-    """Where words in a row show a variable."""
-    spans: list[tuple[int, int]] = []
-    before = None
+def _first_mention(words: tuple[Word, ...], variable: str) -> tuple[int, int] | None:
+    """Where words in a row show a variable itself, neither by a pronoun nor by its measure word."""
+    span: tuple[int, int] | None = None
     for word in words:
-        if word.variable == variable and before == variable:
-            spans[-1] = (spans[-1][0], word.end)
-        elif word.variable == variable:
-            spans.append((word.start, word.end))
-        before = word.variable
-    return spans
+        if word.aligned == variable and word.part != "PRON":
+            span = (span[0] if span else word.start, word.end)
+        elif span is not None:
+            return span
+    return span
