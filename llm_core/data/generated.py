@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from llm_core.config import DataConfig
 from llm_core.data.corpora import CORPORA, Corpus
+from llm_core.data.grammar.grammar import load_grammar
+from llm_core.data.grammar.sampler import sample, texts
 from llm_core.data.tasks import TASKS
 
 SEED = 1
@@ -33,9 +35,6 @@ def documents(corpus: Corpus, start: int, count: int) -> Iterator[str]:
     """Documents `start` to `start + count - 1`."""
     if corpus.kind == "task":
         return TASKS[corpus.source].documents(count, SEED, start)
-    from llm_core.data.grammar.grammar import load_grammar
-    from llm_core.data.grammar.sampler import texts
-
     return texts(load_grammar(corpus.source), corpus.language, SEED, start, count)
 
 
@@ -45,9 +44,6 @@ def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float
         for text in documents(corpus, start, count):
             yield text, None
         return
-    from llm_core.data.grammar.grammar import load_grammar
-    from llm_core.data.grammar.sampler import sample
-
     grammar = load_grammar(corpus.source)
     for index in range(start, start + count):
         drawn = sample(grammar, corpus.language, SEED, index)
@@ -59,8 +55,6 @@ def grammar_digest(config: DataConfig) -> str | None:
     corpus = CORPORA.get(config.corpus)
     if corpus is None or corpus.kind != "grammar":
         return None
-    from llm_core.data.grammar.grammar import load_grammar
-
     return load_grammar(corpus.source).digest
 
 
