@@ -88,6 +88,13 @@ class Tokenizer:
             known = self._known[word] = [token.id for token in self._inner.model.tokenize(spelled)]
         return known
 
+    def words(self, text: str) -> list[bytes]:
+        """How a text falls into words before tokens are found inside each; joined, they are the text."""
+        text = visible_surrogates(text)
+        if self._find is None:
+            return [text[start:stop].encode() for _, (start, stop) in self._inner.pre_tokenizer.pre_tokenize_str(text)]
+        return [word.encode() for word in self._find(text)]
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of some ids. Bytes that do not make up a whole character show as U+FFFD; end-of-text as nothing."""
         table = self.token_bytes
