@@ -1,0 +1,42 @@
+"""A text brings its own defaults along, for every recipe, and leaves what it does not name."""
+
+from pathlib import Path
+
+import pytest
+
+from llm_core.config import DataConfig, RunConfig, TrainingConfig, load_recipe, parse
+from llm_core.data.corpora import CORPORA, with_corpus
+
+RECIPES = sorted((Path(__file__).parents[2] / "assets" / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_goes_with_every_text(recipe: Path, name: str) -> None:
+    before = load_recipe(recipe)
+    config = with_corpus(before, name)
+    assert config.data.corpus == name
+    assert config.model.family == before.model.family
+    given = CORPORA[name].defaults
+    for section, part in (("model", config.model), ("data", config.data), ("training", config.training)):
+        old = getattr(before, section).model_dump()
+        expected = old | {key: value for key, value in given.get(section, {}).items() if key in old}
+        assert part.model_dump() == expected | ({"corpus": name} if section == "data" else {})
+
+
+def test_a_text_of_ones_own_has_no_defaults() -> None:
+    before = RunConfig(data=DataConfig(tokenizer="word"), training=TrainingConfig(batch_size=7))
+    config = with_corpus(before, "my.txt")
+    assert config.data == before.data.model_copy(update={"corpus": "my.txt"})
+    assert (config.model, config.training) == (before.model, before.training)
+
+
+def test_stories_begin_with_their_name_and_nothing_else_does() -> None:
+    assert [name for name in CORPORA if name.startswith("stories")] == ["stories-en", "stories-zh"]
+    assert (CORPORA["stories-en"].language, CORPORA["stories-zh"].language) == ("en", "zh")
+
+
+def test_settings_without_what_came_later_are_still_read() -> None:
+    old = RunConfig().model_dump(mode="json")
+    del old["data"]["rows"], old["data"]["documents"]
+    assert parse(RunConfig, old) == RunConfig()
