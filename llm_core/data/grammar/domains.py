@@ -47,6 +47,8 @@ class Domain:
     fitting: tuple[str, ...] = ()
     below: str = ""
     known: dict[Any, Distribution] = field(default_factory=dict, repr=False, compare=False)
+    questions: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Skill items about it that have been worked out, by slot and word."""
 
     @property
     def ancestors(self) -> tuple[str, ...]:

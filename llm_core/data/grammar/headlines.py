@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from llm_core.data.grammar.grammar import Grammar
 from llm_core.data.grammar.sampler import Drawing, about, write
-from llm_core.data.grammar.surface import Surface
+from llm_core.data.grammar.surface import surface_of
 
 
 @dataclass(frozen=True)
@@ -21,4 +21,4 @@ def story_headline(grammar: Grammar, language: str, seed: int, index: int) -> St
     headline, _ = about(grammar, language, seed, index)
     if headline is None:
         return None
-    return StoryHeadline(write(grammar, Drawing(seed, index), Surface(language)), headline, language)
+    return StoryHeadline(write(grammar, Drawing(seed, index), surface_of(language)), headline, language)

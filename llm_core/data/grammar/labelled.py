@@ -14,7 +14,7 @@ from llm_core.data.grammar.grammar import Grammar, load_grammar
 from llm_core.data.grammar.lexicon import Word
 from llm_core.data.grammar.predictor import Predictor
 from llm_core.data.grammar.sampler import Drawing, write
-from llm_core.data.grammar.surface import Surface
+from llm_core.data.grammar.surface import surface_of
 from llm_core.errors import UserError
 
 LABEL = "T"
@@ -69,7 +69,7 @@ def labelled_grammar(name: str, held_out_words: bool = False) -> Grammar:
 def labelled_text(grammar: Grammar, language: str, seed: int, index: int) -> LabelledText:
     """One text with its label; the same number in the other language is its translation."""
     draws = Drawing(seed, index)
-    text = write(grammar, draws, Surface(language))
+    text = write(grammar, draws, surface_of(language))
     return LabelledText(text, str(draws.memo[LABEL]), language, grammar)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from llm_core.data.grammar.distributions import Distribution
 from llm_core.data.grammar.grammar import Grammar
 from llm_core.data.grammar.machine import Call, Done, Draws, Task, beginning, choose_alternative, expand
-from llm_core.data.grammar.surface import START, State, Surface
+from llm_core.data.grammar.surface import START, State, surface_of
 
 Stack = tuple[Task, Any] | None
 """What is still to come, the next first; shared between hypotheses."""
@@ -51,7 +51,7 @@ class Predictor:
     def __init__(self, grammar: Grammar, language: str, starts: Iterable[Hypothesis] = ()) -> None:
         """starts: other beginnings than that of a text, with any weights."""
         self._grammar, self._language = grammar, language
-        self._surface = Surface(language)
+        self._surface = surface_of(language)
         self._hypotheses = list(starts) or [Hypothesis({}, (beginning(grammar), None), START, (), 1.0)]
 
     @property
@@ -153,7 +153,7 @@ class Predictor:
                         rest = (part, rest)
                     waiting.append(Hypothesis(memo, rest, one.state, (), one.weight))
                 else:
-                    pieces, state, _ = self._surface(task.words(_Asking(memo), place), one.state)
+                    pieces, state, _, _ = self._surface(task.words(_Asking(memo), place), one.state)
                     waiting.append(Hypothesis(memo, rest, state, pieces, one.weight))
             except _DrawNeededError as needed:
                 key, distribution = needed.key, needed.distribution

@@ -229,7 +229,7 @@ class Slot:
             return (Mark("NOUN", variable=self.name, aligned=f"{self.name}.m"),)
         if form in ("", "pl"):
             return self._each(noun, words)
-        return self._each(Mark(word.part, variable=self.name, aligned=f"{self.name}.{form}"), words)
+        return self._each(Mark(word.part, variable=self.name, aligned=self.name), words)
 
     def _each(self, mark: Mark, words: Words) -> tuple[Mark, ...]:
         """Function words inside a phrase have their own part of speech, its other words that of the class."""
@@ -250,45 +250,43 @@ class Slot:
             return ()
         if form in PRONOUN_FORMS:
             return (self._pronoun(self.skill, word, form),)
-        others = values.domain(self.name, place).words
-        if self.skill in ("article", "cause"):
-            return self._fitting(values, place, word, form, number)
-        if form == "article":
-            # What is asked for is the noun; its article would give it away in part.
-            found = self._asked(word, others, lambda other: self._article(other) + self._noun(other, number))
-            return (found,) if found else ()
-        found = self._asked(word, others, lambda other: self._formed(other, form, number))
-        return (found,) if found else ()
+        domain = values.domain(self.name, place)
+        possible = domain.distribution(values, place) if self.skill == "cause" else None
+        key = (self.skill, self.language, form, number, word, possible)
+        if key not in domain.questions:
+            domain.questions[key] = self._among(word, domain.words, form, number, possible)
+        found: tuple[Question, ...] = domain.questions[key]
+        return found
 
     def _pronoun(self, skill: str, word: Word, form: str) -> Question:
         genders = {"m": "f", "f": "m"}
         right = _PRONOUNS[self.language, form, word.gender or "m"]
         return Question(skill, 0, (right,), (_PRONOUNS[self.language, form, genders[word.gender or "m"]],))
 
-    def _asked(self, word: Word, others: tuple[Word, ...], shown: "Shown") -> Question | None:
-        """The word itself against all others of its class."""
-        right = shown(word)
-        wrong = tuple(dict.fromkeys(shown(other) for other in others if shown(other) != right))
-        return Question(self.skill, 0, (right,), wrong) if wrong else None
+    def _among(
+        self, word: Word, others: tuple[Word, ...], form: str, number: int, possible: Distribution | None
+    ) -> tuple[Question, ...]:
+        """What can stand here against what cannot.
 
-    def _fitting(self, values: Values, place: Place, word: Word, form: str, number: int) -> tuple[Question, ...]:
-        """Words that can stand here against those of the class that cannot.
-
-        After an article (or a measure word) those that go with it can; for a cause, those that fit its ancestors.
+        After an article (or a measure word) all nouns can that go with it; for a cause, the words that fit its
+        ancestors; for any other skill, the word itself alone.
         """
-        domain = values.domain(self.name, place)
-        possible = set(domain.distribution(values, place).values)
+        offset = 0
         if self.skill == "article":
             lead = self._article(word)
-            right = [self._noun(other, number) for other in domain.words if self._article(other) == lead]
-            wrong = [self._noun(other, number) for other in domain.words if self._article(other) != lead]
+            shown = {other: self._noun(other, number) for other in others}
+            fitting = [other for other in others if self._article(other) == lead]
             offset = len(lead) if form == "article" else 0
+        elif form == "article":
+            # What is asked for is the noun; its article would give it away in part.
+            shown = {other: self._article(other) + self._noun(other, number) for other in others}
+            fitting = [word]
         else:
-            right = [self._formed(other, form, number) for other in domain.words if other in possible]
-            wrong = [self._formed(other, form, number) for other in domain.words if other not in possible]
-            offset = 0
-        kept = tuple(dict.fromkeys(words for words in wrong if words not in right))
-        return (Question(self.skill, offset, tuple(dict.fromkeys(right)), kept),) if kept else ()
+            shown = {other: self._formed(other, form, number) for other in others}
+            fitting = [other for other in others if other in possible.values] if possible else [word]
+        right = tuple(dict.fromkeys(shown[other] for other in fitting))
+        wrong = tuple(dict.fromkeys(words for words in shown.values() if words not in right))
+        return (Question(self.skill, offset, right, wrong),) if wrong else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,12 +306,6 @@ class Article:
     def questions(self, values: Values, place: Place) -> tuple[Question, ...]:
         found = self.inner.questions(values, place)
         return tuple(Question(one.skill, one.offset + 1, one.right, one.wrong) for one in found)
-
-
-class Shown(Protocol):
-    """A word in the form that is asked for."""
-
-    def __call__(self, other: Word) -> Words: ...
 
 
 def article_of(words: Words) -> str:

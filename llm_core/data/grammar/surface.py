@@ -1,5 +1,7 @@
 """How words become text: spaces and capitals in English, neither in Chinese."""
 
+from functools import lru_cache
+
 from llm_core.errors import UserError
 
 State = int
@@ -8,6 +10,9 @@ State = int
 START: State = 3
 BREAK = "\\n"
 """The word that stands for a line break in a template."""
+
+Shown = tuple[tuple[str, ...], State, str, tuple[State, ...]]
+"""A piece for each word, the state after them, the pieces in one, and the state before each word."""
 
 _CLOSING = frozenset(".,?!:;”)…")
 _OPENING = frozenset("“(")
@@ -22,18 +27,18 @@ class Surface:
         if language not in ("en", "zh"):
             raise UserError("Grammars are written in {known}; there is no language {language!r}.", known="en, zh", language=language)  # fmt: skip
         self.language = language
-        self._known: dict[tuple[tuple[str, ...], State], tuple[tuple[str, ...], State, str]] = {}
+        self._known: dict[tuple[tuple[str, ...], State], Shown] = {}
 
-    def __call__(self, words: tuple[str, ...], state: State) -> tuple[tuple[str, ...], State, str]:
-        """A piece for each word, the state after them, and the pieces in one."""
+    def __call__(self, words: tuple[str, ...], state: State) -> Shown:
+        """The pieces of these words after a text that has left `state`."""
         found = self._known.get((words, state))
         if found is None:
-            pieces = []
-            after = state
+            pieces, states = [], [state]
             for word in words:
-                piece, after = self._english(word, after) if self.language == "en" else _chinese(word, after)
+                piece, after = self._english(word, states[-1]) if self.language == "en" else _chinese(word, states[-1])
                 pieces.append(piece)
-            found = self._known[words, state] = (tuple(pieces), after, "".join(pieces))
+                states.append(after)
+            found = self._known[words, state] = (tuple(pieces), states[-1], "".join(pieces), tuple(states))
         return found
 
     @staticmethod
@@ -47,6 +52,12 @@ class Surface:
         if word in _OPENING:
             return space + word, 3 if word == "“" else 1
         return space + (word[0].upper() + word[1:] if capital else word), 0
+
+
+@lru_cache
+def surface_of(language: str) -> Surface:
+    """The one surface of a language: what it remembers serves every text."""
+    return Surface(language)
 
 
 def _chinese(word: str, state: State) -> tuple[str, State]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from llm_core.data.grammar.grammar import Grammar
 from llm_core.data.grammar.sampler import Drawing, write
-from llm_core.data.grammar.surface import Surface
+from llm_core.data.grammar.surface import surface_of
 from llm_core.errors import UserError
 
 _MARKS = {"en": ": ", "zh": "："}
@@ -39,7 +39,7 @@ class Talk:
 
 def talk(grammar: Grammar, language: str, seed: int, index: int) -> Talk:
     """One talk of a grammar whose texts are turns."""
-    return read_turns(write(grammar, Drawing(seed, index), Surface(language)), language)
+    return read_turns(write(grammar, Drawing(seed, index), surface_of(language)), language)
 
 
 def read_turns(text: str, language: str) -> Talk:

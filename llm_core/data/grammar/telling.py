@@ -26,14 +26,12 @@ class Teller:
     def add(self, op: Op, draws: Draws, place: Place) -> None:
         """The words of one part of a template."""
         words = op.words(draws, place)
-        pieces, after, _ = self._surface(words, self.state)
+        pieces, after, _, states = self._surface(words, self.state)
         marks = op.marks(draws, place)
-        start, state = len(self.text), self.state
-        offsets, states = [], []
-        for word, piece, mark in zip(words, pieces, marks, strict=True):
+        start = len(self.text)
+        offsets = []
+        for piece, mark in zip(pieces, marks, strict=True):
             offsets.append(start)
-            states.append(state)
-            state = self._surface((word,), state)[1]
             begin = start + (piece[0] == " ")
             start += len(piece)
             self._words.append(Word(begin, start, mark.part, mark.entity, mark.variable, mark.aligned))
