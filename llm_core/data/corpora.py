@@ -118,8 +118,9 @@ def _whole(tokenizer: str, vocabulary_size: int, context: int, held_out: float, 
     """Each document a row of its own, in a context that the longest fits in, and samples as long as that."""
     return {
         "data": {"tokenizer": tokenizer, "vocabulary_size": vocabulary_size, "rows": "documents", "held_out": held_out},
-        "model": {"context": context},
-        "training": {"batch_size": batch_size, "sample_prompt": "", "sample_tokens": context},
+        # There is always more text than a run reads, so that nothing has to be forgotten on purpose.
+        "model": {"context": context, "dropout": 0.0},
+        "training": {"batch_size": batch_size, "evaluation_every": 50, "sample_prompt": "", "sample_tokens": context},
     }
 
 
