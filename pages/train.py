@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import start_form
 from pages.ui.faults import show_fault
 from pages.ui.glossary import meanings
-from pages.ui.live import live, measures
+from pages.ui.live import live, measures, no_floor
 from pages.ui.start_form import run_in_python
 from pages.ui.state import FAULT_KEY, warm_up
 from pages.ui.subject import subject_bar
@@ -14,7 +14,7 @@ from pages.ui.text import _
 st.title(_("Train"))
 st.markdown(
     _("A small language model reads a text again and again and learns to predict what comes next."),
-    help=meanings("token", "step", "loss", "nat", "held-out", "uniform guess", "n-gram", "bits per character", "gradient", "learning rate"),
+    help=meanings("token", "step", "loss", "nat", "held-out", "uniform guess", "n-gram", "entropy floor", "gap closed", "skill", "bits per character", "gradient", "learning rate"),
 )  # fmt: skip
 
 picture, form = st.columns([2.15, 1], gap="large")
@@ -34,12 +34,18 @@ start_form.more()
 if subject is None:
     warm_up()  # No live component asks for it.
 else:
+    live("skills", subject.run)
     live("samples", subject.run)
     live("measures", subject.run, measures=measures())
     st.subheader(_("What to look for"))
     live(
         "guide", subject.run,
         views=[
+            {
+                "view": "floor", "button": _("Show the floor"),
+                "text": _("The floor is the chance that is in the texts themselves. What is left above it is what the model has not yet understood."),
+            }
+            if not no_floor(subject.run) else
             {
                 "view": "start", "button": _("Show the start"),
                 "text": _("The first steps fall steepest: the model leaves the uniform guess behind as soon as it knows which tokens are frequent."),

@@ -30,7 +30,7 @@ function axisOfSteps(feed) {
 // The whole numbers around everything that is drawn: they change seldom, so the picture stands still.
 function axisOfLoss(feed) {
   const top = Math.max(feed.baselines.uniform ?? 0, ...feed.steps.smooth.slice(0, 1), 1) * 1.04;
-  const low = Math.min(feed.baselines.ngram ?? top, ...feed.evaluations.loss, ...feed.steps.smooth.slice(-1), top - 1);
+  const low = Math.min(feed.baselines.ngram ?? top, feed.baselines.floor ?? top, ...feed.evaluations.loss, ...feed.steps.smooth.slice(-1), top - 1);
   return [Math.max(0, Math.floor(low - 0.15)), top];
 }
 
@@ -44,6 +44,11 @@ function ranges(feed) {
     const { step, smooth } = feed.steps;
     const crossing = step[smooth.findIndex((value) => value < ngram)] ?? feed.last;
     return { x: [0, Math.min(whole.x[1], crossing * 2.2)], y: [Math.max(0, ngram - 0.9), ngram + 1.2] };
+  }
+  const { floor } = feed.baselines;
+  if (feed.view === "floor" && floor !== undefined) {
+    const above = Math.max(0.2, (ngram ?? floor + 1) - floor);
+    return { x: whole.x, y: [Math.max(0, floor - 0.35 * above), floor + 1.35 * above] };
   }
   return whole;
 }
@@ -72,6 +77,11 @@ const level = (y, color, dash) => ({
   type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, layer: "below", line: { color, width: 1.4, dash },
 });
 
+// What lies under the floor, where no model can come.
+const unreachable = (y, color) => ({
+  type: "rect", xref: "paper", x0: 0, x1: 1, y0: 0, y1: y, layer: "below", line: { width: 0 }, fillcolor: color, opacity: 0.09,
+});
+
 const titled = (axis, extra, text, standoff) => ({ ...axis, ...extra, title: { ...axis.title, text, standoff } });
 
 function lossFigure(feed, theme, labels, width, height) {
@@ -93,14 +103,16 @@ function lossFigure(feed, theme, labels, width, height) {
       marker: { size: evaluations.step.length > 60 ? 3 : 6, symbol: "circle" },
     }),
   ];
-  const { uniform, ngram } = feed.baselines;
+  const { uniform, ngram, floor } = feed.baselines;
   const shapes = [];
   const ends = [];
   const end = (text, value, color) => value !== undefined && ends.push({ text, y: value, color });
   if (uniform !== undefined) shapes.push(level(uniform, colors.uniform, "dot"));
   if (ngram !== undefined) shapes.push(level(ngram, colors.ngram, "dash"));
+  if (floor !== undefined) shapes.push(level(floor, colors.floor, "solid"), unreachable(floor, colors.floor));
   end(labels.uniform, uniform, colors.uniform);
   end(labels.ngram, ngram, colors.ngram);
+  end(labels.floor, floor, colors.floor);
   end(labels.training, steps.smooth.at(-1), colors.training);
   end(labels.held_out, evaluations.loss.at(-1), colors.held_out);
   const marked = feed.pointed ?? feed.pinned;

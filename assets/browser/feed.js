@@ -20,9 +20,10 @@ class Feed {
 
   forget() {
     this.steps = { step: [], loss: [], smooth: [], rate: [], norm: [], speed: [] };
-    this.evaluations = { step: [], loss: [], bits: [] };
+    this.evaluations = { step: [], loss: [], bits: [], measures: [] };
     this.samples = [];
     this.baselines = {};
+    this.noFloor = null; // a sentence, where the worker has found that there is none
     this.next = 0; // bytes of the history that have been read
   }
 
@@ -124,7 +125,9 @@ class Feed {
         this.evaluations.step.push(row.step);
         this.evaluations.loss.push(row.loss);
         this.evaluations.bits.push(row.bits_per_character);
-      } else if (row.kind === "baseline") this.baselines[row.name] = row.loss;
+        this.evaluations.measures.push(row.measures ?? {});
+      } else if (row.kind === "no_floor") this.noFloor = row.text;
+      else if (row.kind === "baseline") this.baselines[row.name] = row.loss;
     }
     this.samples.push(...samples);
     if (this.steps.step.length > LONGEST) this.thin();

@@ -16,13 +16,14 @@ class Picture {
     this.bar = make("div", "t-bar");
     this.bar.append(make("div", "t-bar-done"));
     this.facts = make("dl", "t-facts");
+    this.gap = new Gap();
     this.state = make("span", "t-state");
     this.state.setAttribute("role", "status");
     this.actions = make("div", "t-actions");
     const row = make("div", "t-row");
     row.append(this.state, this.actions);
     this.message = make("p", "t-message");
-    this.root.append(stage, this.bar, row, this.facts, this.message);
+    this.root.append(stage, this.bar, row, this.facts, this.gap.root, this.message);
   }
 
   update({ data, setTriggerValue }) {
@@ -57,6 +58,7 @@ class Picture {
     }
     this.drawState();
     this.drawFacts();
+    this.gap.draw(this.feed, this.data.labels);
     this.drawButtons();
     this.drawPlot();
   }

@@ -38,11 +38,14 @@ class NoFloor:
         return self.template.format(**self.values)
 
 
+UNKNOWN = NoFloor(N_("There is no floor: how likely each text is, is known only of texts that a grammar has written."))
+
+
 def entropy_floor(config: RunConfig, corpus: TokenizedCorpus) -> Floor | NoFloor:
     """The floor of the held-out texts of a corpus for a model with these settings. Reads all of it once."""
     nats = corpus.nats
     if nats is None:
-        return NoFloor(N_("There is no floor: how likely each text is, is known only of texts that a grammar has written."))  # fmt: skip
+        return UNKNOWN
     if not config.data.byte_fallback:
         return NoFloor(N_("There is no floor: this tokenizer does not spell every text, so that its tokens lose a part of it."))  # fmt: skip
     if corpus.rows != "documents":

@@ -119,15 +119,17 @@ def records(folder: Path) -> list[Row]:
 def decimate(rows: list[Row], most: int = 2000) -> list[Row]:
     """At most about `most` rows that draw the same curve: first, last, and each stretch's lowest and highest loss.
 
-    Steps give way first; other kinds are thinned evenly only when they alone are more than half of `most`.
+    Steps give way first; evaluations and samples are thinned evenly only when they alone are more than half of `most`,
+    and what there is only once stays.
     """
     if len(rows) <= most:
         return rows
     steps = [i for i, row in enumerate(rows) if row.get("kind") == "step"]
     others = [i for i, row in enumerate(rows) if row.get("kind") != "step"]
+    single = {i for i in others if rows[i].get("kind") not in ("evaluation", "sample")}
     if len(others) > most // 2:
         others = [others[round(i * (len(others) - 1) / (most // 2 - 1))] for i in range(most // 2)]
-    kept = set(others)
+    kept = single | set(others) if len(single) < most // 4 else set(others)
     stretches = max(1, (most - len(others) - 2) // 2)
     if len(steps) <= 2 * stretches + 2:
         kept.update(steps)

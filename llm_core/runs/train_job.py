@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from llm_core.data.prepare import TokenizedCorpus, open_corpus, prepare, require_length
 from llm_core.errors import UserError
+from llm_core.evaluate.floor import NoFloor, entropy_floor
 from llm_core.runs.baselines import baselines
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.history import Row
@@ -72,4 +73,11 @@ class TrainJob(Job):
         return state.snapshot()
 
     def comparisons(self) -> list[Row]:
-        return baselines(self.corpus)
+        return [*baselines(self.corpus), self._floor()]
+
+    def _floor(self) -> Row:
+        """The loss of a perfect predictor, or why nobody knows it."""
+        floor = entropy_floor(self.run.config, self.corpus)
+        if isinstance(floor, NoFloor):
+            return {"kind": "no_floor", "template": floor.template, "values": dict(floor.values)}
+        return {"kind": "baseline", "name": "floor", "loss": floor.nats_per_token}

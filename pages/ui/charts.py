@@ -28,21 +28,26 @@ class Colors:
     held_out: str
     ngram: str
     uniform: str
+    floor: str
     categories: tuple[str, ...]
     """For kinds without an order; readable as text."""
     scale: tuple[str, ...]
     """For shares and probabilities: one hue, away from the paper."""
+    differences: tuple[str, ...]
+    """For what has a sign: two hues, neutral in the middle."""
 
 
 LIGHT = Colors(
-    "#faf6ec", "#2b2a25", "#6b6658", "#e6dfcd", "#4f6b35", "#2f5f8f", "#94650c", "#767162",
+    "#faf6ec", "#2b2a25", "#6b6658", "#e6dfcd", "#4f6b35", "#2f5f8f", "#94650c", "#767162", "#77508f",
     ("#4f6b35", "#2f5f8f", "#94650c", "#77508f", "#a63c2a", "#246c68", "#6b6658"),
     ("#f7f3e7", "#e2e6c9", "#cddab0", "#b6cc97", "#9dbb7e", "#84a966", "#6b9450", "#547d3d", "#3e642c", "#294a1d"),
+    ("#8a4a12", "#ad6a26", "#cb8f4e", "#e2b886", "#f7f3e7", "#a3c0d8", "#709dc2", "#4178a6", "#225583"),
 )  # fmt: skip
 DARK = Colors(
-    "#0e1411", "#e3e7dc", "#9aa49c", "#222d26", "#a3c17a", "#8ab4dc", "#dcb457", "#96a097",
+    "#0e1411", "#e3e7dc", "#9aa49c", "#222d26", "#a3c17a", "#8ab4dc", "#dcb457", "#96a097", "#c3a0da",
     ("#a3c17a", "#8ab4dc", "#dcb457", "#c3a0da", "#e08a76", "#76c4bf", "#9aa49c"),
     ("#121a15", "#22331f", "#2f4727", "#3e5c31", "#50733e", "#658b4d", "#7ca260", "#95b977", "#b1cf93", "#d2e5b8"),
+    ("#f0b878", "#cf9350", "#a3713a", "#735129", "#121a15", "#2c5170", "#40739e", "#6499c6", "#97c2e8"),
 )  # fmt: skip
 
 
@@ -100,7 +105,7 @@ def curve(rows: Iterable[Mapping[str, Any]], words: Callable[[str], str]) -> go.
         )  # fmt: skip
         ends.append((name, series[-1]["loss"], color))
     baselines = {row["name"]: row["loss"] for row in rows if row.get("kind") == "baseline"}
-    for name, color, dash in (("uniform", LIGHT.uniform, "dot"), ("ngram", LIGHT.ngram, "dash")):
+    for name, color, dash in (("uniform", LIGHT.uniform, "dot"), ("ngram", LIGHT.ngram, "dash"), ("floor", LIGHT.floor, "solid")):
         if baselines.get(name) is not None:
             figure.add_hline(y=baselines[name], line={"color": color, "dash": dash, "width": 1.4})
             ends.append((name, baselines[name], color))

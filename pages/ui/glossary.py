@@ -29,9 +29,32 @@ TERMS: dict[str, tuple[str, str]] = {
     "one-hot": (N_("one-hot"), N_("a word as a row of noughts with a single one, at its number")),
     "embedding": (N_("embedding"), N_("a word as a row of numbers that training has found")),
     "cosine": (N_("cosine similarity"), N_("how much two rows of numbers point the same way: 1 the same, 0 nothing in common, −1 opposite")),
+    "perfect predictor": (N_("perfect predictor"), N_("one who knows the grammar that wrote the texts, and all that follows from the text so far, but not the dice")),
+    "surprise": (N_("surprise"), N_("−ln of the probability that a token was given: 0 when it was certain, larger the less it was expected")),
+    "gap closed": (N_("gap closed"), N_("how far the held-out loss has come on the way from the n-gram, which only counts, to the floor, below which nobody can go")),
+    "skill": (N_("skill"), N_("a place in a story where only one word can be right; counted is how often the model prefers it to the wrong ones")),
     "parameters": (N_("parameters"), N_("the numbers in a model that training changes")),
 }  # fmt: skip
 """Language-free name to term and meaning."""
+
+
+SKILLS: dict[str, tuple[str, str]] = {
+    "agreement": (N_("agreement"), N_("“there is one apple”, “there are two apples”: the verb agrees with its subject, also across words in between")),
+    "article": (N_("a or an"), N_("after “a” a word fits that begins with a consonant, after “an” one with a vowel")),
+    "measure": (N_("measure word"), N_("in Chinese the word between number and noun depends on the noun")),
+    "pronoun": (N_("pronoun"), N_("he or she refers to the person who was meant before, though others stand between")),
+    "place": (N_("place recalled"), N_("a thing that was put somewhere is there later on")),
+    "recall": (N_("thing recalled"), N_("the person or thing that was spoken of is named again, and no other")),
+    "holder": (N_("who has it"), N_("a thing that was given to someone is with that person")),
+    "subtraction": (N_("subtraction"), N_("how many are left after some were taken away")),
+    "addition": (N_("addition"), N_("how many there are together")),
+    "counting": (N_("counting"), N_("how many there are, counted from what the text says")),
+    "quote": (N_("quotes closed"), N_("what is said aloud is closed by a quotation mark when the sentence ends")),
+    "cause": (N_("fitting cause"), N_("what someone feels fits what has happened")),
+    "colour": (N_("colour recalled"), N_("a thing keeps the colour that it was given")),
+    "speaker": (N_("whose turn"), N_("two people speak by turns")),
+}  # fmt: skip
+"""The skills that texts of a grammar call for: what each is called on screen, and what it means."""
 
 
 def meanings(*names: str) -> str:

@@ -1,6 +1,7 @@
 """The live component: what a run says while it trains, drawn in the browser from the route `./live/<run>`.
 
-A page places its parts: `picture` (the loss curve with state and buttons), `samples`, `measures`, `guide`, `takeaway`.
+A page places its parts: `picture` (the loss curve with state and buttons), `samples`, `measures`, `skills`, `guide`,
+`takeaway`.
 All of them share one feed in the browser, and none of what moves costs a script run. Commands (pause, resume, stop,
 one step) come back through the component and are carried out here.
 """
@@ -12,10 +13,11 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from llm_core.data.corpora import CORPORA
 from llm_core.errors import N_, UserError
 from llm_core.runs.run import Run
 from pages.ui import charts
-from pages.ui.glossary import meaning
+from pages.ui.glossary import SKILLS, meaning
 from pages.ui.state import FAULT_KEY, OWNER, store
 from pages.ui.text import _, language, translate
 
@@ -35,7 +37,7 @@ STATES = {
 }
 """What each state of a run is called on screen."""
 
-Part = Literal["picture", "samples", "measures", "guide", "takeaway"]
+Part = Literal["picture", "samples", "measures", "skills", "guide", "takeaway"]
 
 
 def script(*names: str) -> str:
@@ -47,7 +49,7 @@ def script(*names: str) -> str:
 def _component() -> Any:
     return st.components.v2.component(
         "terrarium_live",
-        js=script("format", "feed", "curve", "parts", "takeaway", "closing", "live"),
+        js=script("format", "feed", "curve", "parts", "skills", "takeaway", "closing", "live"),
         isolate_styles=False,
     )
 
@@ -100,15 +102,33 @@ def measures() -> Sequence[dict[str, Any]]:
 
 LINES = {
     "training": N_("training text"), "held_out": N_("held-out text"), "uniform": N_("uniform guess"),
-    "ngram": N_("{order}-gram"), "step": N_("Step"), "loss": N_("Loss (nats per token)"),
+    "ngram": N_("{order}-gram"), "floor": N_("entropy floor"), "step": N_("Step"), "loss": N_("Loss (nats per token)"),
 }  # fmt: skip
 
 
 def line_names(run: Run, code: str) -> dict[str, str]:
     """The lines of the loss curve, as they are labelled in the language of that code."""
+    return {key: translate(name, code).format(order=_order(run)) for key, name in LINES.items()}
+
+
+def _order(run: Run) -> int:
+    """How many tokens the n-gram counts together that the curve is compared with."""
     model = run.config.model
-    order = model.order if model.family == "ngram" else 5
-    return {key: translate(name, code).format(order=order) for key, name in LINES.items()}
+    return model.order if model.family == "ngram" else 5
+
+
+def no_floor(run: Run) -> str:
+    """Why no curve of this run can have a floor, where that is known before its text is read; else empty."""
+    from llm_core.evaluate.floor import UNKNOWN
+
+    corpus = CORPORA.get(run.config.data.corpus)
+    return "" if corpus is not None and corpus.kind == "grammar" else _(UNKNOWN.template)
+
+
+def skill_names() -> dict[str, tuple[str, str]]:
+    """The measures beside the loss: what each is called, and what it means. Others keep their own names."""
+    answers = _("right answers"), _("the share of questions that are answered right to the last token")
+    return {"accuracy": answers} | {f"skill.{key}": (_(name), _(sense)) for key, (name, sense) in SKILLS.items()}
 
 
 def copy_labels() -> dict[str, str]:
@@ -123,7 +143,14 @@ def labels(run: Run) -> dict[str, Any]:
     return {
         **line_names(run, language()),
         "loss_short": _("Loss (nats)"),
-        "picture": _("Loss over steps: training, held-out, uniform guess and n-gram"),
+        "picture": _("Loss over steps: training, held-out, uniform guess, n-gram and entropy floor"),
+        "gap": _("Gap to the floor closed"),
+        "gap_track": _("{share} of the way from the {order}-gram to the entropy floor", share="{share}", order=_order(run)),
+        "not_yet": _("not past the {order}-gram yet", order=_order(run)),
+        "no_floor": no_floor(run),
+        "skills": skill_names(),
+        "skills_title": _("What it can do"),
+        "right": _("{share} right at step {step}", share="{share}", step="{step}"),
         "states": {state: _(name) for state, name in STATES.items()},
         "pending": {
             "pause": _("pausing…"), "stop": _("stopping…"), "resume": _("resuming…"), "step": _("taking one step…"),
@@ -144,6 +171,7 @@ def labels(run: Run) -> dict[str, Any]:
         "of": _("{a} of {b}", a="{a}", b="{b}"),
         "meanings": {
             "step": meaning("step"), "held_out_loss": meaning("loss"), "bits": meaning("bits per character"),
+            "gap": meaning("gap closed"), "floor": meaning("entropy floor"), "skills": meaning("skill"),
             "rate": meaning("learning rate"), "norm": meaning("gradient"), "speed": meaning("token"),
         },
         "held_out_loss": _("Held-out loss (nats)"),

@@ -37,6 +37,9 @@ def live_run(request: Request) -> Response:
     message = reply["message"]
     template, values = (message["template"], message["values"]) if message else ("", {})
     reply["message"] = explain_in(UserError(template, **values), language)
+    for row in reply["rows"]:
+        if row.get("kind") == "no_floor":
+            row["text"] = explain_in(UserError(str(row.get("template")), **row.get("values", {})), language)
     return JSONResponse(reply, headers=NO_STORE)
 
 

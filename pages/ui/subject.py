@@ -13,6 +13,8 @@ from pages.ui.faults import as_text
 from pages.ui.state import RUN_KEY, STEP_KEY, store
 from pages.ui.text import _, explain
 
+FITS_A_PHONE = 30  # characters
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -40,6 +42,10 @@ def subject_bar(*, steps: bool = True) -> Subject | None:
             _("Model"), list(runs), key=RUN_KEY, format_func=labels.__getitem__, persist_state="session",
             on_change=_write_link, help=_("A run of yours, or a model that comes with the program."),
         )  # fmt: skip
+        # On a phone the field cuts off a long name: there it stands below in full, by assets/style.css.
+        if len(labels[chosen]) > FITS_A_PHONE:
+            with st.container(key="subject_name"):
+                st.caption(as_text(labels[chosen]))
     run = runs[chosen]
     if not steps:
         _write_link()

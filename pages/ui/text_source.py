@@ -17,7 +17,7 @@ from llm_core.data.source import Piece, pieces
 from llm_core.errors import UserError
 from pages.ui.faults import refuse
 from pages.ui.state import CORPUS_CHOSEN_KEY, CORPUS_KEY, PREVIEW_KEY, store
-from pages.ui.text import _
+from pages.ui.text import _, language
 
 ENCODINGS = ("utf-8", "gb18030", "big5", "utf-16", "shift_jis", "euc_kr", "cp1252", "cp1251", "cp1250")
 SUFFIXES = ("txt", "md", "csv", "tsv", "jsonl", "parquet")
@@ -61,11 +61,20 @@ def choose_text(key: str = CORPUS_KEY) -> Source | None:
     return _embedded(key)
 
 
+def offered() -> list[str]:
+    """The embedded texts in the order in which they are offered: stories first, those in the person's language above all."""
+
+    def rank(name: str) -> int:
+        return 0 if name == f"stories-{language()}" else 1 if CORPORA[name].source == "stories" else 2
+
+    return sorted(CORPORA, key=rank)
+
+
 def _embedded(key: str) -> Source:
     if st.session_state.get(key) not in CORPORA:
         st.session_state[key] = next(iter(CORPORA))
     name = st.selectbox(
-        _("Included text"), list(CORPORA), key=key, format_func=lambda name: _(CORPORA[name].title),
+        _("Included text"), offered(), key=key, format_func=lambda name: _(CORPORA[name].title),
         label_visibility="collapsed", persist_state="session",
         on_change=(lambda: st.session_state.update({CORPUS_CHOSEN_KEY: True})) if key == CORPUS_KEY else None,
     )  # fmt: skip

@@ -17,14 +17,19 @@ TEXTS = (
 )
 
 
+SKILLS = (("agreement", 1), ("measure", 2), ("pronoun", 4), ("place", 9), ("strange-one", 6))
+
+
 def write_run(
     folder: Path, *, steps: int = 1000, until: int | None = None, state: str = "finished", name: str = "A recorded run",
-    bundled: bool = False, texts: tuple[str, ...] = TEXTS, owner: str = "local",
+    bundled: bool = False, texts: tuple[str, ...] = TEXTS, owner: str = "local", corpus: str = "python-reference",
 ) -> Path:  # fmt: skip
     """A run that has come to step `until` of `steps`, its loss falling as losses fall. Returns the folder."""
     until = steps if until is None else until
     folder.mkdir(parents=True)
-    config = RunConfig(model=TransformerConfig(), data=DataConfig(), training=TrainingConfig(steps=steps, threads=1))
+    config = RunConfig(
+        model=TransformerConfig(), data=DataConfig(corpus=corpus), training=TrainingConfig(steps=steps, threads=1)
+    )
     run: dict[str, Any] = {
         "format": 1, "kind": "train", "config": config.model_dump(mode="json"), "owner": owner, "created": time.time(),
         "recipe": "gpt", "threads": 1, "versions": {},
@@ -32,7 +37,7 @@ def write_run(
     write(folder / "run.json", run)
     (folder / "name.txt").write_text(name, encoding="utf-8")
     write(folder / "wanted.json", {"state": "running", "until_step": None, "at": 0.0, "owner": owner})
-    rows = list(history(until, texts))
+    rows = list(history(until, texts, grammar=corpus.startswith("stories-")))
     (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     final = [row for row in rows if row["kind"] == "evaluation"][-1]
     status = {
@@ -45,8 +50,8 @@ def write_run(
     return folder
 
 
-def history(until: int, texts: tuple[str, ...]) -> Any:
-    """The rows of a history: a curve with a bend, and samples that grow better."""
+def history(until: int, texts: tuple[str, ...], grammar: bool = False) -> Any:
+    """The rows of a history: a curve with a bend, and samples that grow better; with a floor and skills from a grammar."""
     yield {"kind": "baseline", "name": "uniform", "loss": math.log(1024)}
     samples = 12
     for step in range(until):
@@ -65,9 +70,18 @@ def history(until: int, texts: tuple[str, ...]) -> Any:
             yield {
                 "kind": "evaluation", "step": step, "tokens": step * 3072, "seconds": step * 0.08, "loss": loss,
                 "perplexity": math.exp(loss), "bits_per_character": loss / math.log(2) / 3.1, "whole": False,
+                "measures": {f"skill.{name}": 1 / (1 + math.exp(late - step / 40)) for name, late in SKILLS} if grammar else {},
             }  # fmt: skip
         if step == 50:
             yield {"kind": "baseline", "name": "ngram", "loss": 3.62, "bits_per_character": 1.68}
+            if grammar:
+                yield {"kind": "baseline", "name": "floor", "loss": 2.71}
+            else:
+                yield {
+                    "kind": "no_floor",
+                    "template": "There is no floor: the longest text has {longest} tokens and the context only {context}.",
+                    "values": {"longest": 300, "context": 128},
+                }
         if step % max(1, until // samples) == 0:
             text = texts[min(len(texts) - 1, round((len(texts) - 1) * (step / until) ** 0.5))]
             yield {"kind": "sample", "step": step, "prompt": "", "text": text}

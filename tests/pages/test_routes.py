@@ -104,3 +104,19 @@ def test_the_page_of_a_broken_run_is_refused_in_one_sentence(store: Store) -> No
 
 def test_plotly_comes_from_the_installed_package() -> None:
     assert routes.plotly_script(request()).status_code == 200
+
+
+def test_the_reason_why_there_is_no_floor_comes_in_the_language_that_was_asked_for(store: Store) -> None:
+    write_run(store.root / RUN, until=100)
+    for language, says in (("en", "the longest text has 300 tokens"), ("zh", "300")):
+        (row,) = [row for row in body(routes.live_run(request(query=f"lang={language}")))["rows"] if row["kind"] == "no_floor"]  # fmt: skip
+        assert says in row["text"]
+    assert "There" not in row["text"]
+
+
+def test_floor_and_skills_reach_the_browser_however_long_the_history_is(store: Store) -> None:
+    write_run(store.root / RUN, steps=60_000, corpus="stories-en")
+    rows = body(routes.live_run(request()))["rows"]
+    assert {row["name"] for row in rows if row["kind"] == "baseline"} == {"uniform", "ngram", "floor"}
+    looked = [row for row in rows if row["kind"] == "evaluation"]
+    assert all(0 <= row["measures"]["skill.place"] <= 1 for row in looked)

@@ -62,7 +62,7 @@ def contrast(one: str, other: str) -> float:
 
 def test_every_label_of_a_chart_can_be_read_on_its_paper() -> None:
     for look in (charts.LIGHT, charts.DARK):
-        for name in ("text", "quiet", "training", "held_out", "ngram", "uniform"):
+        for name in ("text", "quiet", "training", "held_out", "ngram", "uniform", "floor"):
             assert contrast(getattr(look, name), look.background) >= 4.5, name
 
 

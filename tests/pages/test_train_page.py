@@ -6,11 +6,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from llm_core.config import DataConfig, TrainingConfig, TransformerConfig
+from llm_core.data.corpora import CORPORA
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from pages.ui import live, text_source
 from pages.ui.forms import form_key
+from pages.ui.text import translate
 from tests.pages.recorded import write_run
 
 NAVIGATION = str(Path(__file__).parents[2] / "pages" / "navigation.py")
@@ -236,3 +238,24 @@ def test_a_broken_file_is_refused_in_one_sentence(name: str, raw: bytes) -> None
 def test_a_data_config_can_name_what_was_kept(store: Store) -> None:
     source = text_source.Source(title="t", name="t.txt", raw=b"some words\n" * 50, encoding="utf-8")
     assert DataConfig(**source.settings()).corpus.endswith(".txt")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("language", "first"), [("en", ["stories-en", "stories-zh"]), ("zh", ["stories-zh", "stories-en"])]
+)
+def test_stories_are_offered_first(store: Store, language: str, first: list[str]) -> None:
+    test = AppTest.from_file(NAVIGATION, default_timeout=20)
+    test.query_params["lang"] = language
+    test.run()
+    test.switch_page("train.py").run()
+    titles = [translate(CORPORA[name].title, language) for name in first]
+    assert test.selectbox(key="train_corpus").options[:2] == titles
+
+
+def test_a_run_on_another_text_says_why_it_has_no_floor(store: Store) -> None:
+    write_run(store.root / RUN, until=10)
+    write_run(store.root / "fedcba9876543210", until=10, corpus="stories-en")
+    assert "grammar" in live.no_floor(store.find(RUN))
+    assert live.no_floor(store.find("fedcba9876543210")) == ""
+    for run in (RUN, "fedcba9876543210"):
+        assert not train_page(run=run).exception

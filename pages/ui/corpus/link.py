@@ -7,7 +7,7 @@ import streamlit as st
 
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import SEED
-from pages.ui.corpus.words import SKILLS
+from pages.ui.glossary import SKILLS
 from pages.ui.state import (
     CORPUS_COLOURS_KEY,
     CORPUS_FIRST_KEY,

@@ -1,6 +1,7 @@
 """What the truth of a text is called on screen: parts of speech, skills, kinds of links. Codes stay in links and files."""
 
 from llm_core.errors import N_
+from pages.ui.glossary import SKILLS
 from pages.ui.text import _
 
 PARTS: dict[str, tuple[str, int]] = {
@@ -16,13 +17,6 @@ GROUPS = (
 )  # fmt: skip
 """What each of those colours stands for."""
 
-SKILLS: dict[str, str] = {
-    "agreement": N_("agreement"), "article": N_("a or an"), "measure": N_("measure word"), "pronoun": N_("pronoun"),
-    "place": N_("place recalled"), "recall": N_("thing recalled"), "holder": N_("who has it"),
-    "subtraction": N_("subtraction"), "addition": N_("addition"), "counting": N_("counting"),
-    "quote": N_("quotes closed"), "cause": N_("fitting cause"), "colour": N_("colour recalled"),
-}  # fmt: skip
-
 
 def part_name(code: str) -> str:
     """A part of speech in the language of this session; its code where it has no name here."""
@@ -31,4 +25,4 @@ def part_name(code: str) -> str:
 
 def skill_name(skill: str) -> str:
     """A skill in the language of this session; its own name where it has none here."""
-    return _(SKILLS[skill]) if skill in SKILLS else skill
+    return _(SKILLS[skill][0]) if skill in SKILLS else skill
