@@ -54,7 +54,7 @@ def tales() -> Grammar:
 
 def story(text: str, *items: Item) -> Sampled:
     truth = Truth("frame", Node("text", 0, len(text)), (), (), (), (), items, {})
-    return Sampled(text, "en", -10.0, 10.0, truth)
+    return Sampled(text, "en", -10.0, -10.0, 10.0, truth)
 
 
 def item(text: str, skill: str, before: str, right: str, *wrong: str, also: tuple[str, ...] = ()) -> Item:

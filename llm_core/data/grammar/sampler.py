@@ -23,12 +23,17 @@ _SCALE = 1 / 2**53
 
 @dataclass(frozen=True)
 class Sampled:
-    """A text with its truth. In nats: the log-probability of the text, its end included, and the sum of the entropies
-    that its draws had, given those before them; the mean of the one and of the other agree but for the sign."""
+    """A text with its truth.
+
+    In nats: `log_probability` of the text, its end included; `draws_log_probability` of the draws that have made it, which
+    is the same unless the grammar hides some; `entropy`, the sum of the entropies that these draws had, each given those
+    before it. Over many texts the means of the last two agree but for the sign.
+    """
 
     text: str
     language: str
     log_probability: float
+    draws_log_probability: float
     entropy: float
     truth: Truth
 
@@ -91,7 +96,7 @@ def sample(grammar: Grammar, language: str, seed: int, index: int) -> Sampled:
             teller.add(task, draws, place)
     # Where draws stay hidden, several of them can give the same text: only the filter sums over them.
     nats = log_probability(grammar, language, teller.text) if grammar.hidden else draws.log_probability
-    return Sampled(teller.text, language, nats, draws.entropy, teller.truth(draws))
+    return Sampled(teller.text, language, nats, draws.log_probability, draws.entropy, teller.truth(draws))
 
 
 def about(

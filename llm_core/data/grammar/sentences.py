@@ -7,8 +7,8 @@ from llm_core.data.grammar.domains import Place
 from llm_core.data.grammar.grammar import Frame, Grammar, Sentence
 from llm_core.data.grammar.machine import Done
 from llm_core.data.grammar.predictor import Hypothesis, Predictor, Stack
-from llm_core.data.grammar.slots import Slot
-from llm_core.data.grammar.surface import START, sentence_spans
+from llm_core.data.grammar.slots import Literal, Op, Slot
+from llm_core.data.grammar.surface import BREAK, START, sentence_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,36 @@ class Checked:
 
 
 def check_sentences(grammar: Grammar, language: str, text: str) -> list[Checked]:
-    """Each sentence of a text by itself: what a person could say somewhere in a text of this grammar.
+    """Each sentence of a text by itself (each line, where the grammar writes turns of a talk): what a person could say somewhere in a text of this grammar.
 
     A sentence is valid when its words fit each other, whatever the others say. A text of valid sentences can be no text
     of the grammar: it may forget where things are. `log_probability` judges whole texts.
     """
-    return [Checked(start, end, _valid(grammar, language, text[start:end])) for start, end in sentence_spans(text)]
+    spans = _line_spans(text) if _by_lines(grammar) else sentence_spans(text)
+    return [Checked(start, end, _valid(grammar, language, text[start:end])) for start, end in spans]
+
+
+@lru_cache(maxsize=16)
+def _by_lines(grammar: Grammar) -> bool:
+    """Whether its sentences begin lines, as the turns of a talk do: then a line can hold more than one full stop."""
+    return any(
+        _begins_line(sentence.templates["en"].ops)
+        for frame in grammar.frames
+        for sentence in grammar.sentences_of(frame)
+    )
+
+
+def _begins_line(ops: tuple[Op, ...]) -> bool:
+    return bool(ops) and isinstance(ops[0], Literal) and ops[0].text == (BREAK,)
+
+
+def _line_spans(text: str) -> list[tuple[int, int]]:
+    spans, start = [], 0
+    for line in text.split("\n"):
+        if line.strip():
+            spans.append((start, start + len(line)))
+        start += len(line) + 1
+    return spans
 
 
 @lru_cache(maxsize=50_000)
@@ -42,6 +66,8 @@ def _starts(grammar: Grammar, language: str) -> tuple[Hypothesis, ...]:
     for frame in grammar.frames:
         for sentence in grammar.sentences_of(frame):
             ops = sentence.templates[language].ops
+            if _begins_line(ops):
+                ops = ops[1:]
             # Two frames whose variables can be the same say the same with it.
             known = (
                 sentence.name,
