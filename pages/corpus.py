@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from llm_core.data.statistics import CountingConfig
 from llm_core.errors import UserError
-from pages.ui.corpus import counts, link, reading, story, texts, tokenizers
+from pages.ui.corpus import counts, link, merging, reading, story, texts, tokenizers, vectors, washing
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
 from pages.ui.state import CORPUS_LOOKED_KEY
@@ -18,7 +17,7 @@ st.markdown(
 )
 
 link.follow_link()
-picture, controls = st.columns([4, 1.15], gap="large")
+picture, controls = st.columns([3.4, 1.25], gap="large")
 with controls:
     source = choose_text(CORPUS_LOOKED_KEY)
 if source is None:
@@ -31,7 +30,7 @@ try:
 except UserError as error:
     refuse(error)
     st.stop()
-if text.kind == "grammar":
+if text.corpus is not None and text.kind == "grammar":
     with controls:
         story.controls(text.corpus)
     with picture:
@@ -41,11 +40,30 @@ if text.kind == "grammar":
 else:
     with picture:
         reading.show(text)
-counting = CountingConfig()
-counts.in_figures(text, counting)
-counts.zipf(text, counting)
-counts.following(text, counting)
-sentence = reading.a_sentence(text)
-tokenizers.side_by_side(text, sentence)
-tokenizers.train_one(text, sentence)
 link.write_link(private=text.kind == "own")
+
+
+@st.fragment
+def panels() -> None:
+    """Counts and tokens: what is set here leaves the picture alone."""
+    counting = counts.in_figures(text)
+    sentence = reading.a_sentence(text)
+    if text.kind != "task":
+        counts.zipf(text, counting)
+        counts.following(text, counting)
+    tokenizers.side_by_side(text, sentence)
+    merging.show(text, sentence)
+    tokenizers.train_one(text, sentence)
+    link.write_link(private=text.kind == "own")
+
+
+@st.fragment
+def workbench() -> None:
+    """A text made clean; and words as vectors, last, since the model may have to be loaded."""
+    washing.show(text)
+    vectors.show(text)
+
+
+panels()
+if text.kind != "task":
+    workbench()

@@ -22,6 +22,7 @@ class Story {
     this.data = data;
     this.root.dataset.colours = data.colours;
     this.legend.replaceChildren(...data.legend.map((entry) => this.sign(entry)));
+    this.rows.classList.toggle("t-story-worldless", !data.rows.some((row) => row.world.length));
     this.rows.replaceChildren(...data.rows.map((row, number) => this.row(row, number)));
     const first = this.rows.querySelector(".t-word");
     if (first) first.tabIndex = 0;
@@ -37,7 +38,6 @@ class Story {
 
   row({ sides, world }, number) {
     const row = make("div", "t-story-row");
-    row.style.setProperty("--sides", sides.length);
     for (const { language, segments } of sides) {
       const side = make("p", "t-story-side", null, { lang: language });
       side.append(...segments.map((segment) => this.segment(segment, language)));
@@ -50,6 +50,7 @@ class Story {
   }
 
   segment(segment, language) {
+    if (segment.bridge !== undefined) return make("span", "t-word-bridge", segment.text, { "data-colour": segment.bridge });
     if (segment.word === undefined) return document.createTextNode(segment.text);
     const word = make("span", "t-word", null, { tabindex: -1, "data-word": `${language} ${segment.word}` });
     word.append(make("span", "t-word-text", segment.text));

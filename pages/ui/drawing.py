@@ -17,7 +17,7 @@ import streamlit as st
 
 from pages.ui.charts import DARK, LIGHT, Colors
 from pages.ui.live import copy_labels, script
-from pages.ui.text import _
+from pages.ui.text import _, language
 
 
 @cache
@@ -29,6 +29,7 @@ def _component() -> Any:
 
 def drawing(
     key: str,
+    seen: object,
     make: Callable[[Colors], go.Figure],
     *,
     label: str,
@@ -39,16 +40,14 @@ def drawing(
     least_width: int | None = None,
     on_picked: Callable[[Any], None] | None = None,
 ) -> None:
-    """Show the figure that `make` draws in a look; called for both looks.
+    """Show the figure that `make` draws in a look; called for both looks when `seen`, all that it depends on, has
+    changed.
 
     `label` says to a screen reader what is seen, `name` is that of saved files, `table` the same as CSV, `code` the
     same as Python. A picture narrower than `least_width` pixels scrolls. `on_picked` gets the customdata of a point
     that was clicked, as a callback.
     """
-    figures = {look: json.loads(make(colors).to_json()) for look, colors in (("light", LIGHT), ("dark", DARK))}
-    for figure in figures.values():
-        figure["layout"].pop("template", None)
-    identity = hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()[:16]
+    identity, figures = _drawn(key, repr((seen, language())), make)
 
     def obey() -> None:
         picked = st.session_state[key].get("picked")
@@ -64,6 +63,18 @@ def drawing(
         },
         on_picked_change=obey,
     )  # fmt: skip
+
+
+def _drawn(key: str, seen: str, make: Callable[[Colors], go.Figure]) -> tuple[str, dict[str, Any]]:
+    """A name for what is drawn, and the figures, kept for the next run of the script."""
+    identity = hashlib.sha256(seen.encode("utf-8", "replace")).hexdigest()[:16]
+    before, figures = st.session_state.get(f"{key}_drawn", ("", {}))
+    if before != identity:
+        figures = {look: json.loads(make(colors).to_json()) for look, colors in (("light", LIGHT), ("dark", DARK))}
+        for figure in figures.values():
+            figure["layout"].pop("template", None)
+        st.session_state[f"{key}_drawn"] = identity, figures
+    return identity, figures
 
 
 def as_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

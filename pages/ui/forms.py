@@ -21,6 +21,7 @@ CHOICES = {
     "relu": "ReLU", "gelu": "GELU", "gelu_tanh": N_("GELU (tanh form)"), "swiglu": "SwiGLU", "relu_squared": N_("squared ReLU"),
     "normal": N_("normal"), "zero_output": N_("sublayer outputs at zero"), "xavier": "Xavier",
     "character": N_("characters"), "word": N_("words"), "bpe": N_("byte-level BPE"), "wordpiece": "WordPiece",
+    "nfc": "NFC", "nfkc": "NFKC", "document": N_("documents"), "paragraph": N_("paragraphs"), "line": N_("lines"),
     "windows": N_("windows of the text"), "documents": N_("whole documents"),
     "adamw": "AdamW", "sgd": "SGD", "muon": "Muon",
     "constant": N_("constant"), "linear": N_("linear"), "cosine": N_("cosine"),

@@ -36,6 +36,7 @@ CORPUS_FOLLOWED_KEY = "corpus_followed"
 CORPUS_SENTENCE_KEY = "corpus_sentence"
 CORPUS_SIZE_KEY = "corpus_size"
 CORPUS_TRAINED_KEY = "corpus_trained"
+CORPUS_DIRTY_KEY = "corpus_dirty"
 
 
 @functools.cache

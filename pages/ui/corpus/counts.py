@@ -8,56 +8,67 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from llm_core.config import parse
 from llm_core.data import generated
 from llm_core.data.corpora import CORPORA
 from llm_core.data.statistics import CountingConfig, Statistics, fit_zipf
 from llm_core.data.tasks import TASKS
+from pages.ui import forms
 from pages.ui.charts import Colors
 from pages.ui.corpus import figures, texts
 from pages.ui.corpus.link import FOLLOWED
 from pages.ui.corpus.texts import Looked
+from pages.ui.corpus.tokenizers import trained
 from pages.ui.drawing import as_table, drawing
-from pages.ui.glossary import meaning
+from pages.ui.glossary import meaning, meanings
 from pages.ui.state import CORPUS_FIRST_KEY, CORPUS_FOLLOWED_KEY
 from pages.ui.text import _, number
 
-WEIGHED = 200
-"""Texts whose entropy is summed for the floor: enough for three digits, done in a second."""
+WEIGHED, WEIGHED_BY_FILTER = 150, 60
+"""Texts that the floor is estimated from, the second where each has to be weighed by the filter: done in a second."""
 _MOST_ROWS = 5000
 
 
 @dataclass(frozen=True)
 class Floor:
-    """Nats: of a whole text, its end included; of a character; of a token of the text's own tokenizer."""
+    """Nats: of a whole text, its end included, and the standard error of that mean; of a character; of a token."""
 
     story: float
+    error: float
     character: float
     token: float
-    tokenizer: str
 
 
 @lru_cache(maxsize=16)
 def floor(name: str) -> Floor:
-    """The floor of a text that a grammar writes, from its first texts; the sum of the entropies of their draws."""
+    """The floor of a text that a grammar writes, as the mean over its first texts."""
     from llm_core.data.grammar.grammar import load_grammar
     from llm_core.data.grammar.sampler import sample
-    from pages.ui.corpus.tokenizers import trained
 
     corpus = CORPORA[name]
     grammar = load_grammar(corpus.source)
-    drawn = [sample(grammar, corpus.language, generated.SEED, index) for index in range(WEIGHED)]
+    count = WEIGHED_BY_FILTER if grammar.hidden else WEIGHED
+    drawn = [sample(grammar, corpus.language, generated.SEED, index) for index in range(count)]
     # Where draws stay hidden their entropy is not all in the text; what the text itself costs is known, too.
-    nats = sum(-each.log_probability if grammar.hidden else each.entropy for each in drawn)
-    kind = corpus.defaults["data"]["tokenizer"]
-    tokenizer = trained(name, kind, corpus.defaults["data"]["vocabulary_size"]).tokenizer
+    nats = np.array([-each.log_probability if grammar.hidden else each.entropy for each in drawn])
+    data = corpus.defaults["data"]
+    tokenizer = trained(name, data["tokenizer"], data["vocabulary_size"]).tokenizer
     tokens = sum(len(tokenizer.encode_array(each.text)) + 1 for each in drawn)
-    return Floor(nats / WEIGHED, nats / sum(len(each.text) for each in drawn), nats / tokens, kind)
+    characters = sum(len(each.text) for each in drawn)
+    return Floor(
+        float(nats.mean()),
+        float(nats.std(ddof=1) / count**0.5),
+        float(nats.sum() / characters),
+        float(nats.sum() / tokens),
+    )
 
 
-def in_figures(text: Looked, counting: CountingConfig) -> None:
-    """How large it is, and how well it could be known."""
-    st.subheader(_("In figures"))
-    counted = texts.statistics(text, counting)
+def in_figures(text: Looked) -> CountingConfig:
+    """How large it is, and how well it could be known. Returns what counts as a word in all panels under it."""
+    st.subheader(_("In figures"), help=meanings("entropy floor"))
+    counting = parse(CountingConfig, forms.read(CountingConfig()))
+    with st.spinner(_("Counting words…")):
+        counted = texts.statistics(text, counting)
     facts = [
         (_("documents"), number(counted.documents), ""),
         (_("characters"), number(counted.characters), ""),
@@ -65,10 +76,11 @@ def in_figures(text: Looked, counting: CountingConfig) -> None:
         (_("distinct words"), number(counted.distinct), ""),
     ]
     if text.kind == "grammar":
-        known = floor(text.key)
+        with st.spinner(_("Adding up what each choice costs…")):
+            known = floor(text.key)
         note = meaning("entropy floor")
         facts += [
-            (_("floor per text (nats)"), number(known.story), note),
+            (_("floor per text (nats)"), f"{number(known.story)} ± {known.error:.1g}", note),
             (_("floor per token (nats)"), number(known.token), note),
             (_("floor per character (nats)"), number(known.character), note),
         ]
@@ -80,6 +92,10 @@ def in_figures(text: Looked, counting: CountingConfig) -> None:
         + "</dl></div>"
     )  # fmt: skip
     st.caption(" ".join((_extent(text, counted), _why_floor(text))))
+    if text.kind != "task":
+        with st.expander(_("What counts as a word")):
+            forms.fields(CountingConfig(), CountingConfig.model_fields)
+    return counting
 
 
 def _extent(text: Looked, counted: Statistics) -> str:
@@ -88,7 +104,7 @@ def _extent(text: Looked, counted: Statistics) -> str:
             "Counted in the first {count} of {total} texts; the program writes more whenever they are wanted.",
             count=counted.documents, total=text.corpus.documents,
         )  # fmt: skip
-    if not text.whole:
+    if not text.read.whole:
         return _("Counted in the first {characters} characters.", characters=counted.characters)
     return ""
 
@@ -126,7 +142,8 @@ def zipf(text: Looked, counting: CountingConfig) -> None:
         )
     )
     drawing(
-        "corpus_zipf", lambda colors: figures.zipf(words, counts, fit.slope, fit.intercept, colors),
+        "corpus_zipf",
+        (text.key, counting), lambda colors: figures.zipf(words, counts, fit.slope, fit.intercept, colors),
         label=_("Occurrences of words by rank, on logarithmic axes"), height=400, name=f"terrarium-zipf-{text.key}",
         table=as_table(("rank", "word", "count"), [(rank, *pair) for rank, pair in enumerate(counted.counts[:_MOST_ROWS], 1)]),
         code=_python(text, "counted = count_words(pieces(config))\nfit = fit_zipf([count for _word, count in counted.counts])\nprint(counted.counts[:10], fit.slope)", "count_words, fit_zipf"),
@@ -176,7 +193,7 @@ def following(text: Looked, counting: CountingConfig) -> None:
             _("P(next word | word): the darker, the more often. Rows need not come to 1: rarer words are left out.")
         )
         drawing(
-            "corpus_bigrams", make, label=_("Probability of the next word, for the most frequent words"), height=130 + 26 * len(words),
+            "corpus_bigrams", (text.key, counting, size), make, label=_("Probability of the next word, for the most frequent words"), height=130 + 26 * len(words),
             least_width=max(340, 110 + 24 * len(words)), name=f"terrarium-bigrams-{text.key}",
             table=as_table(("word", "next_word", "count", "probability"), [
                 (one, other, count, count / all_followers[one].total())

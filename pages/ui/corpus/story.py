@@ -7,10 +7,9 @@ import streamlit as st
 
 from llm_core.data.corpora import Corpus
 from llm_core.data.grammar.sampler import Sampled
-from pages.ui.charts import Colors
 from pages.ui.corpus.link import ALL, LARGEST
 from pages.ui.corpus.told import Told, as_story, skills_in, told, worlds
-from pages.ui.corpus.tree import tree
+from pages.ui.corpus.tree import extent, tree
 from pages.ui.corpus.words import GROUPS, skill_name
 from pages.ui.drawing import as_table, drawing
 from pages.ui.live import script
@@ -38,9 +37,16 @@ def pair(grammar: str, seed: int, story: int) -> tuple[Sampled, Sampled]:
 
 def chosen(corpus: Corpus) -> tuple[Told, Told]:
     """The story that is looked at: in the language of the text first, then in the other."""
-    both = pair(corpus.source, st.session_state[CORPUS_SEED_KEY], st.session_state[CORPUS_STORY_KEY])
-    first, second = sorted((told(each) for each in both), key=lambda each: each.language != corpus.language)
+    both = words_of(corpus.source, st.session_state[CORPUS_SEED_KEY], st.session_state[CORPUS_STORY_KEY])
+    first, second = sorted(both, key=lambda each: each.language != corpus.language)
     return first, second
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def words_of(grammar: str, seed: int, story: int) -> tuple[Told, Told]:
+    """The same, word by word."""
+    english, chinese = (told(each) for each in pair(grammar, seed, story))
+    return english, chinese
 
 
 def controls(corpus: Corpus) -> None:
@@ -110,15 +116,10 @@ def derivation(corpus: Corpus) -> None:
     seed, number = st.session_state[CORPUS_SEED_KEY], st.session_state[CORPUS_STORY_KEY]
     colours = st.session_state[CORPUS_COLOURS_KEY]
 
-    def make(colors: Colors) -> Any:
-        return tree(story, colours, colors).figure
-
-    from pages.ui.charts import LIGHT
-
-    size = tree(story, colours, LIGHT)
+    width, height = extent(story)
     drawing(
-        "corpus_tree", make, label=_("The derivation of the text as a tree: its sentences, their words, and links between words"),
-        height=size.height, least_width=size.width, name=f"terrarium-{corpus.name}-{seed}-{number}",
+        "corpus_tree", (corpus.name, seed, number, colours), lambda colors: tree(story, colours, colors), label=_("The derivation of the text as a tree: its sentences, their words, and links between words"),
+        height=height, least_width=width, name=f"terrarium-{corpus.name}-{seed}-{number}",
         table=_table(story), code=_python(corpus, seed, number),
     )  # fmt: skip
 

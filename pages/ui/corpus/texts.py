@@ -21,37 +21,66 @@ from pages.ui.text_source import Source, beginning
 
 MOST = 1_000_000
 """Characters: what is counted within a second."""
-WRITTEN = 2000
+WRITTEN = 1000
 """Documents of a text that is written when it is needed."""
 MOST_FOLLOWED = 1000
 _SHOWN = 20_000
 
 
 @dataclass(frozen=True)
-class Looked:
-    """A text as the page has it. `language`: of the text, "own" for a person's; `whole`: whether that is all of it."""
+class Read:
+    """The documents at the beginning of a text; `whole`: whether that is all of it."""
 
-    key: str
-    language: str
     documents: tuple[str, ...]
     whole: bool
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A text as the page has it: an embedded one by its name, or a person's own, of which `own` is the beginning."""
+
+    key: str
     corpus: Corpus | None = None
+    own: Read | None = None
 
     @property
     def kind(self) -> str:
         """text, grammar, task or own."""
         return self.corpus.kind if self.corpus else "own"
 
+    @property
+    def language(self) -> str:
+        """The language that the text says it is in; empty for a person's own."""
+        return self.corpus.language if self.corpus else ""
+
+    @property
+    def read(self) -> Read:
+        """What is counted of it. Raises UserError where this Python comes without it."""
+        return self.own or _read(self.key)
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """Its first documents."""
+        return self.read.documents
+
+
+def embedded(name: str) -> Looked:
+    """An embedded text; nothing is read before it is needed."""
+    return Looked(name, CORPORA[name])
+
 
 def looked(source: Source) -> Looked:
     """The text of a source. Raises UserError where it cannot be read."""
     if source.embedded is not None:
-        return embedded(source.embedded)
+        text = embedded(source.embedded)
+        if text.kind == "text":
+            _ = text.read
+        return text
     key = hashlib.sha256(repr((source.name, source.encoding, source.column)).encode() + source.raw).hexdigest()[:16]
     documents, whole = own(
         f"text {key}", lambda: beginning(source.name, source.raw, source.encoding, source.column, MOST)
     )
-    return Looked(key, "own", tuple(documents), whole)
+    return Looked(key, own=Read(tuple(documents), whole))
 
 
 def statistics(text: Looked, counting: CountingConfig) -> Statistics:
@@ -103,21 +132,18 @@ def chinese_words(grammar: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=32)
-def embedded(name: str) -> Looked:
-    """An embedded text. Raises UserError where this Python comes without it."""
+def _read(name: str) -> Read:
     corpus = CORPORA[name]
     if corpus.read is None:
         count = min(WRITTEN, corpus.documents)
-        return Looked(
-            name, corpus.language, tuple(generated.documents(corpus, 0, count)), count == corpus.documents, corpus
-        )
+        return Read(tuple(generated.documents(corpus, 0, count)), count == corpus.documents)
     documents, characters = [], 0
     for document in corpus.read():
         if characters >= MOST:
-            return Looked(name, corpus.language, tuple(documents), False, corpus)
+            return Read(tuple(documents), False)
         documents.append(document)
         characters += len(document)
-    return Looked(name, corpus.language, tuple(documents), True, corpus)
+    return Read(tuple(documents), True)
 
 
 @lru_cache(maxsize=32)

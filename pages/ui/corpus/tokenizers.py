@@ -9,8 +9,8 @@ from typing import get_args
 import streamlit as st
 
 from llm_core.config import TokenizerKind
+from llm_core.data.compression import Compression, measure
 from llm_core.data.corpora import CORPORA, Corpus
-from llm_core.data.statistics import CountingConfig, count_words
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.errors import UserError
 from pages.ui import forms
@@ -79,49 +79,34 @@ def _twins(corpus: Corpus) -> list[str]:
     return [other] if corpus.kind == "grammar" and other in CORPORA else []
 
 
-@dataclass(frozen=True)
-class Measured:
-    """`compression`: characters a token · `fertility`: tokens a word, signs counted as words."""
-
-    compression: float
-    fertility: float
-
-
-def measured(text: Looked, kind: TokenizerKind, size: int) -> dict[str, Measured]:
+def measured(text: Looked, kind: TokenizerKind, size: int) -> dict[str, Compression]:
     """How a tokenizer does in each language that this text is there in: code to figures."""
     if text.corpus is not None:
         return _measured(text.key, kind, size)
-    found: Measured = texts.own(
+    found: Compression = texts.own(
         f"measured {text.key} {kind} {size}", lambda: _measure(text, of_text(text, kind, size).tokenizer)
     )
-    return {"own": found}
+    return {"": found}
 
 
 @lru_cache(maxsize=64)
-def _measured(name: str, kind: TokenizerKind, size: int) -> dict[str, Measured]:
+def _measured(name: str, kind: TokenizerKind, size: int) -> dict[str, Compression]:
     made = trained(name, kind, size, twin=True).tokenizer
     names = [name, *_twins(CORPORA[name])]
     return {CORPORA[each].language: _measure(texts.embedded(each), made) for each in names}
 
 
-def _measure(text: Looked, tokenizer: Tokenizer) -> Measured:
-    documents = _beginning(text.documents, _MEASURED)
-    tokens = sum(len(tokenizer.encode_array(document)) for document in documents)
-    counted = count_words(
-        ((True, document) for document in documents), CountingConfig(signs=True), texts.by_words(text)
-    )
-    return Measured(counted.characters / max(1, tokens), tokens / max(1, counted.words))
+def _measure(text: Looked, tokenizer: Tokenizer) -> Compression:
+    return measure(tokenizer, _beginning(text.documents, _MEASURED), texts.by_words(text))
 
 
 def side_by_side(text: Looked, sentence: str) -> None:
     """All kinds on one sentence. `sentence`: what the page proposes."""
     st.subheader(_("Cut into tokens"), help=meanings("token", "vocabulary", "compression", "fertility"))
     left, right = st.columns([2.6, 1], gap="large", vertical_alignment="bottom")
-    if not st.session_state.get(CORPUS_SENTENCE_KEY):
-        st.session_state[CORPUS_SENTENCE_KEY] = sentence
     with left:
         chosen = st.text_input(
-            _("Sentence"), key=CORPUS_SENTENCE_KEY, max_chars=LONGEST_SENTENCE, persist_state="session",
+            _("Sentence"), key=CORPUS_SENTENCE_KEY, max_chars=LONGEST_SENTENCE, placeholder=sentence, persist_state="session",
             help=_("Write what you like, in any language. Empty takes the beginning of the text."),
         )  # fmt: skip
     with right:
@@ -137,7 +122,7 @@ def side_by_side(text: Looked, sentence: str) -> None:
     )  # fmt: skip
 
 
-def _card(tokenizer: Tokenizer, sentence: str, figures: dict[str, Measured]) -> str:
+def _card(tokenizer: Tokenizer, sentence: str, figures: dict[str, Compression]) -> str:
     ids = tokenizer.encode(sentence)
     names = {"en": _("English"), "zh": _("Chinese")}
     facts = "".join(
@@ -145,7 +130,7 @@ def _card(tokenizer: Tokenizer, sentence: str, figures: dict[str, Measured]) -> 
         for code, each in figures.items()
         for name, value in (
             (_("tokens per word · {language}", language=names[code]) if code in names else _("tokens per word"), each.fertility),
-            (_("characters per token · {language}", language=names[code]) if code in names else _("characters per token"), each.compression),
+            (_("characters per token · {language}", language=names[code]) if code in names else _("characters per token"), each.characters_per_token),
         )
     )  # fmt: skip
     head = _("{count} tokens, {share} characters each", count=len(ids), share=len(sentence) / max(1, len(ids)))
@@ -159,13 +144,14 @@ def chips(tokenizer: Tokenizer, ids: list[int]) -> str:
     """Tokens as chips, each over its id, spaces and line ends to be seen."""
     pieces = tokenizer.pieces
     shown = "".join(
-        f"<span class='t-chip'><span>{escape(_seen(pieces[token]))}</span><small>{token}</small></span>"
+        f"<span class='t-chip'><span>{escape(seen(pieces[token]))}</span><small>{token}</small></span>"
         for token in ids[:_MOST_CHIPS]
     )
     return f"<div class='t-chips'>{shown}{' …' if len(ids) > _MOST_CHIPS else ''}</div>"
 
 
-def _seen(piece: str) -> str:
+def seen(piece: str) -> str:
+    """A piece with its spaces and line ends to be seen."""
     return piece.replace(" ", "·").replace("\n", "↵").replace("\t", "⇥")
 
 

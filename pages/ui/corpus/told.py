@@ -32,8 +32,13 @@ class Spoken:
     chain: str | None
     agrees: tuple[int, ...]
     items: "tuple[Item, ...]"
-    named_otherwise: bool
-    """Whether it is the first word of a mention that is not by name."""
+    mention: int | None
+    """Where the mention of the chain begins that this word belongs to."""
+
+    @property
+    def named_otherwise(self) -> bool:
+        """Whether it means somebody without naming them."""
+        return self.mention is not None and self.part == "PRON"
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def told(sampled: "Sampled") -> Told:
                 for other in _at(spans, (link.to_start, link.to_end)) if other != number
             ),
             tuple(item for item in truth.items if number in _at(spans, (item.start, item.end))),
-            word.part == "PRON" and any(word.start == start for chain in chains for start, _end in chain.spans),
+            next((start for chain in chains for start, end in chain.spans if start <= word.start < end), None),
         )
         for number, word in enumerate(truth.words)
     ]  # fmt: skip
@@ -156,10 +161,14 @@ def _segments(
     """Words, and what stands between them."""
     words = side.words
     segments: list[dict[str, Any]] = []
-    at = sentence.start
+    at, before = sentence.start, None
     for word in sentence.words:
-        if word.start > at:
-            segments.append({"text": side.text[at : word.start]})
+        gap: dict[str, Any] = {"text": side.text[at : word.start]}
+        if colours == "who" and word.mention is not None and word.mention == before:
+            gap["bridge"] = palette.get(str(word.chain))
+        if gap["text"]:
+            segments.append({key: value for key, value in gap.items() if value is not None})
+        before = word.mention
         at = word.end
         if word.part == "PUNCT" and not word.items:
             segments.append({"text": word.text})

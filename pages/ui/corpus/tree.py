@@ -4,7 +4,6 @@ The tree lies on its side, so that a sentence reads as a line. Knows the words o
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 from unicodedata import east_asian_width
@@ -23,20 +22,16 @@ _LETTERS_HALF = 10.0
 _SPINE = 14.0
 
 
-@dataclass(frozen=True)
-class Tree:
-    """A figure and the pixels that it needs."""
-
-    figure: go.Figure
-    width: int
-    height: int
+def extent(told: Told) -> tuple[int, int]:
+    """The pixels that the tree of a text needs: width and height."""
+    wide = max((x + _width(word.text) / 2 for word, (x, _y) in _places(told)), default=INDENT)
+    return int(wide + 2 * MARGIN), ROW * len(told.sentences) + 2 * MARGIN
 
 
-def tree(told: Told, colours: str, colors: Colors) -> Tree:
+def tree(told: Told, colours: str, colors: Colors) -> go.Figure:
     """`colours`: "part" or "who", as in the story above it."""
     places = _places(told)
-    width = int(max((x + _width(word.text) / 2 for word, (x, _y) in places), default=INDENT) + 2 * MARGIN)
-    height = ROW * len(told.sentences) + 2 * MARGIN
+    width, height = extent(told)
     figure = go.Figure(layout=layout(colors))
     figure.update_layout(
         margin={"l": 0, "r": 0, "t": 0, "b": 0}, hovermode="closest", dragmode=False,
@@ -46,7 +41,7 @@ def tree(told: Told, colours: str, colors: Colors) -> Tree:
     _branches(figure, told, places, colors)
     _arcs(figure, told, places, colors)
     _words(figure, told, places, colours, colors)
-    return Tree(figure, width, height)
+    return figure
 
 
 Places = list[tuple[Spoken, tuple[float, float]]]
