@@ -1,5 +1,6 @@
 // Home: the bundled model writing, at one step of its training after the other. Typed out, unless motion is unwanted.
 const RESTS = { letter: 16, sample: 2000 }; // milliseconds
+const STROKES = 240; // a text is typed in about so many, however long it is
 
 class Writer {
   constructor(root) {
@@ -104,10 +105,11 @@ class Writer {
     const letters = [...text];
     const written = make("span");
     this.text.replaceChildren(make("span", "t-prompt", prompt), written, make("span", "t-caret"));
+    const stride = Math.ceil(letters.length / STROKES);
     let count = 0;
     const next = () => {
       if (count < letters.length) {
-        count += 1;
+        count += stride;
         written.textContent = letters.slice(0, count).join("");
         this.timer = setTimeout(next, RESTS.letter);
       } else if (index < this.data.samples.length - 1) this.timer = setTimeout(() => this.type(index + 1), RESTS.sample);

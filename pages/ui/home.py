@@ -10,11 +10,11 @@ from llm_core.runs import history
 from llm_core.runs.run import Run
 from pages.ui.live import STATES, script
 from pages.ui.state import store
-from pages.ui.subject import choose
+from pages.ui.subject import bundled, choose
 from pages.ui.text import _, language
 
 MOST_SAMPLES = 9
-MOST_LETTERS = 240
+MOST_LETTERS = 480  # a whole story, as a rule
 
 
 @cache
@@ -29,9 +29,8 @@ def _runs() -> Any:
 
 def hero() -> None:
     """A bundled model writing, from its first steps to its last."""
-    run = next((run for run in store().bundled() if run.problem is None), None)
-    recording = recorded(run) if run is not None else None
-    if run is None or recording is None:
+    recording = next((recording for run in bundled() if (recording := recorded(run))), None)
+    if recording is None:
         st.info(_("Here a model will write. Train one: it takes a minute."))
         return
     _writer()(

@@ -11,7 +11,7 @@ from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui.faults import as_text
 from pages.ui.state import RUN_KEY, STEP_KEY, store
-from pages.ui.text import _, explain
+from pages.ui.text import _, explain, language
 
 FITS_A_PHONE = 30  # characters
 
@@ -56,9 +56,16 @@ def subject_bar(*, steps: bool = True) -> Subject | None:
     return Subject(run, step)
 
 
+def bundled() -> list[Run]:
+    """The models that come with the program, the one that tells stories in the person's language first."""
+    whole = [run for run in store().bundled() if run.problem is None]
+    own = f"stories-{language()}"
+    return sorted(whole, key=lambda run: (run.id != own, run.id.startswith("stories-")))
+
+
 def available(*, needs_steps: bool) -> list[Run]:
     """Runs that can be shown: bundled ones after one's own."""
-    runs = [run for run in [*store().runs(), *store().bundled()] if run.problem is None]
+    runs = [*(run for run in store().runs() if run.problem is None), *bundled()]
     return [run for run in runs if run.steps()] if needs_steps else runs
 
 
