@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from llm_core.data.prepare import lengths
+from llm_core.data.prepare import lengths, require_window
 from llm_core.data.tokenizers import Tokenizer
-from llm_core.errors import UserError
 
 Tokens = NDArray[Any]
 """(N,) unsigned token ids, usually mapped from disk."""
@@ -35,8 +34,7 @@ class Batches:
     """
 
     def __init__(self, tokens: Tokens, context: int, batch_size: int, seed: int) -> None:
-        if len(tokens) < context + 2:
-            raise UserError("The text has {have} tokens to train on; a context of {context} needs {need}.", have=len(tokens), context=context, need=context + 2)  # fmt: skip
+        require_window(len(tokens), context)
         self._tokens = np.asarray(tokens)
         self._context, self._batch_size, self._seed = context, batch_size, seed
         self._reach = np.arange(context + 1)

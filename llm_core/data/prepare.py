@@ -169,7 +169,12 @@ def require_length(corpus: TokenizedCorpus, context: int) -> None:
                 have=longest, context=context,
             )  # fmt: skip
         return
-    have, need = len(corpus.training), context + 2
+    require_window(len(corpus.training), context)
+
+
+def require_window(have: int, context: int) -> None:
+    """Raises UserError when so many tokens of training text are too few for a window; says which context would do."""
+    need = context + 2
     if have >= need:
         return
     if have < 4:
