@@ -13,6 +13,7 @@ import pytest
 
 from llm_core import __main__ as command_line
 from llm_core.config import RunConfig
+from llm_core.data.corpora import CORPORA
 from llm_core.errors import UserError
 from llm_core.runs import history
 from llm_core.runs.settings import with_settings
@@ -135,6 +136,23 @@ def test_the_same_command_gives_the_same_run(folder: Path, capsys: pytest.Captur
     assert losses[0] == losses[1]
 
 
+def test_a_text_with_defaults_brings_them_and_what_is_set_wins(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("train", "tiny", "--corpus", "copy", "--set", "data.documents=90", "training.batch_size=5", "--json")
+    values = Outcome(capsys, *words).json
+    assert set(values["measures"]) == {"accuracy"}
+    run = json.loads((Path(values["run"]) / "run.json").read_text())
+    assert run["grammar"] is None
+    config = run["config"]
+    assert (config["data"]["rows"], config["data"]["documents"], config["model"]["context"]) == ("documents", 90, 32)
+    assert (config["training"]["batch_size"], config["training"]["steps"]) == (5, 12)
+    assert 12 * 5 * 10 <= values["tokens"] <= 12 * 5 * 26
+    refused = Outcome(capsys, *words, "--set", "model.context=16")
+    assert refused.status == 2
+    assert "The longest document has 26 tokens with its end, but the context is 16." in refused.err
+
+
 @pytest.mark.parametrize("way", ["id", "folder", "relative", "name"])
 def test_resuming_a_finished_run_changes_nothing(
     folder: Path, trained: str, capsys: pytest.CaptureFixture[str], way: str
@@ -191,7 +209,9 @@ def test_evaluate_measures_the_held_out_text_and_any_other(trained: str, capsys:
 
 def test_lists_have_one_a_line_the_name_first(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
     corpora = Outcome(capsys, "corpora").out.splitlines()
-    assert [line.split("\t")[0] for line in corpora] == ["python-reference", "python-library"]
+    names = [line.split("\t")[0] for line in corpora]
+    assert names == list(CORPORA)
+    assert {"python-reference", "python-library", "stories-en", "stories-zh", "copy"} <= set(names)
     assert Outcome(capsys, "recipes").out == "tiny\tA tiny model\n"
     lines = [line.split("\t") for line in Outcome(capsys, "runs").out.splitlines()]
     assert ["My run", Path(trained).name, "finished", "12"] in lines

@@ -82,6 +82,41 @@ def test_an_ngrams_score_is_that_of_its_full_distributions() -> None:
     assert found.loss == pytest.approx(nats / 100, abs=1e-5)
 
 
+SIZES = [7, 2, 1, 5, 7, 3]
+
+
+def stream_of(sizes: list[int]) -> np.ndarray:
+    """Documents of random tokens, an end-of-text sign before each."""
+    dice = np.random.default_rng(1)
+    return np.concatenate([np.append(0, dice.integers(1, 50, size)) for size in sizes]).astype(np.uint16)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "ngram"])
+def test_whole_documents_are_scored_from_their_beginning_with_their_end(kind: str) -> None:
+    tokens, characters = stream_of(SIZES), np.arange(50) % 3
+    model = model_of(50)
+    if kind == "ngram":
+        model = build(NgramConfig(vocabulary_size=50, order=4, context=8), 0)
+        model.fit(tokens)  # type: ignore[operator]
+    nats = 0.0
+    with torch.no_grad():
+        for document in np.split(tokens, np.flatnonzero(tokens == 0)[1:]):
+            row = torch.from_numpy(np.append(document, 0).astype(np.int64))
+            log_probabilities = model(Batch(tokens=row[None, :-1])).log_softmax(-1)[0]
+            nats -= float(log_probabilities[torch.arange(len(row) - 1), row[1:]].double().sum())
+    found = score_tokens(model, tokens, characters, rows="documents")
+    assert found.tokens == sum(SIZES) + len(SIZES)
+    assert found.whole
+    assert found.loss == pytest.approx(nats / found.tokens, abs=1e-5)
+    assert found.characters == int(characters[tokens].sum())
+
+
+def test_a_limit_scores_some_whole_documents() -> None:
+    found = score_tokens(model_of(50), stream_of([7] * 20), ONE_EACH, limit=40, rows="documents")
+    assert found.tokens == 40
+    assert not found.whole
+
+
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TokenizedCorpus]:
     folder = tmp_path_factory.mktemp("text")

@@ -82,3 +82,15 @@ def test_thinning_holds_its_bound_for_any_mixture() -> None:
     for steps, others in ((0, 5000), (3000, 3000), (1500, 600), (5000, 999)):
         rows = [step(i) for i in range(steps)] + [{"kind": "evaluation", "step": i} for i in range(others)]
         assert len(decimate(rows)) <= 2000
+
+
+def test_measures_of_a_look_are_kept_however_a_history_is_thinned(tmp_path: Path) -> None:
+    look = {"kind": "evaluation", "step": 5, "loss": 1.0, "measures": {"accuracy": 0.5, "skill.place": math.nan}}
+    with History(tmp_path) as history:
+        history.append(step(1))
+        history.append(look)
+        for number in range(6, 400):
+            history.append(step(number))
+    thinned = decimate(records(tmp_path), 20)
+    assert len(thinned) < 30
+    assert look | {"measures": {"accuracy": 0.5, "skill.place": None}} in thinned

@@ -12,6 +12,8 @@ from threading import Thread
 import pytest
 
 from llm_core.config import DataConfig, RunConfig, TransformerConfig
+from llm_core.data.corpora import with_corpus
+from llm_core.data.grammar.grammar import load_grammar
 from llm_core.errors import UserError
 from llm_core.runs.files import replace_json, replace_text, sweep
 from llm_core.runs.run import Run
@@ -45,6 +47,23 @@ def test_a_new_run_holds_its_settings_and_waits(make: Make, store: Store) -> Non
     assert (again.status().state, again.steps(), again.alive()) == ("waiting", [], False)
     assert json.loads((run.folder / "run.json").read_text())["versions"]["torch"]
     assert [path.name for path in store.root.iterdir()] == [run.id]
+
+
+def test_a_run_names_the_grammar_that_wrote_its_text(store: Store) -> None:
+    run = store.create(with_corpus(RunConfig(), "stories-zh"), name="a story")
+    assert run.grammar == load_grammar("stories").digest
+    assert json.loads((run.folder / "run.json").read_text())["grammar"] == run.grammar
+
+
+def test_a_run_from_before_there_were_grammars_is_still_read(make: Make, store: Store) -> None:
+    run = make()
+    assert run.grammar is None
+    values = json.loads((run.folder / "run.json").read_text())
+    del values["grammar"], values["config"]["data"]["rows"], values["config"]["data"]["documents"]
+    replace_json(run.folder / "run.json", values)
+    again = store.find(run.id)
+    assert again.problem is None
+    assert again.config == run.config
 
 
 def test_runs_are_listed_newest_first(make: Make, store: Store) -> None:

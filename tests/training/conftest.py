@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llm_core.config import DataConfig, ModelConfig, RunConfig, TrainingConfig, TransformerConfig
+from llm_core.data.corpora import with_corpus
 from llm_core.data.prepare import TokenizedCorpus, prepare
 
 NAMES = ["Ada", "Ben", "Cleo", "Dan", "Eve"]
@@ -23,6 +24,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> TokenizedCorpus:
         (folder / f"{number:02}.txt").write_text("\n".join(lines), encoding="utf-8")
     data = DataConfig(corpus=str(folder), tokenizer="character", vocabulary_size=400, held_out=0.2)
     return prepare(data, folder.parent / "corpora")
+
+
+@pytest.fixture(scope="session")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> TokenizedCorpus:
+    """Stories in Chinese, a whole one a row; the longest has at most 192 characters."""
+    data = with_corpus(RunConfig(), "stories-zh").data.model_copy(update={"documents": 200})
+    return prepare(data, tmp_path_factory.mktemp("stories"))
 
 
 def run_config(model: ModelConfig | None = None, **training: Any) -> RunConfig:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from llm_core.config import RecurrentConfig, RunConfig, TransformerConfig
-from llm_core.data.prepare import TokenizedCorpus
+from llm_core.data.corpora import with_corpus
+from llm_core.data.prepare import TokenizedCorpus, prepare
 from llm_core.training import loop
 from llm_core.training.checkpoints import newest_full, read_state, write
 from llm_core.training.loop import train
@@ -108,6 +109,17 @@ def test_an_lstm_resumes_exactly(tmp_path: Path, corpus: TokenizedCorpus) -> Non
     first, _ = run(config, corpus, tmp_path / "broken", kill_after=15)
     second, _ = run(config, corpus, tmp_path / "broken")
     assert telling(stitched([first, second])) == telling(straight)
+
+
+def test_rows_of_whole_documents_resume_exactly(tmp_path: Path) -> None:
+    data = with_corpus(RunConfig(), "copy").data.model_copy(update={"documents": 90})
+    lines = prepare(data, tmp_path / "corpora")
+    # Epochs of three batches, so that steps of two run over the end of one.
+    config = run_config(MODEL.model_copy(update={"context": 32}), steps=12, batch_size=24, accumulation=2)
+    straight, _ = run(config, lines, tmp_path / "straight")
+    parts = [run(config, lines, tmp_path / "broken", kill_after=kill)[0] for kill in (2, 6, 11)]
+    records, _ = run(config, lines, tmp_path / "broken")
+    assert telling(stitched([*parts, records])) == telling(straight)
 
 
 def test_fp16_resumes_exactly_with_its_scaler(tmp_path: Path, corpus: TokenizedCorpus) -> None:
