@@ -211,8 +211,15 @@ def _exact_copies(parts: Sequence[str]) -> list[Pair]:
 
 
 def _around_change(before: str, after: str) -> Example:
-    """A bounded piece of both texts from a little before the place at which they part."""
-    place = next((i for i, (a, b) in enumerate(zip_longest(before, after)) if a != b), 0)
+    """A bounded piece of two different texts from a little before the place at which they part."""
+    place = 0
+    while before[place : place + _EXCERPT] == after[place : place + _EXCERPT]:
+        place += _EXCERPT
+    place += next(
+        i
+        for i, (a, b) in enumerate(zip_longest(before[place : place + _EXCERPT], after[place : place + _EXCERPT]))
+        if a != b
+    )
     start = max(0, place - _EXCERPT // 4)
     return Example(_excerpt(before[start:], start > 0), _excerpt(after[start:], start > 0))
 
