@@ -21,7 +21,8 @@ class Checked:
 
 
 def check_sentences(grammar: Grammar, language: str, text: str) -> list[Checked]:
-    """Each sentence of a text by itself (each line, where the grammar writes turns of a talk): what a person could say somewhere in a text of this grammar.
+    """Each sentence of a text by itself: what a person could say somewhere in a text of this grammar. Where a grammar
+    writes the turns of a talk, each line by itself.
 
     A sentence is valid when its words fit each other, whatever the others say. A text of valid sentences can be no text
     of the grammar: it may forget where things are. `log_probability` judges whole texts.
@@ -55,11 +56,21 @@ def _line_spans(text: str) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=50_000)
 def _valid(grammar: Grammar, language: str, sentence: str) -> bool:
-    predictor = Predictor(grammar, language, _starts(grammar, language))
-    return predictor.push(sentence) > -1e30 and predictor.end() > -1e30
+    starts = [one for piece, ones in _openings(grammar, language).items() if sentence.startswith(piece) for one in ones]
+    predictor = Predictor(grammar, language, starts)
+    return bool(starts) and predictor.push(sentence) > -1e30 and predictor.end() > -1e30
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
+def _openings(grammar: Grammar, language: str) -> dict[str, list[Hypothesis]]:
+    """All starts by their first word: there are tens of thousands, and a sentence begins with one word only."""
+    openings: dict[str, list[Hypothesis]] = {}
+    for one in Predictor(grammar, language, _starts(grammar, language)).opened():
+        if one.pending:
+            openings.setdefault(one.pending[0], []).append(one)
+    return openings
+
+
 def _starts(grammar: Grammar, language: str) -> tuple[Hypothesis, ...]:
     """Every sentence of every frame, with nothing drawn yet and each possible last subject."""
     starts, seen = [], set()

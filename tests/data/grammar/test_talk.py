@@ -4,6 +4,7 @@ import pytest
 
 from llm_core.data.grammar.grammar import LANGUAGES, load_grammar
 from llm_core.data.grammar.sampler import texts
+from llm_core.data.grammar.sentences import check_sentences
 from llm_core.data.grammar.talk import Talk, Turn, read_turns, talk, write_turns
 from llm_core.errors import UserError
 
@@ -36,3 +37,13 @@ def test_both_languages_have_as_many_turns() -> None:
     grammar = load_grammar("talk")
     for index in range(30):
         assert len(talk(grammar, "en", 2, index).turns) == len(talk(grammar, "zh", 2, index).turns)
+
+
+def test_a_talk_is_checked_line_by_line() -> None:
+    grammar = load_grammar("talk")
+    text = next(texts(grammar, "en", 3, 0, 1))
+    checked = check_sentences(grammar, "en", text)
+    assert [text[one.start : one.end] for one in checked] == text.split("\n")
+    assert all(one.valid for one in checked)
+    wrong = text.split("\n")[0] + "\nTom: I is glad."
+    assert [one.valid for one in check_sentences(grammar, "en", wrong)] == [True, False]
