@@ -162,11 +162,11 @@ _TEXTS = (
 _GRAMMARS = (
     _grammar("stories", "en", N_("Stories in English"), N_("Short stories from a small world, written by a grammar of this program, which knows the probability of each word, who is meant by he and she, and where everything is."), 40_000, 128, 12),
     _grammar("stories", "zh", N_("Stories in Chinese"), N_("The same stories in Chinese: story by story they tell what the English ones tell."), 40_000, 192, 12),
-    _grammar("reviews", "en", N_("Reviews in English"), N_("Short reviews of meals and the like, each for or against, from a grammar of this program."), 20_000, 64, 32),
+    _grammar("reviews", "en", N_("Reviews in English"), N_("Short reviews of meals, films, books, toys and hotels, each for or against, written by a grammar of this program."), 20_000, 64, 32),
     _grammar("reviews", "zh", N_("Reviews in Chinese"), N_("The same reviews in Chinese."), 20_000, 64, 32),
-    _grammar("headlines", "en", N_("Headlines in English"), N_("Headlines of several topics, sports and technology among them, from a grammar of this program."), 20_000, 32, 96),
+    _grammar("headlines", "en", N_("Headlines in English"), N_("Headlines of several topics, sports and technology among them, written by a grammar of this program."), 20_000, 32, 96),
     _grammar("headlines", "zh", N_("Headlines in Chinese"), N_("The same headlines in Chinese."), 20_000, 32, 96),
-    _grammar("talk", "en", N_("Talk in English"), N_("Two people talk by turns, in sentences of a grammar of this program."), 20_000, 128, 12),
+    _grammar("talk", "en", N_("Talk in English"), N_("Two people talk by turns; written by a grammar of this program."), 20_000, 128, 12),
     _grammar("talk", "zh", N_("Talk in Chinese"), N_("The same talk in Chinese."), 20_000, 192, 12),
 )  # fmt: skip
 _TASKS = (

@@ -2,10 +2,12 @@
 
 import contextlib
 import shutil
+import tempfile
 from pathlib import Path
 
 from llm_core.config import NgramConfig, RunConfig
 from llm_core.data.corpora import CORPORA
+from llm_core.data.generated import counts, generated
 from llm_core.data.prepare import TokenizedCorpus, prepare, require_length, with_vocabulary
 from llm_core.data.sides import Progress
 from llm_core.data.source import pieces
@@ -13,16 +15,22 @@ from llm_core.models.size import check_size
 
 SMALL = 200_000
 LOOKED_AT = 2_000_000
+FEW = 200
 
 
 def refuse_impossible(config: RunConfig, corpora: Path) -> None:
     """What a page checks, within about a second, before it makes a run. Raises UserError with the first fault.
 
-    A small text of one's own is prepared outright. Of a larger one the first two million characters are looked at; a
-    fault further back, or a context longer than the text, comes out when the worker prepares it.
+    A small text of one's own is prepared outright. Of a larger one the first two million characters are looked at, of
+    one that is written here some documents; a fault further back, or a context longer than the text, comes out when
+    the worker prepares it.
     """
     if not isinstance(config.model, NgramConfig):
         check_size(config.model.model_copy(update={"vocabulary_size": config.model.vocabulary_size or 2}))
+    if generated(config.data) and config.data.rows == "documents":
+        few = config.data.model_copy(update={"documents": min(sum(counts(config.data)), FEW)})
+        with tempfile.TemporaryDirectory(prefix="terrarium-") as trial:
+            require_length(prepare(few, Path(trial)), config.model.context)
     if config.data.corpus in CORPORA:
         return
     seen = 0

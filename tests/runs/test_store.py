@@ -202,8 +202,12 @@ def test_a_double_click_makes_one_run_and_two_forms_make_two(store: Store) -> No
     [
         RunConfig(model=TransformerConfig(width=4096, heads=64, layers=64)),
         RunConfig(data=DataConfig(corpus="/no/such/file.txt")),
+        RunConfig(
+            data=DataConfig(corpus="stories-en", tokenizer="word", rows="documents"),
+            model=TransformerConfig(context=32),
+        ),
     ],
-    ids=["too large", "no such file"],
+    ids=["too large", "no such file", "stories longer than the context"],
 )
 def test_a_refused_input_leaves_nothing(store: Store, tmp_path: Path, config: RunConfig) -> None:
     with pytest.raises(UserError):
