@@ -6,12 +6,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from llm_core.config import DataConfig, TrainingConfig, TransformerConfig
-from llm_core.data.corpora import CORPORA
+from llm_core.data.corpora import CORPORA, with_corpus
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from pages.ui import live, text_source
 from pages.ui.forms import form_key
+from pages.ui.recipes import recipes
 from pages.ui.text import translate
 from tests.pages.recorded import write_run
 
@@ -83,6 +84,29 @@ def test_another_recipe_leaves_a_chosen_text_alone(store: Store, started: list[s
     test.button(key="train_start").click().run()
     (run,) = store.runs()
     assert run.config.data.corpus == "python-library"
+
+
+def test_a_text_that_is_chosen_brings_its_own_settings_and_takes_them_away_again(
+    store: Store, started: list[str]
+) -> None:
+    test = train_page()
+    test.number_input(key=form_key(TrainingConfig, "steps")).set_value(20).run()
+    test.selectbox(key="train_corpus").set_value("stories-zh").run()
+    test.selectbox(key="train_recipe").set_value("llama").run()
+    test.button(key="train_start").click().run()
+    assert not test.error
+    (run,) = store.runs()
+    expected = with_corpus(recipes()["llama"].config, "stories-zh")
+    assert run.config.data == expected.data
+    assert run.config.model == expected.model
+    assert run.config.training == expected.training.model_copy(update={"threads": run.config.training.threads})
+    test.segmented_control(key="train_text_way").set_value("paste").run()
+    test.text_area(key="train_paste").set_value("A line of a poem.\n" * 400).run()
+    test.button(key="train_start").click().run()
+    (own,) = [other for other in store.runs() if other.id != run.id]
+    usual = recipes()["llama"].config
+    assert own.config.data == usual.data.model_copy(update={"corpus": own.config.data.corpus, "encoding": "utf-8"})
+    assert own.config.model == usual.model
 
 
 def test_settings_that_do_not_fit_are_refused_in_one_sentence(store: Store, started: list[str]) -> None:
