@@ -41,6 +41,8 @@ else:
     with picture:
         reading.show(text)
 link.write_link(private=text.kind == "own")
+with controls:
+    link.to_training(text.corpus)
 
 
 @st.fragment

@@ -10,8 +10,13 @@ st.markdown(_("Grow small language models under glass: train one in your browser
 
 hero()
 
-left, right = st.columns(2, gap="medium")
+left, middle, right = st.columns(3, gap="medium")
 with left:
+    door(
+        "corpus.py", _("Corpus"),
+        _("See what a model reads: a small world told in two languages, in which every word is known."),
+    )  # fmt: skip
+with middle:
     door(
         "train.py", _("Train"),
         _("Choose a text, press one button, and watch noise turn into words. Stop, go on, come back tomorrow."),

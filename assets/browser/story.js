@@ -40,13 +40,31 @@ class Story {
     const row = make("div", "t-story-row");
     for (const { language, segments } of sides) {
       const side = make("p", "t-story-side", null, { lang: language });
-      side.append(...segments.map((segment) => this.segment(segment, language)));
+      side.append(...this.line(segments, language));
       row.append(side);
     }
     const list = make("ul", "t-story-world", null, { "aria-label": `${this.data.labels.world} ${number + 1}` });
     for (const { text, fresh } of world) list.append(make("li", fresh ? "t-fresh" : "", text));
     row.append(list);
     return row;
+  }
+
+  // A sign does not part from its word at the end of a line, which words that are boxes would let it.
+  line(segments, language) {
+    const line = [];
+    let open = false;
+    for (const segment of segments) {
+      const element = this.segment(segment, language);
+      const text = segment.text;
+      const closes = segment.word === undefined && /^[^\s“(\p{L}\p{N}]/u.test(text);
+      if ((open || closes || segment.closing) && line.length && !/^\s/.test(text)) {
+        const tight = make("span", "t-story-tight");
+        tight.append(line.pop(), element);
+        line.push(tight);
+      } else line.push(element);
+      open = /[“(]$/.test(text);
+    }
+    return line;
   }
 
   segment(segment, language) {

@@ -85,7 +85,7 @@ def in_figures(text: Looked) -> CountingConfig:
             (_("floor per character (nats)"), number(known.character), note),
         ]
     st.html(
-        "<div class='t-host'><dl class='t-facts'>"
+        "<div class='t-host t-still'><dl class='t-facts'>"
         + "".join(
             f"<div><dt title='{escape(note)}'>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value, note in facts
         )

@@ -5,13 +5,15 @@ from typing import Any
 
 import streamlit as st
 
-from llm_core.data.corpora import CORPORA
+from llm_core.data.corpora import CORPORA, Corpus
 from llm_core.data.generated import SEED
 from pages.ui.glossary import SKILLS
 from pages.ui.state import (
+    CORPUS_CHOSEN_KEY,
     CORPUS_COLOURS_KEY,
     CORPUS_FIRST_KEY,
     CORPUS_FOLLOWED_KEY,
+    CORPUS_KEY,
     CORPUS_LINK_KEY,
     CORPUS_LOOKED_KEY,
     CORPUS_SEED_KEY,
@@ -20,7 +22,7 @@ from pages.ui.state import (
     CORPUS_SKILL_KEY,
     CORPUS_STORY_KEY,
 )
-from pages.ui.text import language
+from pages.ui.text import _, language
 
 LARGEST = 999_999
 SIZES = (512, 1024, 2048, 4096)
@@ -61,7 +63,7 @@ def defaults() -> dict[str, Any]:
     return {
         CORPUS_LOOKED_KEY: stories if stories in CORPORA else next(iter(CORPORA)),
         CORPUS_SEED_KEY: SEED, CORPUS_STORY_KEY: 0, CORPUS_COLOURS_KEY: "who", CORPUS_SKILL_KEY: ALL,
-        CORPUS_FOLLOWED_KEY: 16, CORPUS_SIZE_KEY: 1024,
+        CORPUS_FOLLOWED_KEY: 16, CORPUS_SIZE_KEY: 2048,
     }  # fmt: skip
 
 
@@ -95,3 +97,12 @@ def write_link(private: bool) -> None:
     if any(st.query_params.get(name) != value for name, value in link.items()):
         st.query_params.update(link)
     st.session_state[CORPUS_LINK_KEY] = link
+
+
+def to_training(corpus: Corpus | None) -> None:
+    """A way to the page where a model learns from this text; a person's own is there already."""
+    if st.button(_("Train on this text"), key="corpus_to_training", type="tertiary", icon=":material/arrow_forward:"):
+        if corpus is not None:
+            st.session_state[CORPUS_KEY] = corpus.name
+            st.session_state[CORPUS_CHOSEN_KEY] = True
+        st.switch_page("train.py")

@@ -26,7 +26,8 @@ def _component() -> Any:
 
 def show(text: Looked, sentence: str) -> None:
     """The sentence of the tokenizers above, from bytes to pieces."""
-    st.markdown(f"##### {_('How BPE came to its pieces')}", help=meaning("merge"))
+    title = _("How BPE came to its pieces")
+    st.markdown(f"##### {title}", help=meaning("merge"))
     chosen, size = st.session_state.get(CORPUS_SENTENCE_KEY) or sentence, st.session_state[CORPUS_SIZE_KEY]
     tokenizer = of_text(text, "bpe", size).tokenizer
     states = texts.own(f"merges {text.key} {size} {language()} {chosen}", lambda: _states(tokenizer, chosen))

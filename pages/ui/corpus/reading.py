@@ -25,7 +25,7 @@ def show(text: Looked) -> None:
         beginning = document.strip("\n")[:_LONGEST]
         st.caption(_("Document {number}", number=place))
         more = "…" if len(document) > _LONGEST else ""
-        st.html(f"<div class='t-host'><div class='t-reading'>{escape(beginning)}{more}</div></div>")
+        st.html(f"<div class='t-host t-still'><div class='t-reading'>{escape(beginning)}{more}</div></div>")
 
 
 def _examples(text: Looked) -> None:
@@ -36,10 +36,9 @@ def _examples(text: Looked) -> None:
     for line in text.documents[:_LINES]:
         at = task.answer_start(line)
         rows.append(f"<div class='t-line'><span>{escape(line[:at])}</span><b>{escape(line[at:])}</b></div>")
-    st.html(
-        f"<div class='t-host'><div class='t-line t-quiet'><span>{escape(_('question'))}</span><span>{escape(_('right answer'))}</span></div>"
-        f"{''.join(rows)}</div>"
-    )
+    asked, answered = escape(_("question")), escape(_("right answer"))
+    head = f"<div class='t-line t-quiet'><span>{asked}</span><span>{answered}</span></div>"
+    st.html(f"<div class='t-host t-still'>{head}{''.join(rows)}</div>")
 
 
 def a_sentence(text: Looked) -> str:

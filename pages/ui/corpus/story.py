@@ -51,7 +51,7 @@ def words_of(grammar: str, seed: int, story: int) -> tuple[Told, Told]:
 
 def controls(corpus: Corpus) -> None:
     """Which story, and what its colours mean."""
-    st.button(_("Next one"), key="corpus_next", type="primary", width="stretch", on_click=_turn, args=(1,))
+    st.button(_("Next text"), key="corpus_next", type="primary", width="stretch", on_click=_turn, args=(1,))
     st.segmented_control(
         _("Colours"), ("who", "part"), key=CORPUS_COLOURS_KEY, required=True, width="stretch", persist_state="session",
         format_func={"who": _("Who and what"), "part": _("Parts of speech")}.__getitem__,
@@ -61,11 +61,11 @@ def controls(corpus: Corpus) -> None:
         st.session_state[CORPUS_SKILL_KEY] = ALL
     st.selectbox(
         _("Skill"), skills, key=CORPUS_SKILL_KEY, persist_state="session",
-        format_func=lambda name: _("all that it asks for") if name == ALL else skill_name(name),
+        format_func=lambda name: _("all skills") if name == ALL else skill_name(name),
         help=_("Places in the text where something must be known to go on rightly. They are underlined."),
     )  # fmt: skip
     with st.expander(_("More")):
-        st.button(_("The one before"), key="corpus_before", width="stretch", on_click=_turn, args=(-1,))
+        st.button(_("Previous text"), key="corpus_before", width="stretch", on_click=_turn, args=(-1,))
         st.number_input(_("Number"), 0, LARGEST, key=CORPUS_STORY_KEY, persist_state="session")
         st.number_input(
             _("Seed"), 0, LARGEST, key=CORPUS_SEED_KEY, persist_state="session",

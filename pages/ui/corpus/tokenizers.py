@@ -116,7 +116,7 @@ def side_by_side(text: Looked, sentence: str) -> None:
         for kind in KINDS:
             made = of_text(text, kind, size).tokenizer
             cards.append(_card(made, chosen or sentence, measured(text, kind, size)))
-    st.html(f"<div class='t-host t-cards'>{''.join(cards)}</div>")
+    st.html(f"<div class='t-host t-still t-cards'>{''.join(cards)}</div>")
     st.caption(
         _("Each learnt its vocabulary from the first {characters} characters of this text; of one that a grammar writes, in both languages.", characters=READ)
     )  # fmt: skip
@@ -190,9 +190,9 @@ def _result(made: Trained, sentence: str) -> None:
         _("{kind}: {size} tokens learnt in {seconds} s. The sentence takes {count} of them.",
           kind=_(forms.CHOICES[tokenizer.kind]), size=tokenizer.vocabulary_size, seconds=made.seconds, count=len(ids))
     )  # fmt: skip
-    st.html(f"<div class='t-host'>{chips(tokenizer, ids)}</div>")
+    st.html(f"<div class='t-host t-still'>{chips(tokenizer, ids)}</div>")
     if tokenizer.decode(ids) != sentence:
         st.caption(_("Decoded, this is not the sentence again: what it does not know is lost."))
     newest = list(range(max(0, tokenizer.vocabulary_size - _NEWEST), tokenizer.vocabulary_size))
     st.caption(_("The last tokens that it learnt:"))
-    st.html(f"<div class='t-host'>{chips(tokenizer, newest)}</div>")
+    st.html(f"<div class='t-host t-still'>{chips(tokenizer, newest)}</div>")

@@ -53,10 +53,11 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Told:
-    """A text as sentences of words. `names`: what everyone who is named is called first, by variable."""
+    """A text as sentences of words. `rule`: the kind of text that it is · `names`: what everyone who is named is called first, by variable."""
 
     text: str
     language: str
+    rule: str
     sentences: tuple[Sentence, ...]
     names: Mapping[str, str]
     palette: Mapping[str, int]
@@ -89,7 +90,7 @@ def told(sampled: "Sampled") -> Told:
         for number, word in enumerate(truth.words)
     ]  # fmt: skip
     return Told(
-        sampled.text, sampled.language,
+        sampled.text, sampled.language, truth.frame,
         tuple(
             Sentence(node.start, node.end, node.label, tuple(word for word in words if node.start <= word.start < node.end))
             for node in truth.tree.children
@@ -174,6 +175,8 @@ def _segments(
             segments.append({"text": word.text})
             continue
         entry: dict[str, Any] = {"text": word.text, "word": word.number, "said": about(word, words, side.names)}
+        if word.part == "PUNCT":
+            entry["closing"] = True
         if colours == "part" and word.part in PARTS:
             entry |= {"label": part_name(word.part), "colour": PARTS[word.part][1]}
         if word.chain in palette:

@@ -15,17 +15,17 @@ from pages.ui.corpus.told import Spoken, Told
 from pages.ui.corpus.words import PARTS, part_name
 from pages.ui.text import _
 
-ROW, INDENT, GAP, MARGIN = 66, 128, 17, 16
+ROW, INDENT, GAP, MARGIN = 64, 128, 17, 16
 """Pixels: the height of a sentence, where its words begin, the space between two, and around all."""
 _WIDE, _NARROW = 15.0, 7.9
 _LETTERS_HALF = 10.0
-_SPINE = 14.0
+_SPINE, _TOP = 14.0, 22.0
 
 
 def extent(told: Told) -> tuple[int, int]:
     """The pixels that the tree of a text needs: width and height."""
     wide = max((x + _width(word.text) / 2 for word, (x, _y) in _places(told)), default=INDENT)
-    return int(wide + 2 * MARGIN), ROW * len(told.sentences) + 2 * MARGIN
+    return int(wide + 2 * MARGIN), int(_TOP) + ROW * len(told.sentences) + MARGIN + 8
 
 
 def tree(told: Told, colours: str, colors: Colors) -> go.Figure:
@@ -54,7 +54,7 @@ def _places(told: Told) -> Places:
         x = float(INDENT)
         for word in sentence.words:
             wide = _width(word.text)
-            found.append((word, (x + wide / 2, -(MARGIN + ROW * (row + 0.55)))))
+            found.append((word, (x + wide / 2, -(_TOP + MARGIN + ROW * (row + 0.5)))))
             x += wide + GAP
     return found
 
@@ -69,14 +69,18 @@ def _branches(figure: go.Figure, told: Told, places: Places, colors: Colors) -> 
     place = {word.number: at for word, at in places}
     floors = []
     for row, sentence in enumerate(told.sentences):
-        floor = -(MARGIN + ROW * (row + 0.55)) - 19
+        floor = -(_TOP + MARGIN + ROW * (row + 0.5)) - 19
         floors.append(floor)
         ends = [place[word.number][0] for word in sentence.words]
         lines += [(_SPINE, floor), (max(ends, default=INDENT), floor), (None, None)]
         for x in ends:
             lines += [(x, floor), (x, floor + 8), (None, None)]
     if floors:
-        lines += [(_SPINE, floors[0]), (_SPINE, floors[-1])]
+        lines += [(_SPINE, -_TOP), (_SPINE, floors[-1])]
+        figure.add_annotation(
+            x=_SPINE - 6, y=-_TOP, text=f"<b>{_safe(told.rule)}</b>", showarrow=False, xanchor="left", yanchor="bottom",
+            font={"size": 13, "color": colors.text},
+        )  # fmt: skip
     figure.add_scatter(
         x=[x for x, _y in lines], y=[y for _x, y in lines], mode="lines", line={"color": colors.quiet, "width": 1},
         opacity=0.55, hoverinfo="skip",

@@ -78,11 +78,12 @@ def _report(cleaned: Cleaned) -> None:
         for name, (before, after) in facts
     )
     shown += "".join(
-        f"<div><dt>{escape(_(STEPS[step.name]))}</dt><dd>{escape(_said(step.removed, step.characters))}</dd></div>"
-        for step in changed
+        f"<div><dt>{escape(_(STEPS[step.name]))}</dt><dd>{escape(_said(step))}</dd></div>" for step in changed
     )
     examples = "".join(_example(step, example) for step in changed for example in step.examples[:_EXAMPLES])
-    st.html(f"<div class='t-host'><dl class='t-facts'>{shown}</dl><div class='t-cleaned'>{examples}</div></div>")
+    st.html(
+        f"<div class='t-host t-still'><dl class='t-facts t-steps'>{shown}</dl><div class='t-cleaned'>{examples}</div></div>"
+    )
     if not changed:
         st.caption(_("Nothing to do: the text is clean already."))
     st.caption(_("The text after cleaning:"))
@@ -92,14 +93,12 @@ def _report(cleaned: Cleaned) -> None:
     st.download_button(_("Take the clean text away"), data, file_name=name, type="tertiary", icon=":material/download:", key="corpus_clean_file")  # fmt: skip
 
 
-def _said(removed: int, characters: int) -> str:
-    if removed:
-        return _("{count} taken away", count=removed)
-    return (
-        _("{count} characters fewer", count=characters)
-        if characters >= 0
-        else _("{count} characters more", count=-characters)
-    )
+def _said(step: Step) -> str:
+    if step.removed:
+        return _("{count} removed", count=step.removed)
+    if step.characters:
+        return _("{count} characters", count=-step.characters)
+    return _("{count} documents changed", count=step.changed)
 
 
 def _example(step: Step, example: Example) -> str:
