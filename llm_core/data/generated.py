@@ -38,11 +38,11 @@ def documents(corpus: Corpus, start: int, count: int) -> Iterator[str]:
     return texts(load_grammar(corpus.source), corpus.language, SEED, start, count)
 
 
-def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float | None]]:
-    """The same documents, each with its -log P in nats, its end included; None where that is not known."""
+def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float]]:
+    """The same documents, each with its -log P in nats, its end included."""
     if corpus.kind == "task":
         for text in documents(corpus, start, count):
-            yield text, None
+            yield text, -TASKS[corpus.source].log_probability(text)
         return
     grammar = load_grammar(corpus.source)
     for index in range(start, start + count):

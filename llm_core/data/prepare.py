@@ -40,7 +40,7 @@ class TokenizedCorpus:
 
     Each document is preceded by end-of-text, so that all of its own tokens can be predicted.
     `rows`: whether a row of a batch is a window of the stream or one whole document. `nats`: (documents,) -log P of
-    each held-out document, its end included; None where no grammar has written them.
+    each held-out document, its end included; None where this program has not written them.
     """
 
     folder: Path

@@ -71,8 +71,7 @@ def _written(config: DataConfig, report: Progress) -> Sides:
         for text in texts:
             yield TRAINING, True, text
         for text, lost in weighed(corpus, training, held_out):
-            if lost is not None:
-                nats.append(lost)
+            nats.append(lost)
             yield HELD_OUT, True, text
 
     characters = size * (training + held_out) // len(beginning)

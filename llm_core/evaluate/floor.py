@@ -1,6 +1,6 @@
 """The entropy floor: what a perfect predictor would lose on the very texts that are scored. Knows no torch.
 
-A grammar knows the probability P of each of its texts, end included. A set's floor is the sum of -log P over its texts,
+A grammar or a toy task knows the probability P of each of its texts, end included. A set's floor is the sum of -log P over its texts,
 divided by the number of scored tokens: all tokens of each text and the sign that ends it. No model can be expected to
 lose less, whatever its size, and the share of the way from an n-gram to the floor says how much has been understood.
 
@@ -38,7 +38,7 @@ class NoFloor:
         return self.template.format(**self.values)
 
 
-UNKNOWN = NoFloor(N_("There is no floor: how likely each text is, is known only of texts that a grammar has written."))
+UNKNOWN = NoFloor(N_("There is no floor: how likely each text is, is known only of texts that a grammar or a task of this program has written."))  # fmt: skip
 
 
 def entropy_floor(config: RunConfig, corpus: TokenizedCorpus) -> Floor | NoFloor:

@@ -122,7 +122,7 @@ def no_floor(run: Run) -> str:
     from llm_core.evaluate.floor import UNKNOWN
 
     corpus = CORPORA.get(run.config.data.corpus)
-    return "" if corpus is not None and corpus.kind == "grammar" else _(UNKNOWN.template)
+    return "" if corpus is not None and corpus.kind != "text" else _(UNKNOWN.template)
 
 
 def skill_names() -> dict[str, tuple[str, str]]:

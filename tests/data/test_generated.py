@@ -72,8 +72,11 @@ def test_held_out_stories_are_kept_with_their_probability(tmp_path: Path) -> Non
     assert prepare(config, tmp_path).nats is not None
 
 
-def test_a_task_has_no_probability_and_a_text_neither(tmp_path: Path) -> None:
-    assert prepare(settings("copy"), tmp_path).nats is None
+def test_lines_of_a_task_are_kept_with_their_probability_and_a_text_has_none(tmp_path: Path) -> None:
+    lines = TASKS["copy"].documents(3, SEED, 57)
+    nats = prepare(settings("copy"), tmp_path).nats
+    assert nats is not None
+    assert nats.tolist() == [-TASKS["copy"].log_probability(line) for line in lines]
     (tmp_path / "a.txt").write_text("Some words of one's own.\n" * 50, encoding="utf-8")
     own = DataConfig(corpus=str(tmp_path / "a.txt"), tokenizer="character", vocabulary_size=400)
     assert prepare(own, tmp_path).nats is None
@@ -88,7 +91,11 @@ def test_every_document_is_written_once(tmp_path: Path, monkeypatch: pytest.Monk
         return type(task).documents(task, count, seed, start)
 
     monkeypatch.setattr(sides, "_WRITTEN_SAMPLE", 200)
-    monkeypatch.setitem(generated.TASKS, "copy", type("Counting", (), {"documents": staticmethod(counted)})())
+    monkeypatch.setitem(
+        generated.TASKS,
+        "copy",
+        type("Counting", (), {"documents": staticmethod(counted), "log_probability": task.log_probability})(),
+    )
     corpus = prepare(settings("copy", held_out=0.5), tmp_path)
     assert asked == [(0, 30), (30, 30)]
     monkeypatch.undo()

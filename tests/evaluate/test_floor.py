@@ -52,7 +52,7 @@ def test_excess_is_loss_minus_floor() -> None:
 @pytest.mark.parametrize(
     ("settings", "text", "why"),
     [
-        (config(), corpus(nats=None), "a grammar has written"),
+        (config(), corpus(nats=None), "a grammar or a task"),
         (config(byte_fallback=False), corpus(), "does not spell every text"),
         (config(rows="windows"), corpus(rows="windows"), "rows are windows"),
         (config(context=8), corpus(), "longest text has 9 tokens and the context only 8"),
