@@ -144,9 +144,10 @@ def describe(run: Run, bundle: Bundle) -> dict[str, Any]:
 
 def keep_first_text(name: str) -> None:
     """Let the Generate page open with a text that is there already."""
+    from pages.ui.truth import keep_truth
     from pages.ui.writing import keep
 
-    keep(Store().find(name))
+    keep_truth(keep(Store().find(name)))
 
 
 def _report(row: dict[str, Any]) -> None:

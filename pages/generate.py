@@ -6,6 +6,7 @@ from pages.ui import generate
 from pages.ui.glossary import meanings
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
+from pages.ui.truth import show_truth
 from pages.ui.writing import Writing
 
 st.title(_("Generate"))
@@ -28,6 +29,7 @@ with controls:
 writing = Writing(run=subject.run.id, step=subject.step, prompt=prompt, decoding=decoding)
 with picture:
     generate.show(writing)
+show_truth(writing, subject.run)
 generate.write_link(writing, subject.run)
 generate.look_for(subject.run)
 generate.give(writing)

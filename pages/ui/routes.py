@@ -20,6 +20,7 @@ from pages.ui import charts
 from pages.ui.live import line_names
 from pages.ui.state import store, warm_up
 from pages.ui.text import explain_in, known_language
+from pages.ui.truth import truth_route
 from pages.ui.writing import csv_route, write_route
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -116,5 +117,6 @@ ROUTES = [
     Route("/history/{run}.html", history_html),
     Route("/write", write_route, methods=["POST"]),
     Route("/written.csv", csv_route),
+    Route("/truth", truth_route),
     Route("/vendor/plotly.min.js", plotly_script),
 ]

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 Part = dict[str, Any]
 """`prompt`: its pieces · `tokens`: written ones · `done`: seconds · `waiting` · `error`: one sentence."""
 
-DEFAULT = DecodingConfig(tokens=120)
-"""What the page begins with."""
+DEFAULT = DecodingConfig(tokens=192)
+"""What the page begins with: room for a whole story."""
 
 STORED = "writing.json"
 LONGEST_PROMPT = 4_000  # it travels in links
@@ -108,11 +108,12 @@ def painted(writing: Writing) -> Part | None:
     return text if stored.get("identity") == writing.identity and isinstance(text, dict) else None
 
 
-def keep(run: Run) -> None:
+def keep(run: Run) -> Writing:
     """Write what the Generate page shows first beside a bundled model, so that it is painted at once."""
     first = Writing(run=run.id, step=run.steps()[-1], prompt=default_prompt(run), decoding=DEFAULT)
     # Without the seconds it took: the machine on which it will be read is another one.
     replace_json(run.folder / STORED, {"identity": first.identity, "text": whole(first) | {"done": {}}})
+    return first
 
 
 def whole(writing: Writing) -> Part:
