@@ -1,10 +1,10 @@
 """Texts with the persons, places and other entities in them, tagged word by word."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llm_core.data.grammar.grammar import Grammar
 from llm_core.data.grammar.sampler import sample
-from llm_core.data.grammar.truth import Word
 
 OUTSIDE = "O"
 
@@ -39,20 +39,32 @@ class TaggedText:
 def tagged_text(grammar: Grammar, language: str, seed: int, index: int) -> TaggedText:
     """One text with its entities. A pronoun is none, though it speaks of one."""
     sampled = sample(grammar, language, seed, index)
+    named = _named(grammar, language)
     words, tags = [], []
-    before: Word | None = None
+    before: tuple[str, str | None] | None = None
     for word in sampled.truth.words:
-        if not sampled.text[word.start : word.end].strip():
+        shown = sampled.text[word.start : word.end]
+        if not shown.strip():
             before = None
             continue
+        # "The farm" is a place where a template has it for good, too, and not only where it was drawn.
+        kind = word.entity or (named.get(shown.lower()) if word.variable is None else None)
+        here = (kind, word.variable) if kind else None
         words.append((word.start, word.end))
-        tags.append(_tag(word, before))
-        before = word
+        tags.append(OUTSIDE if kind is None else f"{'I' if here == before else 'B'}-{kind}")
+        before = here
     return TaggedText(sampled.text, language, tuple(words), tuple(tags))
 
 
-def _tag(word: Word, before: Word | None) -> str:
-    if word.entity is None:
-        return OUTSIDE
-    goes_on = before is not None and (before.entity, before.variable) == (word.entity, word.variable)
-    return f"{'I' if goes_on else 'B'}-{word.entity}"
+@lru_cache(maxsize=16)
+def _named(grammar: Grammar, language: str) -> dict[str, str]:
+    """Words that name an entity by themselves, with its kind: of the classes that this grammar draws from."""
+    domains = [domain for frame in grammar.frames for domain in frame.variables.values()]
+    for frame in grammar.frames:
+        domains += [own for one in grammar.sentences_of(frame) for own in one.templates[language].own.values()]
+    found = {}
+    for word in (word for domain in domains for word in domain.words if word.entity):
+        shown = word.english if language == "en" else word.chinese
+        if len(shown) == 1:
+            found[shown[0].lower()] = str(word.entity)
+    return found

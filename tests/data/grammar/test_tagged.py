@@ -50,3 +50,14 @@ def test_phrases_are_one_entity_and_neighbors_are_two() -> None:
     assert any(kind == "organization" and " " in shown for kind, shown in entities)
     assert not any(kind == "person" and " " in shown for kind, shown in entities)
     assert {"person", "place", "organization"} <= {kind for kind, _ in entities}
+
+
+def test_a_place_that_a_template_names_is_tagged_as_one_that_was_drawn() -> None:
+    stories = load_grammar("stories")
+    tags = set()
+    for index in range(150):
+        text = tagged_text(stories, "en", 6, index)
+        tags |= {
+            tag for token, tag in zip(text.tokens, text.tags, strict=True) if token in ("farm", "market", "shop", "zoo")
+        }
+    assert tags == {"B-place"}
