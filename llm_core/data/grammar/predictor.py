@@ -18,20 +18,20 @@ Stack = tuple[Task, Any] | None
 """What is still to come, the next first; shared between hypotheses."""
 
 
-class _DrawNeededError(Exception):
-    """A draw that has not been made."""
+class DrawNeededError(Exception):
+    """A draw that has not been made; without a distribution, one for which nothing is left."""
 
-    def __init__(self, key: str, distribution: Distribution) -> None:
+    def __init__(self, key: str, distribution: Distribution | None) -> None:
         self.key, self.distribution = key, distribution
 
 
-class _Asking(Draws):
+class Asking(Draws):
     """Draws that stop where a new one is needed."""
 
     __slots__ = ()
 
     def draw(self, key: str, distribution: Distribution) -> Any:
-        raise _DrawNeededError(key, distribution)
+        raise DrawNeededError(key, distribution)
 
 
 class Hypothesis:
@@ -48,6 +48,9 @@ class Hypothesis:
 class Predictor:
     """Reads a text from its start, piece by piece, and knows what can follow."""
 
+    _draws: type[Draws] = Asking
+    """How a draw that is needed is asked for."""
+
     def __init__(self, grammar: Grammar, language: str, starts: Iterable[Hypothesis] = ()) -> None:
         """starts: other beginnings than that of a text, with any weights."""
         self._grammar, self._language = grammar, language
@@ -61,7 +64,7 @@ class Predictor:
 
     def copy(self) -> "Predictor":
         """Another one that has read the same."""
-        other = object.__new__(Predictor)
+        other = object.__new__(type(self))
         other._grammar, other._language, other._surface = self._grammar, self._language, self._surface
         other._hypotheses = self._hypotheses  # never changed in place
         return other
@@ -75,14 +78,14 @@ class Predictor:
 
     def end(self) -> float:
         """log P(the text ends here | all before), in nats."""
-        total = math.fsum(one.weight for one in self._opened() if not one.pending)
+        total = math.fsum(one.weight for one in self.opened() if not one.pending)
         return math.log(total) if total else -math.inf
 
     def continuations(self) -> dict[str, float]:
         """What can come next with its probability: in English a word with the space before it, or a sign; in Chinese a
         character; "" for the end. The likeliest first."""
         found: dict[str, float] = {}
-        for one in self._opened():
+        for one in self.opened():
             piece = one.pending[0] if one.pending else ""
             if self._language == "zh":
                 piece = piece[:1]
@@ -95,7 +98,7 @@ class Predictor:
         ended: given that the text ends here. Empty where that cannot be.
         """
         found: dict[str, float] = {}
-        for one in self._opened():
+        for one in self.opened():
             if one.pending and ended:
                 continue
             value = str(one.memo.get(variable, ""))
@@ -105,9 +108,9 @@ class Predictor:
 
     def derivations(self) -> int:
         """How many sequences of draws give the text so far and end here: more than one where a text is ambiguous."""
-        return sum(1 for one in self._opened() if not one.pending)
+        return sum(1 for one in self.opened() if not one.pending)
 
-    def _opened(self) -> list[Hypothesis]:
+    def opened(self) -> list[Hypothesis]:
         """The hypotheses with their next words at hand; those without any are at their end."""
         self._hypotheses = [opened for one in self._hypotheses for opened in self._open(one)]
         return self._hypotheses
@@ -148,14 +151,16 @@ class Predictor:
             memo = dict(one.memo)
             try:
                 if isinstance(task, Call):
-                    alternative = choose_alternative(self._grammar, _Asking(memo), task.group, place)
+                    alternative = choose_alternative(self._grammar, self._draws(memo), task.group, place)
                     for part in reversed(expand(alternative, place, self._language)):
                         rest = (part, rest)
                     waiting.append(Hypothesis(memo, rest, one.state, (), one.weight))
                 else:
-                    pieces, state, _, _ = self._surface(task.words(_Asking(memo), place), one.state)
+                    pieces, state, _, _ = self._surface(task.words(self._draws(memo), place), one.state)
                     waiting.append(Hypothesis(memo, rest, state, pieces, one.weight))
-            except _DrawNeededError as needed:
+            except DrawNeededError as needed:
+                if needed.distribution is None:
+                    continue
                 key, distribution = needed.key, needed.distribution
                 for value, probability in zip(distribution.values, distribution.probabilities, strict=True):
                     fork = dict(one.memo)
