@@ -139,7 +139,17 @@ def test_the_same_command_gives_the_same_run(folder: Path, capsys: pytest.Captur
 def test_a_text_with_defaults_brings_them_and_what_is_set_wins(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("train", "tiny", "--corpus", "copy", "--set", "data.documents=90", "training.batch_size=5", "--json")
+    words = (
+        "train",
+        "tiny",
+        "--corpus",
+        "copy",
+        "--set",
+        "data.documents=90",
+        "training.batch_size=5",
+        "training.steps=12",
+        "--json",
+    )
     values = Outcome(capsys, *words).json
     assert set(values["measures"]) == {"accuracy"}
     run = json.loads((Path(values["run"]) / "run.json").read_text())
