@@ -21,7 +21,7 @@ from pages.ui.corpus.texts import Looked
 from pages.ui.corpus.tokenizers import trained
 from pages.ui.drawing import as_table, drawing
 from pages.ui.glossary import meaning, meanings
-from pages.ui.state import CORPUS_FIRST_KEY, CORPUS_FOLLOWED_KEY
+from pages.ui.state import CORPUS_FIRST_KEY, CORPUS_FOLLOWED_KEY, CORPUS_USUAL_KEY
 from pages.ui.text import _, number
 
 WEIGHED, WEIGHED_BY_FILTER = 150, 60
@@ -166,8 +166,9 @@ def following(text: Looked, counting: CountingConfig) -> None:
         )  # fmt: skip
         words = [word for word, _count in counted.counts[:size]]
         firsts = [word for word, _count in counted.counts[:300] if all_followers[word]]
+        st.session_state[CORPUS_USUAL_KEY] = firsts[0] if firsts else None
         if st.session_state.get(CORPUS_FIRST_KEY) not in firsts:
-            st.session_state[CORPUS_FIRST_KEY] = firsts[0] if firsts else None
+            st.session_state[CORPUS_FIRST_KEY] = st.session_state[CORPUS_USUAL_KEY]
         first = st.selectbox(
             _("After the word"), firsts, key=CORPUS_FIRST_KEY, persist_state="session",
             help=_("A click into the picture chooses it, too."),

@@ -112,7 +112,8 @@ def vectors(
     for values, x, y in ((np.eye(len(words)), "x2", "y2"), (directions @ directions.T, "x4", "y4")):
         pairs = [[[one, other] for other in names] for one in names]
         _block(figure, values, 1.0, x, y, True, pairs, said, colors)
-    ticks = {"tickvals": places, "ticktext": names, "showgrid": False, "range": [len(words) - 0.5, -0.5]}
+    plain = {**layout(colors)["yaxis"], "showgrid": False}
+    ticks = {**plain, "tickvals": places, "ticktext": names, "range": [len(words) - 0.5, -0.5]}
     across = {
         "tickvals": places,
         "ticktext": names,
@@ -126,7 +127,7 @@ def vectors(
         xaxis={"domain": [0, 0.58], "anchor": "y", "range": [-size * 0.01, size * 1.01], "title": {"text": _("one-hot: as many places as there are tokens ({size})", size=size)}},
         yaxis={**ticks, "domain": [0.6, 1]},
         xaxis2={**across, "anchor": "y2"}, yaxis2={**ticks, "domain": [0.6, 1], "anchor": "x2", "showticklabels": False},
-        xaxis3={"domain": [0, 0.58], "anchor": "y3", "title": {"text": _("learned: {width} dimensions", width=rows.shape[1])}, "showgrid": False},
+        xaxis3={**plain, "domain": [0, 0.58], "anchor": "y3", "title": {**plain["title"], "text": _("learned: {width} dimensions", width=rows.shape[1])}, "showgrid": False},
         yaxis3={**ticks, "domain": [0, 0.4], "anchor": "x3"},
         xaxis4={**across, "anchor": "y4", "showticklabels": False}, yaxis4={**ticks, "domain": [0, 0.4], "anchor": "x4", "showticklabels": False},
     )  # fmt: skip

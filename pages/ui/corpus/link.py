@@ -21,6 +21,7 @@ from pages.ui.state import (
     CORPUS_SIZE_KEY,
     CORPUS_SKILL_KEY,
     CORPUS_STORY_KEY,
+    CORPUS_USUAL_KEY,
 )
 from pages.ui.text import _, language
 
@@ -82,7 +83,7 @@ def follow_link() -> None:
 
 def write_link(private: bool) -> None:
     """Put the view into the address. `private`: a person's own text is looked at, of which a link can say nothing."""
-    usual = defaults()
+    usual = defaults() | {CORPUS_FIRST_KEY: st.session_state.get(CORPUS_USUAL_KEY), CORPUS_SENTENCE_KEY: ""}
     link = {}
     for name, (key, _read) in LINKED.items():
         value = st.session_state.get(key)

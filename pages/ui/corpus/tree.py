@@ -106,7 +106,7 @@ def _words(figure: go.Figure, told: Told, places: Places, colours: str, colors: 
         return colors.text
 
     figure.add_scatter(
-        x=[x for _word, (x, _y) in places], y=[y for _word, (_x, y) in places], mode="text",
+        name="words", x=[x for _word, (x, _y) in places], y=[y for _word, (_x, y) in places], mode="text",
         text=[_safe(word.text) for word, _at in places],
         textfont={"size": 15, "color": [paint(word) for word, _at in places]},
         hovertext=[f"{_safe(word.text)}: {part_name(word.part)}" for word, _at in places], hoverinfo="text",
@@ -151,7 +151,7 @@ def _arcs(figure: go.Figure, told: Told, places: Places, colors: Colors) -> None
             tops.append((*top, said, color))
     figure.update_layout(shapes=[{**shape, "layer": "below", "opacity": 0.8} for shape in shapes])
     figure.add_scatter(
-        x=[x for x, _y, _said, _color in tops], y=[y for _x, y, _said, _color in tops], mode="markers",
+        name="links", x=[x for x, _y, _said, _color in tops], y=[y for _x, y, _said, _color in tops], mode="markers",
         marker={"size": 5, "color": [color for _x, _y, _said, color in tops]},
         hovertext=[said for _x, _y, said, _color in tops], hoverinfo="text",
     )  # fmt: skip

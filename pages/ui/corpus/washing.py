@@ -97,17 +97,19 @@ def _said(step: Step) -> str:
     if step.removed:
         return _("{count} removed", count=step.removed)
     if step.characters:
-        return _("{count} characters", count=-step.characters)
-    return _("{count} documents changed", count=step.changed)
+        return (
+            _("{count} fewer", count=step.characters)
+            if step.characters > 0
+            else _("{count} more", count=-step.characters)
+        )
+    return _("{count} changed", count=step.changed)
 
 
 def _example(step: Step, example: Example) -> str:
     before, after = example.before, example.after
     if after is None:
-        kept = (
-            "" if example.alike is None else f"<p class='t-quiet'>{escape(_('like: {text}', text=example.alike))}</p>"
-        )
-        body = f"<p><del>{escape(visible(before))}</del></p>{kept}"
+        like = "" if example.alike is None else _("like: {text}", text=example.alike)
+        body = f"<p><del>{escape(visible(before))}</del></p><p class='t-quiet'>{escape(like)}</p>"
     else:
         gone, came = _difference(before, after)
         body = f"<p>{gone}</p><p>{came}</p>"
