@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from llm_core.config import Config, NgramConfig, RunConfig, parse
-from llm_core.data.corpora import CORPORA, with_corpus
+from llm_core.data.corpora import with_corpus
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui import forms
@@ -126,21 +126,26 @@ def _take_recipe() -> None:
 
 
 def _fit(text: str) -> None:
-    """When another text is chosen, set what some texts have defaults for: to this one's, else to the recipe's.
+    """When another text is chosen, change what it wants otherwise than the one before.
 
     `text`: the name of an embedded one, empty for a person's own.
     """
-    if st.session_state.get(FITTED_KEY) == text:
+    before = st.session_state.get(FITTED_KEY, "")
+    if text == before:
         return
     st.session_state[FITTED_KEY] = text
     recipe = recipes()[st.session_state[RECIPE_KEY]].config
+    old, new = _parts(recipe, before), _parts(recipe, text)
+    for part, other in zip(old, new, strict=True):
+        for name, value in other:
+            if value != getattr(part, name) and name != "corpus":
+                st.session_state[forms.form_key(type(other), name)] = value
+
+
+def _parts(recipe: RunConfig, text: str) -> tuple[Config, Config, Config]:
+    """The recipe's settings on a text."""
     config = recipe if text in ("", recipe.data.corpus) else with_corpus(recipe, text)
-    sections: dict[str, Config] = {"model": config.model, "data": config.data, "training": config.training}
-    for defaults in (corpus.defaults for corpus in CORPORA.values()):
-        for section, names in defaults.items():
-            part = sections[section]
-            for name in names:
-                st.session_state[forms.form_key(type(part), name)] = getattr(part, name)
+    return config.model, config.data, config.training
 
 
 def _settings(recipe: Recipe) -> tuple[RunConfig | None, UserError | None]:

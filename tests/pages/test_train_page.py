@@ -86,6 +86,15 @@ def test_another_recipe_leaves_a_chosen_text_alone(store: Store, started: list[s
     assert run.config.data.corpus == "python-library"
 
 
+def test_another_text_leaves_alone_what_it_has_nothing_to_say_about(store: Store, started: list[str]) -> None:
+    test = train_page()
+    test.number_input(key=form_key(TrainingConfig, "steps")).set_value(20).run()
+    test.number_input(key=form_key(TransformerConfig, "width")).set_value(32).run()
+    test.selectbox(key="train_corpus").set_value("stories-en").run()
+    assert test.number_input(key=form_key(TrainingConfig, "steps")).value == 20
+    assert test.number_input(key=form_key(TransformerConfig, "width")).value == 32
+
+
 def test_a_text_that_is_chosen_brings_its_own_settings_and_takes_them_away_again(
     store: Store, started: list[str]
 ) -> None:
