@@ -161,7 +161,10 @@ class Judge {
       const sentence = text ? ends.get(start + text.trimEnd().length) ?? ends.get(start + text.length) : null;
       if (sentence) {
         const { labels } = this.data;
-        const sign = make("span", sentence.valid ? "sign" : "sign bad", sentence.valid ? "✓" : "✗", { role: "img", title: sentence.valid ? labels.sentence_valid : labels.sentence_invalid });
+        const { left } = this.found;
+        const kind = `sign${sentence.valid ? "" : " bad"}${left !== null && index > left ? " after" : ""}`;
+        const sign = make("span", kind, null, { role: "img", title: sentence.valid ? labels.sentence_valid : labels.sentence_invalid });
+        sign.append(make("span", "", sentence.valid ? "✓" : "✗"));
         sign.setAttribute("aria-label", sign.title);
         this.text.append(sign);
         if (!sentence.valid) {

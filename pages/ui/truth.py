@@ -20,7 +20,7 @@ from llm_core.data.corpora import CORPORA, Corpus
 from llm_core.errors import UserError
 from llm_core.runs.files import read_object
 from llm_core.runs.run import Run
-from pages.ui.glossary import meaning
+from pages.ui.glossary import meaning, meanings
 from pages.ui.live import BROWSER, script
 from pages.ui.state import inference, store
 from pages.ui.text import _, explain_in, known_language, language
@@ -123,7 +123,7 @@ def show_truth(writing: Writing, run: Run) -> None:
     """The judgement under the tokens; nothing for a model of a text whose truth is not known."""
     if world_of(run) is None:
         return
-    st.subheader(_("Beside the perfect predictor"), help=meaning("perfect predictor"))
+    st.subheader(_("Beside the perfect predictor"), help=meanings("perfect predictor", "surprise", "nat"))
     st.markdown(
         _("Above each token stands how surprised the model was by it, below how surprised the perfect predictor was. Where the upper bar is longer, the model had missed something that the text had told.")
     )  # fmt: skip

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -146,7 +146,7 @@ def act(page: Page, deed: Callable[[], None], effect: Callable[[], bool], tries:
             deed()
         except TookTooLong:  # what was to be clicked went away, perhaps because the last click did reach it
             continue
-        for _ in range(60):
+        for _ in range(100):
             if effect():
                 return
             page.wait_for_timeout(50)
@@ -170,7 +170,7 @@ def opened(browser: Browser, server: Server) -> Iterator[Opened]:
         context = browser.new_context(viewport={"width": width, "height": 900}, locale="en-US", **options)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("request", note)
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("websocket", lambda socket: strangers.append(socket.url) if "127.0.0.1" not in socket.url else None)

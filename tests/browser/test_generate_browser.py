@@ -1,6 +1,8 @@
 """The Generate page in a real browser: tokens stream, a click opens what else they could have been, links repeat."""
 
+import json
 import re
+import shutil
 
 import pytest
 from playwright.sync_api import Page, Request, expect
@@ -9,12 +11,22 @@ from llm_core.runs.run import Run
 from tests.browser.conftest import Opened, Server, downloaded, press
 from tests.pages.grown import STEPS, grow
 
-expect.set_options(timeout=20_000)
-
 
 @pytest.fixture(scope="module")
 def run(server: Server) -> Run:
     return grow(server.runs)
+
+
+@pytest.fixture(scope="module")
+def teller(server: Server, run: Run) -> str:
+    """The same model, said to have been trained on the headlines of a grammar."""
+    folder = server.runs / "00000000000000dd"
+    shutil.copytree(run.folder, folder)
+    file = folder / "run.json"
+    told = json.loads(file.read_text(encoding="utf-8"))
+    told["config"]["data"]["corpus"] = "headlines-en"
+    file.write_text(json.dumps(told), encoding="utf-8")
+    return folder.name
 
 
 def written(page: Page, before: str | None = None) -> list[str]:
@@ -120,6 +132,23 @@ def test_an_address_in_a_link_becomes_no_link(opened: Opened, run: Run) -> None:
     expect(told).to_be_visible()
     assert told.get_by_role("link").count() == 0
     assert ":\u2060smile:" in told.inner_text()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_text_is_judged_beside_the_perfect_predictor(opened: Opened, teller: str, width: int) -> None:
+    page = opened(f"/generate?run={teller}&prompt=Fog+delays+bicycle+race", width=width)
+    written(page)
+    truth = page.locator(".truth[data-checked=true]")
+    expect(truth).to_contain_text("The text leaves the grammar at token")
+    expect(truth.locator(".instead p").first).to_contain_text("100 %")
+    expect(truth.locator(".instead p").first).to_contain_text("in")
+    expect(truth.locator(".sign.bad").first).to_have_text("✗")
+    out = truth.locator(".token.out")
+    expect(out).to_have_attribute("aria-current", "true")
+    press(truth.locator(".token.given").first, lambda: "the perfect predictor" in truth.locator(".said").inner_text())
+    page.keyboard.press("ArrowRight")
+    expect(truth.locator(".token").nth(1)).to_be_focused()
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
 
 
 def test_script_in_a_prompt_is_text(opened: Opened, run: Run) -> None:

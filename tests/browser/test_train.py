@@ -63,6 +63,20 @@ def test_train_is_alive_when_first_opened(opened: Opened, recorded: str) -> None
     expect(page.locator(".t-measure .main-svg").first).to_be_visible()
 
 
+def test_the_floor_the_gap_to_it_and_the_skills_are_drawn(opened: Opened, server: Server, recorded: str) -> None:
+    told = write_run(server.runs / "00000000000000ee", name="told", corpus="stories-en").name
+    page = opened(f"/train?run={told}", width=390)
+    state(page, "finished")
+    expect(page.locator(".t-live .annotation", has_text="entropy floor")).to_be_visible()
+    expect(page.locator(".t-gap-value")).to_have_text("59.5 %")
+    expect(page.locator(".t-skill")).to_have_count(5)
+    expect(page.locator(".t-skill", has_text="place recalled")).to_contain_text("100 %")
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
+    other = opened(f"/train?run={recorded}")
+    expect(other.locator(".t-gap")).to_contain_text("the longest text has 300 tokens")
+    expect(other.locator(".t-skills")).to_be_hidden()
+
+
 def test_a_run_is_trained_watched_paused_resumed_stepped_and_stopped(opened: Opened, server: Server) -> None:
     page = opened("/train")
     run = start_training(page, steps=4000)
