@@ -2,8 +2,9 @@
 
     python -m benchmarks.grammar_speed [--grammar stories] [--seconds 10] [--gigabyte]
 
-One process; seconds are those that a core works for it, whatever else runs. Text in MB (10^6 bytes of UTF-8) a second; the filter in tokens of the corpus's own kind a second:
-words in English, characters in Chinese. `--gigabyte` streams 1 GB of text and reports the memory at its peak.
+One process; seconds are those that a core works for it, whatever else runs. Text in MB (10^6 bytes of UTF-8) a second;
+the filter in tokens of the corpus's own kind a second: words in English, characters in Chinese. `--gigabyte` streams
+1 GB of text and reports the memory at its peak.
 """
 
 import argparse
