@@ -3,6 +3,7 @@
 The one place in this room that knows torch.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,7 +27,42 @@ A row begins with the end-of-text sign before the document, and its last target 
 _POOL = 16
 
 
-class Batches:
+class Epochs(ABC):
+    """Going through a text again and again, each time in another order that the seed and the epoch alone decide: two
+    numbers say where a run stands."""
+
+    _epoch: int
+    _position: int
+
+    @property
+    def epoch(self) -> float:
+        """How many times the text was gone through."""
+        return self._epoch + self._position / self._length
+
+    def state(self) -> dict[str, int]:
+        """Where it stands; `restore` goes on from there exactly."""
+        return {"epoch": self._epoch, "position": self._position}
+
+    def restore(self, state: Mapping[str, int]) -> None:
+        """Go on from a state of the same text and settings. Raises ValueError when it cannot be one."""
+        epoch, position = state["epoch"], state["position"]
+        if epoch < 0:
+            raise ValueError(f"epoch {epoch} is negative")
+        self._begin(epoch, position)
+        if not 0 <= position <= self._length:
+            raise ValueError(f"position {position} is beyond the {self._length} places of an epoch")
+
+    @property
+    @abstractmethod
+    def _length(self) -> int:
+        """How many places this epoch has."""
+
+    @abstractmethod
+    def _begin(self, epoch: int, position: int) -> None:
+        """Lay out an epoch and stand at a place of it."""
+
+
+class Batches(Epochs):
     """Training windows without end: each epoch starts at another offset and goes through all windows in random order.
 
     Windows follow each other without overlap, so that in an epoch each token is predicted once (a rest shorter than a
@@ -55,22 +91,8 @@ class Batches:
         return _pair(self._tokens[chosen[:, None] + self._reach])  # (B, T + 1)
 
     @property
-    def epoch(self) -> float:
-        """How many times the text was gone through."""
-        return self._epoch + self._position / len(self._starts)
-
-    def state(self) -> dict[str, int]:
-        """Where it stands; `restore` goes on from there exactly."""
-        return {"epoch": self._epoch, "position": self._position}
-
-    def restore(self, state: Mapping[str, int]) -> None:
-        """Go on from a state of the same tokens, context and seed. Raises ValueError when it cannot be one."""
-        epoch, position = state["epoch"], state["position"]
-        if epoch < 0:
-            raise ValueError(f"epoch {epoch} is negative")
-        self._begin(epoch, position)
-        if not 0 <= position <= len(self._starts):
-            raise ValueError(f"position {position} is beyond the {len(self._starts)} windows of an epoch")
+    def _length(self) -> int:
+        return len(self._starts)
 
     def _begin(self, epoch: int, position: int) -> None:
         random = np.random.default_rng([self._seed, epoch])
@@ -81,7 +103,7 @@ class Batches:
         self._epoch, self._position = epoch, position
 
 
-class Rows:
+class Rows(Epochs):
     """Whole documents without end, in random order: every one once an epoch, but for a rest smaller than a batch.
 
     Documents of like length come together, so that little is padding: out of every sixteen batches' worth of the random
@@ -102,22 +124,8 @@ class Rows:
         return self._documents.rows(self._batches[self._position - 1])
 
     @property
-    def epoch(self) -> float:
-        """How many times the documents were gone through."""
-        return self._epoch + self._position / len(self._batches)
-
-    def state(self) -> dict[str, int]:
-        """Where it stands; `restore` goes on from there exactly."""
-        return {"epoch": self._epoch, "position": self._position}
-
-    def restore(self, state: Mapping[str, int]) -> None:
-        """Go on from a state of the same tokens, batch size and seed. Raises ValueError when it cannot be one."""
-        epoch, position = state["epoch"], state["position"]
-        if epoch < 0:
-            raise ValueError(f"epoch {epoch} is negative")
-        self._begin(epoch, position)
-        if not 0 <= position <= len(self._batches):
-            raise ValueError(f"position {position} is beyond the {len(self._batches)} batches of an epoch")
+    def _length(self) -> int:
+        return len(self._batches)
 
     def _begin(self, epoch: int, position: int) -> None:
         random = np.random.default_rng([self._seed, epoch])
