@@ -61,9 +61,9 @@ def panels() -> None:
 
 @st.fragment
 def workbench() -> None:
-    """A text made clean; and words as vectors, last, since the model may have to be loaded."""
-    washing.show(text)
+    """Words as vectors; and a text made clean."""
     vectors.show(text)
+    washing.show(text)
 
 
 panels()

@@ -72,9 +72,9 @@ def in_figures(text: Looked) -> CountingConfig:
     facts = [
         (_("documents"), number(counted.documents), ""),
         (_("characters"), number(counted.characters), ""),
-        (_("words"), number(counted.words), ""),
-        (_("distinct words"), number(counted.distinct), ""),
     ]
+    if text.kind != "task":
+        facts += [(_("words"), number(counted.words), ""), (_("distinct words"), number(counted.distinct), "")]
     if text.kind == "grammar":
         with st.spinner(_("Adding up what each choice costs…")):
             known = floor(text.key)

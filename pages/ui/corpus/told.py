@@ -36,6 +36,11 @@ class Spoken:
     """Where the mention of the chain begins that this word belongs to."""
 
     @property
+    def blank(self) -> bool:
+        """Whether it is only a line break."""
+        return not self.text.strip()
+
+    @property
     def named_otherwise(self) -> bool:
         """Whether it means somebody without naming them."""
         return self.mention is not None and self.part == "PRON"

@@ -53,6 +53,8 @@ def _places(told: Told) -> Places:
     for row, sentence in enumerate(told.sentences):
         x = float(INDENT)
         for word in sentence.words:
+            if word.blank:
+                continue
             wide = _width(word.text)
             found.append((word, (x + wide / 2, -(_TOP + MARGIN + ROW * (row + 0.5)))))
             x += wide + GAP
@@ -71,7 +73,7 @@ def _branches(figure: go.Figure, told: Told, places: Places, colors: Colors) -> 
     for row, sentence in enumerate(told.sentences):
         floor = -(_TOP + MARGIN + ROW * (row + 0.5)) - 19
         floors.append(floor)
-        ends = [place[word.number][0] for word in sentence.words]
+        ends = [place[word.number][0] for word in sentence.words if not word.blank]
         lines += [(_SPINE, floor), (max(ends, default=INDENT), floor), (None, None)]
         for x in ends:
             lines += [(x, floor), (x, floor + 8), (None, None)]

@@ -1,13 +1,15 @@
 """Words as numbers: one-hot rows, in which every word is as far from any other, beside the rows that a model has learnt."""
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from llm_core.data.tokenizers import Tokenizer
 from llm_core.runs.run import Run
+from llm_core.runs.weights import weight
 from pages.ui.charts import Colors
 from pages.ui.corpus import figures
 from pages.ui.corpus.texts import Looked
@@ -16,9 +18,6 @@ from pages.ui.faults import as_text
 from pages.ui.glossary import meanings
 from pages.ui.state import store
 from pages.ui.text import _
-
-if TYPE_CHECKING:
-    from llm_core.data.tokenizers import Tokenizer
 
 MOST = 10
 _PROPOSED = [
@@ -76,8 +75,7 @@ def show(text: Looked) -> None:
     if run is None:
         st.info(_("Here words stand as a model has learnt them. No model comes with this copy of the program."))
         return
-    with st.spinner(_("The model is being loaded…")):
-        tokenizer, table = learned(run)
+    tokenizer, table = learned(run)
     known = _words(tokenizer)
     key = f"corpus_words_{run.id}"
     if key not in st.session_state:
@@ -108,10 +106,10 @@ def show(text: Looked) -> None:
     )  # fmt: skip
 
 
-def learned(run: Run) -> "tuple[Tokenizer, NDArray[np.float64]]":
-    """The tokenizer of a run and its embedding table (V, width)."""
-    model, tokenizer = store().model(run)
-    return tokenizer, model.token_embedding.weight.float().numpy().astype(np.float64)
+@lru_cache(maxsize=4)
+def learned(run: Run) -> tuple[Tokenizer, NDArray[np.float64]]:
+    """The tokenizer of a bundled run and its embedding table (V, width)."""
+    return Tokenizer.load(run.folder / "tokenizer.json"), weight(run, "token_embedding.weight")
 
 
 def _reader(text: Looked) -> Run | None:
@@ -125,7 +123,7 @@ def _reader(text: Looked) -> Run | None:
     return next(iter([*same, *runs]), None)
 
 
-def _words(tokenizer: "Tokenizer") -> dict[str, int]:
+def _words(tokenizer: Tokenizer) -> dict[str, int]:
     """Tokens that are whole words, without the space before them, to their ids; the lower number where two look alike."""
     found: dict[str, int] = {}
     for token, piece in enumerate(tokenizer.pieces):
