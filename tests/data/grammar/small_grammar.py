@@ -95,13 +95,19 @@ class Scripted(Draws):
 
 
 def all_derivations(grammar: Grammar, language: str) -> Iterator[tuple[str, float]]:
-    """Every sequence of draws, counted up like the digits of a number: (text, probability)."""
+    """Every text with its probability, once for each sequence of draws that gives it."""
+    for text, draws in all_draws(grammar, language):
+        yield text, draws.probability
+
+
+def all_draws(grammar: Grammar, language: str) -> Iterator[tuple[str, Scripted]]:
+    """Every sequence of draws, counted up like the digits of a number, with its text."""
     surface = Surface(language)
     script: list[int] = []
     while True:
         draws = Scripted(script)
         text = write(grammar, draws, surface)
-        yield text, draws.probability
+        yield text, draws
         while script and script[-1] + 1 == draws.widths[len(script) - 1]:
             script.pop()
         if not script:

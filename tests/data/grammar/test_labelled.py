@@ -4,7 +4,6 @@ import itertools
 import math
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,7 +22,7 @@ from llm_core.data.grammar.lexicon import Word
 from llm_core.data.grammar.sampler import Drawing, write
 from llm_core.data.grammar.surface import Surface
 from llm_core.errors import UserError
-from tests.data.grammar.small_grammar import Scripted
+from tests.data.grammar.small_grammar import all_draws
 
 SMALL = tomllib.loads("""
 start = "review"
@@ -71,22 +70,9 @@ def small() -> Grammar:
 def joint(grammar: Grammar, language: str) -> dict[str, dict[str, float]]:
     """P(text and label) by going through every sequence of draws, without the filter."""
     found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for text, label, probability in all_labelled(grammar, language):
-        found[text][label] += probability
+    for text, draws in all_draws(grammar, language):
+        found[text][str(draws.memo["T"])] += draws.probability
     return found
-
-
-def all_labelled(grammar: Grammar, language: str) -> Iterator[tuple[str, str, float]]:
-    surface, script = Surface(language), []
-    while True:
-        draws = Scripted(script)
-        text = write(grammar, draws, surface)
-        yield text, str(draws.memo["T"]), draws.probability
-        while script and script[-1] + 1 == draws.widths[len(script) - 1]:
-            script.pop()
-        if not script:
-            return
-        script[-1] += 1
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
