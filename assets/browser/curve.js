@@ -139,7 +139,7 @@ function measureFigure(feed, theme, labels, measure, height) {
   const layout = {
     ...theme.layout, height, margin: { l: 48, r: 20, t: 8, b: 26 }, uirevision: feed.run, hovermode: "closest", datarevision: drawings++,
     xaxis: { ...theme.layout.xaxis, range: axisOfSteps(feed), nticks: 4 },
-    yaxis: { ...theme.layout.yaxis, ...spread },
+    yaxis: { ...theme.layout.yaxis, ...spread, showticklabels: steps.step.length > 0 },
   };
   return [[trace], layout];
 }
