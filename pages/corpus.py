@@ -36,7 +36,7 @@ if text.corpus is not None and text.kind == "grammar":
     with picture:
         story.show(text.corpus)
     story.derivation(text.corpus)
-    story.look_for()
+    story.look_for(text.corpus)
 else:
     with picture:
         reading.show(text)

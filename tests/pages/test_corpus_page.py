@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from llm_core.data.corpora import CORPORA
 from llm_core.errors import UserError
 from llm_core.runs.store import Store
 from pages.ui.corpus import counts, texts, tokenizers
+from pages.ui.corpus import story as story_panel
 
 PAGE = Path(__file__).parents[2] / "pages" / "corpus.py"
 HOSTILE = "<img src=x onerror=alert(1)> said the cat. The cat saw <b>me</b>. The cat sat. " * 6
@@ -101,6 +103,18 @@ def test_colours_and_skill_stand_in_the_link() -> None:
     words = [segment for row in story(test)["rows"] for side in row["sides"] for segment in side["segments"]]
     assert any(word.get("label") == "verb" for word in words)
     assert link(test) == {"corpus": "stories-en", "colours": "part", "story": "3"}
+
+
+def test_a_skill_to_look_for_leads_to_a_text_that_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    test = open_page(corpus="stories-en")
+    (guide,) = [data for data in components(test) if "lines" in data]
+    views = [button["view"] for line in guide["lines"] for button in line["buttons"]]
+    assert {"who", "part", "skill agreement", "skill place"} <= set(views)
+    state: dict[str, Any] = {"corpus_seed": 1, "corpus_story": 0}
+    monkeypatch.setattr(story_panel.st, "session_state", state)
+    story_panel._set_view(CORPORA["stories-en"], "skill agreement")
+    asked = {item.skill for side in story_panel.pair("stories", 1, state["corpus_story"]) for item in side.truth.items}
+    assert "agreement" in asked
 
 
 def test_a_broken_link_leaves_the_page_as_it_was() -> None:

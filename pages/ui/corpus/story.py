@@ -1,16 +1,18 @@
 """The picture at the top of the Corpus page: one story in both languages with its truth, and its derivation as a tree."""
 
-from functools import cache
+from collections import Counter
+from functools import cache, lru_cache
 from typing import Any
 
 import streamlit as st
 
 from llm_core.data.corpora import Corpus
+from llm_core.data.generated import SEED
 from llm_core.data.grammar.sampler import Sampled
 from pages.ui.corpus.link import ALL, LARGEST
 from pages.ui.corpus.told import Told, as_story, skills_in, told, worlds
 from pages.ui.corpus.tree import extent, tree
-from pages.ui.corpus.words import GROUPS, skill_name
+from pages.ui.corpus.words import GROUPS, SKILLS, skill_name
 from pages.ui.drawing import as_table, drawing
 from pages.ui.live import script
 from pages.ui.panels import what_to_look_for
@@ -18,6 +20,9 @@ from pages.ui.state import CORPUS_COLOURS_KEY, CORPUS_SEED_KEY, CORPUS_SKILL_KEY
 from pages.ui.text import _, language
 
 LANGUAGES = ("en", "zh")
+_TELLING = ("agreement", "place", "pronoun")
+_LEAFED, _SEARCHED = 12, 40
+"""Texts looked through for skills at all, and for the next one with a certain skill."""
 
 
 @cache
@@ -167,30 +172,48 @@ for item in story.truth.items:
 """
 
 
-def look_for() -> None:
+@lru_cache(maxsize=16)
+def skills_of(grammar: str) -> tuple[str, ...]:
+    """Skills that the first texts of a grammar ask for, the most frequent first."""
+    asked = Counter(
+        item.skill for story in range(_LEAFED) for side in pair(grammar, SEED, story) for item in side.truth.items
+    )
+    return tuple(skill for skill, _count in asked.most_common() if skill in SKILLS)
+
+
+def look_for(corpus: Corpus) -> None:
     """Three things worth seeing."""
-    what_to_look_for(
-        "corpus_guide",
-        [
-            (
-                _("One derivation tells the story in two languages. Whoever or whatever is meant keeps its colour, also where only he, she or it stands."),
-                {"who": _("Show who is meant")},
-            ),
-            (
-                _("Words do their work in the same order of parts: names do something with things. Chinese has measure words where English has a and an."),
-                {"part": _("Show the parts of speech")},
-            ),
+    lines = [
+        (
+            _("One derivation tells the story in two languages. Whoever or whatever is meant keeps its colour, also where only he, she or it stands."),
+            {"who": _("Show who is meant")},
+        ),
+        (
+            _("Words do their work in the same order of parts: names do something with things. Chinese has measure words where English has a and an."),
+            {"part": _("Show the parts of speech")},
+        ),
+    ]  # fmt: skip
+    known = skills_of(corpus.source)
+    telling = [name for name in _TELLING if name in known] or list(known[:3])
+    if telling:
+        lines.append(
             (
                 _("Some words can only be right: whether it is or are, where the thing was put. There one sees what a model has understood."),
-                {f"skill {name}": skill_name(name) for name in ("agreement", "place", "pronoun")},
-            ),
-        ],
-        _set_view,
-    )  # fmt: skip
+                {f"skill {name}": skill_name(name) for name in telling},
+            )
+        )  # fmt: skip
+    what_to_look_for("corpus_guide", lines, lambda view: _set_view(corpus, view))
 
 
-def _set_view(view: str) -> None:
+def _set_view(corpus: Corpus, view: str) -> None:
     if view in ("who", "part"):
         st.session_state[CORPUS_COLOURS_KEY] = view
-    else:
-        st.session_state[CORPUS_SKILL_KEY] = view.removeprefix("skill ")
+        return
+    skill = view.removeprefix("skill ")
+    st.session_state[CORPUS_SKILL_KEY] = skill
+    # Not every text asks for it: on to the next that does.
+    seed, first = st.session_state[CORPUS_SEED_KEY], st.session_state[CORPUS_STORY_KEY]
+    for story in range(first, min(first + _SEARCHED, LARGEST + 1)):
+        if any(item.skill == skill for side in pair(corpus.source, seed, story) for item in side.truth.items):
+            st.session_state[CORPUS_STORY_KEY] = story
+            return

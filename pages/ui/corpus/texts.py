@@ -25,6 +25,7 @@ WRITTEN = 1000
 """Documents of a text that is written when it is needed."""
 MOST_FOLLOWED = 1000
 _SHOWN = 20_000
+_KEPT = 24
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ def looked(source: Source) -> Looked:
         if text.kind == "text":
             _ = text.read
         return text
-    key = hashlib.sha256(repr((source.name, source.encoding, source.column)).encode() + source.raw).hexdigest()[:16]
+    digest = hashlib.sha256(repr((source.name, source.encoding, source.column)).encode("utf-8", "replace"))
+    digest.update(source.raw)
+    key = digest.hexdigest()[:16]
     documents, whole = own(
         f"text {key}", lambda: beginning(source.name, source.raw, source.encoding, source.column, MOST)
     )
@@ -106,7 +109,7 @@ def own(name: str, make: Callable[[], Any]) -> Any:
     kept: dict[str, Any] = st.session_state.setdefault(CORPUS_OWN_KEY, {})
     if name not in kept:
         kept[name] = make()
-        while len(kept) > 8:
+        while len(kept) > _KEPT:
             del kept[next(iter(kept))]
     return kept[name]
 
