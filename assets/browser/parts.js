@@ -94,6 +94,8 @@ class Picture {
       ["held_out_loss", number(evaluations.loss.at(-1))],
       ["bits", number(evaluations.bits.at(-1))],
     ];
+    const accuracy = evaluations.measures.at(-1)?.accuracy;
+    if (accuracy !== undefined) facts.push(["accuracy", share(accuracy)]);
     if (feed.lively) {
       facts.push(["speed", number(head.tokens_per_second ?? feed.steps.speed.at(-1))]);
       facts.push(["remaining", duration(head.remaining, labels)]);

@@ -127,7 +127,7 @@ def no_floor(run: Run) -> str:
 
 def skill_names() -> dict[str, tuple[str, str]]:
     """The measures beside the loss: what each is called, and what it means. Others keep their own names."""
-    answers = _("right answers"), _("the share of questions that are answered right to the last token")
+    answers = _("Right answers"), _("the share of questions that are answered right to the last token")
     return {"accuracy": answers} | {f"skill.{key}": (_(name), _(sense)) for key, (name, sense) in SKILLS.items()}
 
 
@@ -171,10 +171,11 @@ def labels(run: Run) -> dict[str, Any]:
         "of": _("{a} of {b}", a="{a}", b="{b}"),
         "meanings": {
             "step": meaning("step"), "held_out_loss": meaning("loss"), "bits": meaning("bits per character"),
-            "gap": meaning("gap closed"), "floor": meaning("entropy floor"), "skills": meaning("skill"),
+            "accuracy": skill_names()["accuracy"][1], "gap": meaning("gap closed"), "floor": meaning("entropy floor"), "skills": meaning("skill"),
             "rate": meaning("learning rate"), "norm": meaning("gradient"), "speed": meaning("token"),
         },
         "held_out_loss": _("Held-out loss (nats)"),
+        "accuracy": _("Right answers"),
         "bits": _("Bits per character"),
         "speed": _("Tokens per second"),
         "remaining": _("Remaining"),

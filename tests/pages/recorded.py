@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_core.config import DataConfig, RunConfig, TrainingConfig, TransformerConfig
+from llm_core.data.tasks import TASKS
 
 TEXTS = (
     "vq)w;kQ zz0pe\x07 tkx==eu}o nnw qpl",
@@ -37,7 +38,7 @@ def write_run(
     write(folder / "run.json", run)
     (folder / "name.txt").write_text(name, encoding="utf-8")
     write(folder / "wanted.json", {"state": "running", "until_step": None, "at": 0.0, "owner": owner})
-    rows = list(history(until, texts, grammar=corpus.startswith("stories-")))
+    rows = list(history(until, texts, corpus.startswith("stories-"), corpus in TASKS))
     (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     final = [row for row in rows if row["kind"] == "evaluation"][-1]
     status = {
@@ -50,8 +51,9 @@ def write_run(
     return folder
 
 
-def history(until: int, texts: tuple[str, ...], grammar: bool = False) -> Any:
-    """The rows of a history: a curve with a bend, and samples that grow better; with a floor and skills from a grammar."""
+def history(until: int, texts: tuple[str, ...], grammar: bool = False, task: bool = False) -> Any:
+    """The rows of a history: a curve with a bend, and samples that grow better; with a floor and skills from a grammar,
+    with right answers from a toy task."""
     yield {"kind": "baseline", "name": "uniform", "loss": math.log(1024)}
     samples = 12
     for step in range(until):
@@ -70,7 +72,7 @@ def history(until: int, texts: tuple[str, ...], grammar: bool = False) -> Any:
             yield {
                 "kind": "evaluation", "step": step, "tokens": step * 3072, "seconds": step * 0.08, "loss": loss,
                 "perplexity": math.exp(loss), "bits_per_character": loss / math.log(2) / 3.1, "whole": False,
-                "measures": {f"skill.{name}": 1 / (1 + math.exp(late - step / 40)) for name, late in SKILLS} if grammar else {},
+                "measures": {f"skill.{name}": 1 / (1 + math.exp(late - step / 40)) for name, late in SKILLS} if grammar else {"accuracy": 1 / (1 + math.exp(4 - step / 40))} if task else {},
             }  # fmt: skip
         if step == 50:
             yield {"kind": "baseline", "name": "ngram", "loss": 3.62, "bits_per_character": 1.68}
