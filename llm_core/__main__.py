@@ -155,8 +155,8 @@ def evaluate(arguments: argparse.Namespace) -> Values:
 
     from llm_core.devices import choose_device, physical_cores
     from llm_core.evaluate.language_model import score
+    from llm_core.runs import truth
     from llm_core.runs.held_out import held_out, other_text, same_text
-    from llm_core.runs.truth import known_truth
 
     store = Store(arguments.runs)
     run = store.find(arguments.run, paths=True)
@@ -175,7 +175,7 @@ def evaluate(arguments: argparse.Namespace) -> Values:
         "perplexity": found.perplexity,
         "bits_per_character": found.bits_per_character,
         "tokens": found.tokens,
-        **known_truth(config, model, corpus, found.loss),
+        **truth.known_truth(config, model, corpus, found.loss, written=truth.WRITTEN),
     }
 
 
@@ -258,7 +258,11 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("--top-p", type=float, metavar="X")
             made.add_argument("--seed", type=int, metavar="N")
         elif name == "evaluate":
-            made.add_argument("--corpus", metavar="NAME_OR_FILE", help="another text, all of it; of one that is written when it is needed, what is held out")
+            made.add_argument(
+                "--corpus",
+                metavar="NAME_OR_FILE",
+                help="another text, all of it; of one that is written when it is needed, what is held out",
+            )
         made.add_argument("--json", action="store_true", help="end with one JSON object on stdout")
         made.add_argument("--runs", type=Path, metavar="DIR", help="where runs live")
     command("runs", list_runs).add_argument("--runs", type=Path, metavar="DIR", help="where runs live")

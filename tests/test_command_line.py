@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from llm_core import __main__ as command_line
+from llm_core import devices
 from llm_core.config import RunConfig
 from llm_core.data.corpora import CORPORA
 from llm_core.errors import UserError
-from llm_core.runs import history
+from llm_core.runs import history, truth
 from llm_core.runs.settings import with_settings
 
 ROOT = Path(__file__).parents[1]
@@ -215,6 +216,37 @@ def test_evaluate_measures_the_held_out_text_and_any_other(trained: str, capsys:
     other = Outcome(capsys, "evaluate", trained, "--corpus", "other.txt", "--json").json
     assert other["tokens"] == len("the mat sat on the cat.")
     assert other["validation_loss"] != values["validation_loss"]
+    assert "no floor" in values["no_floor"]
+    assert "entropy_floor" not in values
+
+
+def test_evaluate_holds_a_story_model_against_the_truth(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(truth, "WRITTEN", 2)
+    monkeypatch.setattr(devices, "physical_cores", lambda: 1)
+    settings = (
+        "data.documents=200",
+        "data.held_out=0.05",
+        "model.context=256",
+        "training.steps=2",
+        "training.batch_size=2",
+    )
+    run = Outcome(capsys, "train", "tiny", "--corpus", "stories-en", "--set", *settings, "--json").json["run"]
+    values = Outcome(capsys, "evaluate", run, "--json").json
+    assert 0 < values["entropy_floor"] < values["ngram_loss"]
+    assert values["excess_per_story"] > 0
+    assert values["gap_closed"] < 0  # after two steps it does worse than counting
+    assert {values["sentences_valid"], values["stories_valid"], values["stories_copied"]} <= {0.0, 0.5, 1.0}
+    assert all(0 <= found["accuracy"] <= 1 and found["items"] > 0 for found in values["skills"].values())
+    assert {"place", "pronoun", "quote"} <= set(values["skills"])
+
+
+def test_what_belongs_to_a_name_stands_under_it(capsys: pytest.CaptureFixture[str]) -> None:
+    command_line._print_values({"loss": 0.123456789, "measures": {"accuracy": 0.5}, "skills": {"place": {"accuracy": 1.0, "items": 3}}})  # fmt: skip
+    assert capsys.readouterr().out.splitlines() == [
+        "loss: 0.123457", "measures: accuracy 0.5", "skills:", "  place: accuracy 1, items 3",
+    ]  # fmt: skip
 
 
 def test_lists_have_one_a_line_the_name_first(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
