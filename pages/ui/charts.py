@@ -105,7 +105,11 @@ def curve(rows: Iterable[Mapping[str, Any]], words: Callable[[str], str]) -> go.
         )  # fmt: skip
         ends.append((name, series[-1]["loss"], color))
     baselines = {row["name"]: row["loss"] for row in rows if row.get("kind") == "baseline"}
-    for name, color, dash in (("uniform", LIGHT.uniform, "dot"), ("ngram", LIGHT.ngram, "dash"), ("floor", LIGHT.floor, "solid")):
+    for name, color, dash in (
+        ("uniform", LIGHT.uniform, "dot"),
+        ("ngram", LIGHT.ngram, "dash"),
+        ("floor", LIGHT.floor, "solid"),
+    ):
         if baselines.get(name) is not None:
             figure.add_hline(y=baselines[name], line={"color": color, "dash": dash, "width": 1.4})
             ends.append((name, baselines[name], color))
