@@ -9,7 +9,7 @@ from tests.browser.conftest import Opened
 
 def test_a_story_answers_to_the_pointer_and_its_pictures_are_drawn(opened: Opened) -> None:
     page = opened(
-        "/corpus?corpus=stories-en&story=3&sentence=<img src=x onerror=document.title='owned'> the cat",
+        "/corpus?corpus=headlines-en&story=3&sentence=<img src=x onerror=document.title='owned'> the cat",
         heading="Corpus",
     )
     words = page.locator(".t-word")
