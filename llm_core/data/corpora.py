@@ -181,7 +181,7 @@ _TASKS = (
     _task("copy", 20_000, 32),
     _task("reverse", 20_000, 32),
     _task("sort", 20_000, 32),
-    _task("addition", 40_000, 16, steps=1000),
+    _task("addition", 40_000, 16, batch_size=256),
     # As in the work on grokking: every pair once, a number is a token, and decay drives from learning by heart to
     # understanding. With more than a fifth unseen that takes far longer.
     _task("modular-addition", 97 * 97, 16, held_out=0.2, tokenizer="word", layers=1, batch_size=512, weight_decay=0.1),
