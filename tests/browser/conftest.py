@@ -109,7 +109,7 @@ def press(target: Locator, effect: Callable[[], bool], tries: int = 5) -> None:
 
     A press takes a tenth of a second; on a busy machine the element can be drawn anew in between, and the click is lost.
     """
-    act(target.page, lambda: target.click(delay=100, timeout=5_000), effect, tries)
+    act(target.page, lambda: target.click(delay=100, timeout=15_000), effect, tries)
 
 
 def downloaded(target: Locator) -> Download:
@@ -129,8 +129,10 @@ def enter(field: Locator, value: str, key: str = "Enter", effect: Callable[[], b
     """Fill in a field and confirm it, until the page has taken it."""
 
     def type_in() -> None:
-        field.fill(value, timeout=5_000)
-        field.press(key, timeout=5_000)
+        if field.input_value() == value:
+            field.fill("")  # what is typed anew is a change again
+        field.fill(value, timeout=15_000)
+        field.press(key, timeout=15_000)
         at_rest(field.page)
 
     act(field.page, type_in, effect or (lambda: field.input_value() == value), known=False)
@@ -151,7 +153,7 @@ def act(page: Page, deed: Callable[[], None], effect: Callable[[], bool], tries:
                 return
             page.wait_for_timeout(50)
     at_rest(page)
-    assert effect(), "nothing came of it"
+    assert effect(), f"nothing came of it on a page that says: {page.locator('.stMain').inner_text()}"
 
 
 Opened = Callable[..., Page]
