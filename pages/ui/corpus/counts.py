@@ -1,5 +1,6 @@
 """The corpus in figures: its size, its floor, how often words occur, and which word follows which."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -211,7 +212,7 @@ def _take_first(point: object, firsts: list[str]) -> None:
         st.session_state[CORPUS_FIRST_KEY] = word
 
 
-def _table_of(first: str, after: "texts.Counter[str]") -> None:
+def _table_of(first: str, after: "Counter[str]") -> None:
     total = after.total()
     st.dataframe(
         {

@@ -135,7 +135,7 @@ def vectors(
 
 
 def _block(
-    figure: go.Figure, values: NDArray[np.float64], limit: float, x: str, y: str, written: bool, custom: list[object],
+    figure: go.Figure, values: NDArray[np.float64], limit: float, x: str, y: str, written: bool, custom: Sequence[object],
     hover: str, colors: Colors,
 ) -> None:  # fmt: skip
     """A heatmap of values with a sign."""

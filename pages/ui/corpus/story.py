@@ -12,8 +12,9 @@ from llm_core.data.grammar.sampler import Sampled
 from pages.ui.corpus.link import ALL, LARGEST
 from pages.ui.corpus.told import Told, as_story, skills_in, told, worlds
 from pages.ui.corpus.tree import extent, tree
-from pages.ui.corpus.words import GROUPS, SKILLS, skill_name
+from pages.ui.corpus.words import GROUPS, skill_name
 from pages.ui.drawing import as_table, drawing
+from pages.ui.glossary import SKILLS
 from pages.ui.live import script
 from pages.ui.panels import what_to_look_for
 from pages.ui.state import CORPUS_COLOURS_KEY, CORPUS_SEED_KEY, CORPUS_SKILL_KEY, CORPUS_STORY_KEY

@@ -140,7 +140,8 @@ def _read(name: str) -> Read:
     if corpus.read is None:
         count = min(WRITTEN, corpus.documents)
         return Read(tuple(generated.documents(corpus, 0, count)), count == corpus.documents)
-    documents, characters = [], 0
+    documents: list[str] = []
+    characters = 0
     for document in corpus.read():
         if characters >= MOST:
             return Read(tuple(documents), False)

@@ -145,7 +145,7 @@ def skills_in(sides: Sequence[Told]) -> list[str]:
 def about(word: Spoken, others: Sequence[Spoken], names: Mapping[str, str]) -> str:
     """All that is known about a word, as a sentence."""
     said = [f"“{word.text}”: {part_name(word.part)}"]
-    if word.chain in names and names[word.chain] != word.text:
+    if word.chain is not None and names.get(word.chain, word.text) != word.text:
         said.append(_("means {name}", name=names[word.chain]))
     if word.agrees:
         said.append(_("agrees with {words}", words=", ".join(f"“{others[number].text}”" for number in word.agrees)))
@@ -184,7 +184,7 @@ def _segments(
             entry["closing"] = True
         if colours == "part" and word.part in PARTS:
             entry |= {"label": part_name(word.part), "colour": PARTS[word.part][1]}
-        if word.chain in palette:
+        if word.chain is not None and word.chain in palette:
             entry["chain"] = word.chain
             if colours == "who":
                 entry |= {"colour": palette[word.chain]}

@@ -101,7 +101,7 @@ def _branches(figure: go.Figure, told: Told, places: Places, colors: Colors) -> 
 
 def _words(figure: go.Figure, told: Told, places: Places, colours: str, colors: Colors) -> None:
     def paint(word: Spoken) -> str:
-        if colours == "who" and word.chain in told.palette:
+        if colours == "who" and word.chain is not None and word.chain in told.palette:
             return colors.categories[told.palette[word.chain]]
         if colours == "part" and word.part in PARTS:
             return colors.categories[PARTS[word.part][1]]
