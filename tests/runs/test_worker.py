@@ -339,7 +339,7 @@ def test_leftovers_of_a_dead_worker_are_swept(make: Make) -> None:
 
 def test_a_run_that_is_deleted_under_way_ends_and_stays_away(make: Make, store: Store) -> None:
     run = make()
-    background = Background(run, make_job=make_job(seconds_a_step=0.02))
+    background = Background(run, make_job=make_job(seconds_a_step=0.2))  # long enough to be caught on its way
     wait_for(lambda: run.status().step >= 2)
     run.folder.rename(run.folder.with_name(".gone"))
     assert "was deleted" in background.join().message
