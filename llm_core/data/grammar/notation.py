@@ -1,4 +1,13 @@
-"""The notation of templates: words, and slots in braces. `DESIGN` of a grammar file stands in `grammar.py`."""
+"""The notation of templates: words with spaces between them, and slots in braces.
+
+`{A}` a variable of the frame · `{v:activity}` one of the sentence's own, `{v}` again · `{A.s}` the subject, by chance a
+pronoun where it was the last one · `{A.he}`, `.him`, `.his`, `.it`, `.them` pronouns · `{O.a}` with an article (Chinese:
+one and its measure word) · `{O.pl}` plural · `{O.m}` measure word · `{O*K}` in the number K · `{O.x}` column x of its class ·
+`{N}`, `{N-M}`, `{N+M}` numbers · `{K?is|are}` the first where K is one · `!skill` before the closing brace marks a skill item ·
+`word^1` is aligned with the words of mark 1 in the other language · `a` before anything becomes a or an.
+
+Domains: `class`, `class!A` (not the word of A), `class@A` (tags share one with the fits of A), `number`, `count`, `below N`.
+"""
 
 import re
 from collections.abc import Mapping

@@ -9,11 +9,10 @@ from typing import Any
 from llm_core.data.grammar.distributions import Distribution
 from llm_core.data.grammar.domains import Place
 from llm_core.data.grammar.grammar import Frame, Grammar, Sentence
-from llm_core.data.grammar.lexicon import Word
 from llm_core.data.grammar.machine import NOWHERE, Call, Done, Draws, beginning, choose_alternative, expand
 from llm_core.data.grammar.notation import Template
 from llm_core.data.grammar.predictor import log_probability
-from llm_core.data.grammar.slots import NUMERALS
+from llm_core.data.grammar.slots import spelled
 from llm_core.data.grammar.surface import START, Surface, surface_of
 from llm_core.data.grammar.telling import Teller
 from llm_core.data.grammar.truth import Truth
@@ -110,7 +109,7 @@ def about(
     frame: Frame = draws.memo["#frame"]
     headline = _render(frame.headline[language], draws, language) if frame.headline else None
     asked = tuple(
-        (_render(one.templates[language], draws, language), _answer(draws, one.answer, language), one.answer)
+        (_render(one.templates[language], draws, language), spelled(draws.memo[one.answer], language), one.answer)
         for one in frame.questions
     )
     return headline, asked
@@ -154,10 +153,3 @@ def _render(template: Template, draws: Draws, language: str) -> str:
         _, state, text, _ = surface(op.words(draws, place), state)
         written += text
     return written
-
-
-def _answer(draws: Draws, name: str, language: str) -> str:
-    value = draws.memo[name]
-    if isinstance(value, Word):
-        return " ".join(value.english) if language == "en" else "".join(value.chinese)
-    return NUMERALS[language][value]

@@ -308,6 +308,13 @@ class Article:
         return tuple(Question(one.skill, one.offset + 1, one.right, one.wrong) for one in found)
 
 
+def spelled(value: Word | int, language: str) -> str:
+    """A variable's value as a person would write it: a word as it stands in its class, or a number word."""
+    if not isinstance(value, Word):
+        return NUMERALS[language][value]
+    return " ".join(value.english) if language == "en" else "".join(value.chinese)
+
+
 def article_of(words: Words) -> str:
     """`an` before a vowel letter; grammars avoid the words where sound and letter differ."""
     return "an" if words[0][0].lower() in "aeiou" else "a"

@@ -2,9 +2,8 @@
 
 from llm_core.data.grammar.domains import Place
 from llm_core.data.grammar.grammar import Sentence
-from llm_core.data.grammar.lexicon import Word as Entry
 from llm_core.data.grammar.machine import Draws
-from llm_core.data.grammar.slots import NUMERALS, Mark, Op
+from llm_core.data.grammar.slots import Mark, Op, spelled
 from llm_core.data.grammar.surface import START, State, Surface
 from llm_core.data.grammar.truth import Chain, Item, Link, Node, Truth, Word
 
@@ -73,10 +72,7 @@ class Teller:
         )  # fmt: skip
 
     def _shown(self, draws: Draws, name: str) -> str:
-        value = draws.memo[name]
-        if not isinstance(value, Entry):
-            return NUMERALS[self.language][value]
-        return " ".join(value.english) if self.language == "en" else "".join(value.chinese)
+        return spelled(draws.memo[name], self.language)
 
     def _agreements(self) -> tuple[Link, ...]:
         """Each word that agrees, with the nearest noun of its sentence that has this number, before it if there is one."""
