@@ -36,6 +36,14 @@ class Tokenizer:
 
     end_of_text = 0
     """The id that stands before every document."""
+    begin: tuple[int, ...] = (0,)
+    """The control tokens that a model expects before a text."""
+    end: tuple[int, ...] = ()
+    """The control tokens that a model expects after a text."""
+    separators: frozenset[int] = frozenset({0})
+    """The ids that only say where a text begins or ends."""
+    mask: int | None = None
+    """The id that stands for a hidden token, where there is one."""
 
     def __init__(self, inner: tokenizers.Tokenizer) -> None:
         content = json.loads(inner.to_str())
@@ -59,6 +67,31 @@ class Tokenizer:
     def encode_batch(self, texts: Iterable[str]) -> list[NDArray[np.uint32]]:
         """The ids of many texts, each (T,)."""
         return [self.encode_array(text) for text in texts]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of `encode(text)` stands, in characters of the text: from, and up to but not including.
+
+        Tokens that share a character, each with some of its bytes, share its place. Lone surrogates count as the
+        U+FFFD that they become.
+        """
+        text = visible_surrogates(text)
+        character_of = np.cumsum([byte & 0xC0 != 0x80 for byte in text.encode()]) - 1
+        found: list[tuple[int, int]] = []
+        begin = 0
+        for piece in cut((text,)):
+            for word in [piece] if self._find is None else self._find(piece):
+                ids = self._encode_piece(word) if self._find is None else self._encode_word(word)
+                length = len(word.encode())
+                ends = np.cumsum([len(self.token_bytes[token]) for token in ids])
+                if ends[-1] != length:  # the sign for an unknown word stands for all of it
+                    ends = np.array([length])
+                starts = [0, *ends[:-1]]
+                found += [
+                    (int(character_of[begin + start]), int(character_of[begin + stop - 1]) + 1)
+                    for start, stop in zip(starts, ends, strict=True)
+                ]
+                begin += length
+        return found
 
     def word_ends(self, text: str) -> list[int]:
         """Where the words end, in characters, into which a text falls before tokens are looked for.

@@ -60,6 +60,39 @@ def test_text_comes_back_exactly(kind: TokenizerKind, text: str) -> None:
     assert Tokenizer.end_of_text not in ids
 
 
+@pytest.mark.parametrize("byte_fallback", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=any_text | likely_text)
+@example(text=NASTY)
+@example(text="")
+@example(text="鱻a鱻 unseen")
+@quick
+def test_spans_say_where_each_token_stands(kind: TokenizerKind, byte_fallback: bool, text: str) -> None:
+    chosen = tokenizer(kind, byte_fallback)
+    ids, spans = chosen.encode(text), chosen.spans(text)
+    assert len(spans) == len(ids)
+    held = 0  # characters that are spelled so far
+    for token, (start, end) in zip(ids, spans, strict=True):
+        data = chosen.token_bytes[token]
+        assert 0 <= end - 1 <= held or start == held
+        assert data in text[start:end].encode() or chosen.pieces[token] == "\ufffd"
+        held = max(held, end)
+    assert held == len(text)
+    assert "".join(text[start:end] for start, end in dict.fromkeys(spans)) == text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_spans_of_a_long_text_go_on_after_the_place_where_it_is_cut(kind: TokenizerKind) -> None:
+    text = "The fox, 鱻 and 公园 " * 5000
+    spans = tokenizer(kind).spans(text)
+    assert len(spans) == len(tokenizer(kind).encode(text))
+    assert "".join(text[start:end] for start, end in dict.fromkeys(spans)) == text
+
+
+def test_the_parts_of_a_character_share_its_place() -> None:
+    assert tokenizer("character").spans("a鱻") == [(0, 1), (1, 2), (1, 2), (1, 2)]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=any_text | likely_text)
 @example(text=ENGLISH + CHINESE)
