@@ -1,6 +1,7 @@
 // Tokens as chips, coloured by probability. Picking a chip shows at once, without asking the server, what else could
 // have stood there. With `data.request` the tokens are streamed from the route; with `data.shown` they are just there.
-// Stands behind format.js. Everything a model or a person has written enters the page through textContent only.
+// Stands behind format.js and chips.js. Everything a model or a person has written enters the page through textContent
+// only.
 
 const views = new WeakMap();
 
@@ -339,35 +340,8 @@ async function* lines(stream) {
   }
 }
 
-const say = (text, className = "") => make("span", className, text);
-
 function bar(share) {
   const node = make("span", "bar");
   node.style.setProperty("--share", Math.max(0, Math.min(1, share)).toFixed(4));
   return node;
-}
-
-// A chip shows spaces, tabs, line ends and other unseen characters as faint signs.
-function chip(text, kind) {
-  const node = kind === "given" ? make("span", "chip given") : make("button", `chip ${kind}`, null, { type: "button" });
-  for (const part of text.split(UNSEEN).filter(Boolean)) {
-    node.append(say(visible(part), UNSEEN_START.test(part) ? "sign" : ""));
-  }
-  return node;
-}
-
-const UNSEEN = /([\s\p{C}]+)/u;
-const UNSEEN_START = /^[\s\p{C}]/u;
-const SIGNS = { " ": "·", "\n": "↵", "\t": "⇥", "\r": "␍", "\u00a0": "⍽", "\u3000": "□" };
-
-function visible(text) {
-  return text.replace(/[\s\p{C}]/gu, (sign) => {
-    const code = sign.codePointAt(0);
-    return SIGNS[sign] ?? (code < 32 ? String.fromCodePoint(0x2400 + code) : `⟨${code.toString(16).toUpperCase()}⟩`);
-  });
-}
-
-function percent(share) {
-  const hundredths = share * 100;
-  return `${hundredths >= 99.95 ? "100" : hundredths >= 0.001 ? hundredths.toPrecision(3) : number(hundredths)} %`;
 }

@@ -24,7 +24,7 @@ class Pick(TypedDict):
 @cache
 def _component() -> Any:
     style = (BROWSER / "tokens.css").read_text(encoding="utf-8")
-    return st.components.v2.component("terrarium_tokens", css=style, js=script("format", "tokens"))
+    return st.components.v2.component("terrarium_tokens", css=style, js=script("format", "chips", "tokens"))
 
 
 def show_tokens(
