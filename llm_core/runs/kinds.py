@@ -13,4 +13,6 @@ def job_of(run: Run) -> Job:
         from llm_core.runs.train_job import TrainJob
 
         return TrainJob(run)
+    if run.kind == "import":
+        raise UserError("The model of run {run} was brought in; there is no training to go on with.", run=run.id)
     raise UserError("Run {run} was made by another version of this program.", run=run.id)

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_core.config import Config, RunConfig, parse
+from llm_core.config import Config, ModelConfig, RunConfig, parse
 from llm_core.errors import UserError
 from llm_core.runs import status as statuses
 from llm_core.runs.files import moment, read_object
+from llm_core.runs.imported import ImportConfig
 from llm_core.runs.locks import held
 from llm_core.runs.names import LONGEST_NAME
 
 FORMAT = 1
-KINDS: dict[str, type[Config]] = {"train": RunConfig}
+KINDS: dict[str, type[Config]] = {"train": RunConfig, "import": ImportConfig}
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
 
 _STEP = re.compile(r"[0-9]{8}")
@@ -44,10 +45,22 @@ class Run:
 
     @property
     def config(self) -> RunConfig:
-        """The settings. Raises UserError when the folder is broken."""
+        """The settings of a training. Raises UserError when the folder is broken, or its run trains nothing."""
         if not isinstance(self.settings, RunConfig):
             raise self.problem or UserError("Run {run} does not train a model.", run=self.id)
         return self.settings
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """The settings of its model, trained here or brought in. Raises UserError where it has none."""
+        if not isinstance(self.settings, RunConfig | ImportConfig):
+            raise self.problem or UserError("Run {run} has no model.", run=self.id)
+        return self.settings.model
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it is of a kind that keeps a model, and not broken."""
+        return isinstance(self.settings, RunConfig | ImportConfig)
 
     @property
     def name(self) -> str:
