@@ -26,6 +26,7 @@ page = st.navigation(
         st.Page("corpus.py", title=_("Corpus")),
         st.Page("train.py", title=_("Train")),
         st.Page("generate.py", title=_("Generate")),
+        st.Page("attention.py", title=_("Attention")),
     ],
     position="top",
 )

@@ -1,0 +1,42 @@
+"""Attention: what every head of every layer looks at, in any text, at any step of training."""
+
+import streamlit as st
+
+from llm_core.errors import UserError
+from pages.ui.attention import controls, link, picture
+from pages.ui.attention.looking import looking
+from pages.ui.attention.shape import shape_of
+from pages.ui.faults import refuse
+from pages.ui.glossary import meanings
+from pages.ui.state import ATTENTION_VIEW_KEY
+from pages.ui.subject import subject_bar
+from pages.ui.text import _
+
+SHOWS = {"heads": picture.show}
+
+st.title(_("Attention"))
+st.markdown(
+    _("When a model reads a token it looks back at others and takes in what they hold. Each head looks in its own way; the darker a field, the more of its attention goes there."),
+    help=meanings("token", "step"),
+)  # fmt: skip
+
+subject = subject_bar()
+if subject is None or subject.step is None:
+    st.info(_("Here a model will show what it looks at. Train one first: it takes a minute."))
+    st.page_link("train.py", label=_("Train a model"))
+    st.stop()
+link.follow_link()
+try:
+    shape = shape_of(subject.run)
+except UserError as reason:
+    controls.no_attention(subject.run, reason)
+    st.stop()
+
+now = looking(subject)
+controls.text_fields(shape)
+controls.view_and_part(shape, SHOWS)
+try:
+    SHOWS.get(now.view, picture.show)(now, subject)
+except UserError as error:
+    refuse(error)
+link.write_link()

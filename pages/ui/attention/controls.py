@@ -1,0 +1,64 @@
+"""The controls of the Attention page: the text, the part of the model, and the way to look at it."""
+
+from collections.abc import Collection
+
+import streamlit as st
+
+from llm_core.errors import UserError
+from llm_core.runs.run import Run
+from pages.ui.attention.looking import LONGEST_TEXT, PARTS, VIEWS
+from pages.ui.attention.shape import Shape, shape_of
+from pages.ui.faults import as_text
+from pages.ui.state import ATTENTION_PART_KEY, ATTENTION_SOURCE_KEY, ATTENTION_TEXT_KEY, ATTENTION_VIEW_KEY
+from pages.ui.subject import bundled, choose
+from pages.ui.text import _, explain
+
+
+def text_fields(shape: Shape) -> None:
+    """The text that the model reads; beside it its source, for a model that turns one text into another."""
+    places = st.columns(2) if shape.has_source else [st.container()]
+    if shape.has_source:
+        with places[0]:
+            st.text_area(
+                _("Source"), key=ATTENTION_SOURCE_KEY, height=72, max_chars=LONGEST_TEXT, persist_state="session",
+                help=_("The text that the encoder reads."),
+            )  # fmt: skip
+    with places[-1]:
+        st.text_area(
+            _("Text"), key=ATTENTION_TEXT_KEY, height=72, max_chars=LONGEST_TEXT, persist_state="session",
+            help=_("Ctrl+Enter, or a click elsewhere, shows what the model looks at in it."),
+        )  # fmt: skip
+
+
+def view_and_part(shape: Shape, views: Collection[str]) -> None:
+    """How to look at it, and, where there are several, at which part of the model."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            _("View"), list(views), key=ATTENTION_VIEW_KEY, required=True, persist_state="session",
+            format_func=lambda view: _(VIEWS[view]),
+        )  # fmt: skip
+        if len(shape.parts) > 1:
+            st.segmented_control(
+                _("Part of the model"), list(shape.parts), key=ATTENTION_PART_KEY, required=True, persist_state="session",
+                format_func=lambda part: _(PARTS[part]),
+                help=_("The encoder reads the source, the decoder the text; with the cross-attention the decoder looks at the source."),
+            )  # fmt: skip
+
+
+def no_attention(run: Run, reason: UserError) -> None:
+    """Why there is nothing to see in this model, and the nearest thing that there is."""
+    st.info(as_text(explain(reason)))
+    with st.container(horizontal=True):
+        for other in bundled():
+            if _has_attention(other):
+                st.button(_("Look at {name}", name=as_text(other.name)), key=f"attention_look_{other.id}", on_click=choose, args=(other,))  # fmt: skip
+                break
+        st.page_link("generate.py", label=_("See what this model writes, and how sure it is"))
+
+
+def _has_attention(run: Run) -> bool:
+    try:
+        shape_of(run)
+    except UserError:
+        return False
+    return True

@@ -1,0 +1,35 @@
+"""The text that a model is first seen with: one of its own world, with a pronoun and a place where it can be."""
+
+from functools import lru_cache
+
+from llm_core.data.corpora import CORPORA
+from llm_core.runs import history
+from llm_core.runs.run import Run
+
+ENGLISH_STORY = "Lily had a scarf, and she put it in the bag. Then she went to the park. Tom looked for the scarf in the box, but could not find it."  # fmt: skip
+CHINESE_STORY = "莉莉有一条围巾，她把它放在了包里。然后她去了公园。汤姆在盒子里找围巾，但是没找到它。"
+ENGLISH = "The cup fell off the table and broke, because it was made of glass."
+LONGEST_SAMPLE = 120  # characters
+
+
+def first_text(run: Run) -> str:
+    """A text for the models of a run."""
+    corpus = CORPORA.get(run.config.data.corpus)
+    if corpus is not None and corpus.source == "stories":
+        return CHINESE_STORY if corpus.language == "zh" else ENGLISH_STORY
+    return _sample(run) or ENGLISH
+
+
+def first_source(run: Run) -> str:
+    """A source for the models of a run that turn one text into another."""
+    return ENGLISH_STORY.split(".")[0] + "."
+
+
+@lru_cache(maxsize=64)
+def _sample(run: Run) -> str:
+    """How the newest text begins that the model has written for its own run; empty where it has written none."""
+    samples = [row for row in history.records(run.folder) if row.get("kind") == "sample" and row.get("text")]
+    if not samples:
+        return ""
+    text = f"{samples[-1].get('prompt', '')}{samples[-1]['text']}".strip()
+    return text[:LONGEST_SAMPLE].strip()
