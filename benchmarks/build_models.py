@@ -3,7 +3,7 @@
     python -m benchmarks.build_models [NAME ...] [--steps N] [--models DIR]
 
 A bundled model is a read-only run folder: history, tokenizer, and as many 16-bit snapshots as fit in 8 MB, the first and
-the last among them, spread evenly over the logarithm of the steps. Its `card.json` says what it was made of and how
+the last among them, spread evenly over the logarithm of the steps unless the model names them. Its `card.json` says what it was made of and how
 well it does: for a story model also against the floor, over 500 texts that it writes, and skill by skill. Building again
 gives a model equal in loss within tolerance, not in bits: threads and processors differ.
 """
@@ -54,6 +54,8 @@ class Bundle:
     data: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    snapshots: tuple[int, ...] = ()
+    """Steps worth keeping beside the first and the last, where something happens that an even spacing would miss."""
 
 
 def _stories(title: str, corpus: str) -> Bundle:
@@ -131,7 +133,7 @@ def install(run: Run, bundle: Bundle, target: Path) -> dict[str, Any]:
         card = describe(run, bundle)
         replace_json(built / "card.json", card)
         room = MOST_BYTES - sum(file.stat().st_size for file in built.iterdir()) - 200_000  # for what pages keep beside
-        for step, files in chosen_snapshots(run.folder / "steps", room).items():
+        for step, files in chosen_snapshots(run.folder / "steps", room, bundle.snapshots).items():
             write_folder(built / "steps", f"{step:08d}", files)
         if target.exists():
             shutil.rmtree(target)
@@ -139,19 +141,20 @@ def install(run: Run, bundle: Bundle, target: Path) -> dict[str, Any]:
     return card
 
 
-def chosen_snapshots(steps: Path, room: int) -> dict[int, dict[str, bytes]]:
-    """As many of a run's models, in 16 bits, as fit: the last, the first, and those between by the step's logarithm."""
+def chosen_snapshots(steps: Path, room: int, named: tuple[int, ...] = ()) -> dict[int, dict[str, bytes]]:
+    """As many of a run's models, in 16 bits, as fit: the last, the first, and those between by the step's logarithm;
+    or those nearest to the steps that are named."""
     found = list_steps(steps)
     models = {step: model_files(load_model(step_folder(steps, step)), half=True) for step in found}
     size = max(sum(map(len, files.values())) for files in models.values()) + 1000  # and the manifest
     count = min(len(found), room // size)
-    if count < 2:
-        sys.exit(f"a model of {size:,} bytes leaves no room for two snapshots in {room:,}")
+    chosen = {found[0], found[-1], *(min(found, key=lambda s: abs(s - step)) for step in named)}
+    if count < max(2, len(chosen)):
+        sys.exit(f"a model of {size:,} bytes leaves no room for {max(2, len(chosen))} snapshots in {room:,}")
     last = math.log1p(found[-1])
-    chosen: list[int] = []
-    for place in range(count):
+    for place in range(1, count - 1) if not named else ():
         wanted = last * place / (count - 1)
-        chosen.append(min((s for s in found if s not in chosen), key=lambda s: abs(math.log1p(s) - wanted)))
+        chosen.add(min((s for s in found if s not in chosen), key=lambda s: abs(math.log1p(s) - wanted)))
     return {step: models[step] for step in sorted(chosen)}
 
 
