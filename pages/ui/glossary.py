@@ -34,6 +34,10 @@ TERMS: dict[str, tuple[str, str]] = {
     "gap closed": (N_("gap closed"), N_("how far the held-out loss has come on the way from the n-gram, which only counts, to the floor, below which nobody can go")),
     "skill": (N_("skill"), N_("a place in a story where only one word can be right; counted is how often the model prefers it to the wrong ones")),
     "parameters": (N_("parameters"), N_("the numbers in a model that training changes")),
+    "rollout": (N_("rollout"), N_("how much of each input token is in a token after some layers, when the attention of all layers is multiplied (Abnar & Zuidema 2020)")),
+    "flow": (N_("flow"), N_("the most that could run from an input token to a token, when attention is the width of pipes between the layers (Abnar & Zuidema 2020)")),
+    "residual": (N_("residual connection"), N_("what a layer passes on as it is, beside what its attention takes in; here counted as one half")),
+    "divergence": (N_("KL divergence"), N_("how far one set of probabilities is from another: 0 when they are the same")),
 }  # fmt: skip
 """Language-free name to term and meaning."""
 

@@ -55,6 +55,10 @@ ATTENTION_OTHER_TEXT_KEY = "attention_other_text"
 ATTENTION_LINK_KEY = "attention_link"
 ATTENTION_OFF_FOR_KEY = "attention_off_for"
 ATTENTION_PLAY_KEY = "attention_play"
+ATTENTION_FLOW_KIND_KEY = "attention_flow_kind"
+ATTENTION_FLOW_THRESHOLD_KEY = "attention_flow_threshold"
+ATTENTION_FLOW_INTO_KEY = "attention_flow_into"
+ATTENTION_PREDICTED_KEY = "attention_predicted"
 
 
 @functools.cache
