@@ -8,7 +8,6 @@ from pages.ui.attention.looking import looking
 from pages.ui.attention.shape import shape_of
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
-from pages.ui.state import ATTENTION_VIEW_KEY
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 

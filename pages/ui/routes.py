@@ -17,6 +17,7 @@ from llm_core.runs import history
 from llm_core.runs.live import live
 from llm_core.runs.run import Run
 from pages.ui import charts
+from pages.ui.attention.route import patterns_route
 from pages.ui.live import line_names
 from pages.ui.state import store, warm_up
 from pages.ui.text import explain_in, known_language
@@ -116,6 +117,7 @@ ROUTES = [
     Route("/history/{run}.csv", history_csv),
     Route("/history/{run}.html", history_html),
     Route("/write", write_route, methods=["POST"]),
+    Route("/patterns", patterns_route, methods=["POST"]),
     Route("/written.csv", csv_route),
     Route("/truth", truth_route),
     Route("/vendor/plotly.min.js", plotly_script),

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from llm_core.config import RunConfig
 from llm_core.data.corpora import CORPORA
 from llm_core.runs import history
 from llm_core.runs.run import Run
@@ -14,7 +15,9 @@ LONGEST_SAMPLE = 120  # characters
 
 def first_text(run: Run) -> str:
     """A text for the models of a run."""
-    corpus = CORPORA.get(run.config.data.corpus)
+    if not isinstance(run.settings, RunConfig):
+        return ENGLISH
+    corpus = CORPORA.get(run.settings.data.corpus)
     if corpus is not None and corpus.source == "stories":
         return CHINESE_STORY if corpus.language == "zh" else ENGLISH_STORY
     return _sample(run) or ENGLISH

@@ -31,7 +31,7 @@ class Shape:
 
 def shape_of(run: Run) -> Shape:
     """What there is to look at in the models of a run. Raises UserError, which says why, where there is nothing."""
-    config = run.config.model
+    config = run.model_config
     if not isinstance(config, TransformerConfig):
         raise UserError("This model has no attention: it belongs to the family {family}, and only Transformers have heads that look at other tokens.", family=config.family)  # fmt: skip
     if not config.layers:

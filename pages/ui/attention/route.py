@@ -1,0 +1,164 @@
+"""The route `./patterns`: what the heads of a model look at in a text, as arrays for the picture in the browser.
+
+Whatever moves without a click comes from here: the steps of a run one after another, and the newest one while it
+trains. The browser keeps what it got, so that going back and forth asks for nothing.
+"""
+
+import base64
+import json
+import logging
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from llm_core.config import Config, parse
+from llm_core.errors import N_, UserError
+from llm_core.runs.live import poll_milliseconds
+from llm_core.runs.run import Run
+from pages.ui.attention.looking import Looking
+from pages.ui.attention.seen import Patterns, patterns
+from pages.ui.attention.shape import shape_of
+from pages.ui.state import store
+from pages.ui.text import explain_in, known_language, translate
+
+SMALL = 300_000
+"""With so many numbers, all heads are sent exactly; with more only the one that is looked at, the others as thumbnails."""
+THUMBNAIL = 48
+"""Rows and columns of a thumbnail at most: each of its points is the largest of a block."""
+
+_LARGEST_REQUEST = 200_000
+_FAILED = N_("The program failed while it looked; the log of the server says more.")
+_NO_STORE = {"Cache-Control": "no-store"}
+_Place = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class Asked(Config):
+    """A `Looking` as it comes from a browser. `step` None is the newest one; `have` is the one that the browser has of
+    such, `grid` whether it still needs the other heads."""
+
+    run: str
+    step: int | None = None
+    text: str
+    source: str = ""
+    part: Literal["decoder", "encoder", "cross"]
+    layer: int = Field(ge=0, le=1000)
+    head: int = Field(ge=0, le=1000)
+    heads_off: list[str] = Field(default_factory=list, max_length=1000)
+    tokens_off: list[_Place] = Field(default_factory=list, max_length=1000)
+    source_tokens_off: list[_Place] = Field(default_factory=list, max_length=1000)
+    have: int | None = None
+    grid: bool = True
+
+    def looking(self, step: int) -> Looking:
+        """The same as pages write it, at a step."""
+        return Looking(
+            run=self.run,
+            step=step,
+            text=self.text,
+            source=self.source,
+            part=self.part,
+            layer=self.layer,
+            head=self.head,
+            view="heads",
+            heads_off=tuple(self.heads_off),
+            tokens_off=tuple(self.tokens_off),
+            source_tokens_off=tuple(self.source_tokens_off),
+        )
+
+
+async def patterns_route(request: Request) -> Response:
+    """POST an `Asked` and a language as JSON; answers with arrays, or with one sentence."""
+    # A page elsewhere can post plain text here, but JSON only after asking, and it is not let.
+    if request.headers.get("content-type", "").split(";")[0] != "application/json":
+        return Response(status_code=415)
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LARGEST_REQUEST:
+            return Response(status_code=413)
+    try:
+        values = json.loads(body)
+        language = known_language(values.pop("language"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Response(status_code=400)
+    return await run_in_threadpool(_answer, values, language)
+
+
+def _answer(values: dict[str, Any], language: str) -> Response:
+    try:
+        return JSONResponse(answer(parse(Asked, values)), headers=_NO_STORE)
+    except UserError as error:
+        return JSONResponse({"error": explain_in(error, language)}, status_code=404, headers=_NO_STORE)
+    except Exception:
+        logging.getLogger(__name__).exception("Looking at attention failed")
+        return JSONResponse({"error": translate(_FAILED, language)}, status_code=500, headers=_NO_STORE)
+
+
+def answer(asked: Asked) -> dict[str, Any]:
+    """What the browser draws; without arrays where it has the newest step already. Raises UserError."""
+    run = store().find(asked.run)
+    shape_of(run)
+    steps = run.steps()
+    if not steps:
+        raise UserError("Run {run} has not kept a model yet; it does at its first step.", run=run.id)
+    step = steps[-1] if asked.step is None else asked.step
+    reply = {"run": run.id, "step": step, "steps": steps, **_how_it_stands(run)}
+    if asked.step is None and asked.have == step:
+        return reply
+    return reply | arrays(asked, patterns(asked.looking(step)))
+
+
+def _how_it_stands(run: Run) -> dict[str, Any]:
+    status = run.status()
+    return {"live": not run.read_only and status.under_way, "poll_milliseconds": poll_milliseconds(status)}
+
+
+def arrays(asked: Asked, found: Patterns) -> dict[str, Any]:
+    """One part's attention as the browser takes it: little-endian numbers in base64. Raises UserError for a part or
+    head that the model does not have."""
+    pattern = found.parts.get(asked.part)
+    if pattern is None or asked.layer >= pattern.shape[0] or asked.head >= pattern.shape[1]:
+        raise UserError("This model has no head {name}.", name=f"{asked.part}.{asked.layer}.{asked.head}")
+    source = found.reading.source or found.reading.text
+    layers, heads, rows, columns = pattern.shape
+    reply: dict[str, Any] = {
+        "part": asked.part,
+        "layers": layers,
+        "heads": heads,
+        "rows": rows,
+        "columns": columns,
+        "queries": (source if asked.part == "encoder" else found.reading.text).tokens,
+        "keys": (found.reading.text if asked.part == "decoder" else source).tokens,
+        "left_out": found.reading.left_out,
+    }
+    if pattern.size <= SMALL:
+        return reply | {"all": packed(pattern)}
+    reply["pattern"] = packed(pattern[asked.layer, asked.head])
+    if asked.grid:
+        small = thumbnails(pattern)
+        reply["thumbnails"] = {"rows": small.shape[2], "columns": small.shape[3], "values": _base64(small.tobytes())}
+    return reply
+
+
+def thumbnails(pattern: NDArray[np.float32], most: int = THUMBNAIL) -> NDArray[np.uint8]:
+    """(layers, heads, T, S) made small: each point the largest of a block, 255 for all of the attention."""
+    small = pattern
+    for axis in (2, 3):
+        size = pattern.shape[axis]
+        block = -(-size // most)
+        small = np.maximum.reduceat(small, np.arange(0, size, block), axis=axis)
+    return np.rint(small * 255).clip(0, 255).astype(np.uint8)
+
+
+def packed(values: NDArray[np.float32]) -> str:
+    """Numbers for a Float32Array."""
+    return _base64(np.ascontiguousarray(values, dtype="<f4").tobytes())
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
