@@ -59,6 +59,10 @@ ATTENTION_FLOW_KIND_KEY = "attention_flow_kind"
 ATTENTION_FLOW_THRESHOLD_KEY = "attention_flow_threshold"
 ATTENTION_FLOW_INTO_KEY = "attention_flow_into"
 ATTENTION_PREDICTED_KEY = "attention_predicted"
+ATTENTION_FOUND_KEY = "attention_found"
+ATTENTION_SCORE_KEY = "attention_score"
+ATTENTION_FAULT_KEY = "attention_fault"
+ATTENTION_PREDICTED_FOR_KEY = "attention_predicted_for"
 
 
 @functools.cache
