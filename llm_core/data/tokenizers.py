@@ -22,8 +22,8 @@ from llm_core.data.pieces import cut
 from llm_core.data.words import PATTERNS
 from llm_core.errors import UserError
 
-_BYTE = re.compile("<0x([0-9A-F]{2})>")
-_LARGEST_FILE = 50_000_000
+BYTE_SIGN = re.compile("<0x([0-9A-F]{2})>")
+LARGEST_FILE = 50_000_000
 _MOST_KNOWN = 200_000
 
 
@@ -134,6 +134,11 @@ class Tokenizer:
         return b"".join(table[token] for token in ids).decode("utf-8", "replace")
 
     @cached_property
+    def lossless(self) -> bool:
+        """Whether every text comes back, and `token_bytes` joined are its bytes."""
+        return self._inner.token_to_id(vocabulary.UNKNOWN) is None
+
+    @cached_property
     def token_bytes(self) -> list[bytes]:
         """The exact bytes of every id; end-of-text has none, the unknown sign those of U+FFFD."""
         names = sorted(self._inner.get_vocab(with_added_tokens=False).items(), key=lambda item: item[1])
@@ -163,8 +168,8 @@ class Tokenizer:
     def load(cls, path: Path) -> "Tokenizer":
         """Read what `save` wrote. Raises UserError when the file is missing or is no such tokenizer."""
         try:
-            if path.stat().st_size > _LARGEST_FILE:
-                raise UserError("{file} is larger than {limit} bytes.", file=path.name, limit=_LARGEST_FILE)
+            if path.stat().st_size > LARGEST_FILE:
+                raise UserError("{file} is larger than {limit} bytes.", file=path.name, limit=LARGEST_FILE)
             return cls.from_json(path.read_text(encoding="utf-8"), path.name)
         except (OSError, UnicodeDecodeError) as error:
             raise UserError("{file} cannot be read as a tokenizer: {reason}.", file=path.name, reason=str(error).rstrip(".")) from None  # fmt: skip
@@ -232,7 +237,7 @@ def _spelling(kind: TokenizerKind) -> Callable[[str], bytes]:
     if kind in ("character", "word"):
 
         def plain(name: str) -> bytes:
-            match = _BYTE.fullmatch(name)
+            match = BYTE_SIGN.fullmatch(name)
             return bytes([int(match[1], 16)]) if match else name.encode()
 
         return plain

@@ -258,6 +258,8 @@ def test_without_bytes_characters_have_just_their_own_tokens() -> None:
     made = train_tokenizer("character", 1000, ["hello"], byte_fallback=False)
     assert made.vocabulary_size == 2 + len(set("hello"))
     assert made.decode(made.encode("hellö")) == "hell\ufffd"
+    assert not made.lossless
+    assert tokenizer("character").lossless
 
 
 def test_without_bytes_an_unseen_word_is_unknown() -> None:
