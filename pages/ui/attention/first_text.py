@@ -9,6 +9,9 @@ from llm_core.runs.run import Run
 
 ENGLISH_STORY = "Lily had a scarf, and she put it in the bag. Then she went to the park. Tom looked for the scarf in the box, but could not find it."  # fmt: skip
 CHINESE_STORY = "莉莉有一条围巾，她把它放在了包里。然后她去了公园。汤姆在盒子里找围巾，但是没找到它。"
+# The same stories with the two people changed round: as many tokens, so that they can be compared.
+ENGLISH_OTHER = "Tom had a scarf, and he put it in the bag. Then he went to the park. Lily looked for the scarf in the box, but could not find it."  # fmt: skip
+CHINESE_OTHER = "汤姆有一条围巾，他把它放在了包里。然后他去了公园。莉莉在盒子里找围巾，但是没找到它。"
 ENGLISH = "The cup fell off the table and broke, because it was made of glass."
 LONGEST_SAMPLE = 120  # characters
 
@@ -21,6 +24,11 @@ def first_text(run: Run) -> str:
     if corpus is not None and corpus.source == "stories":
         return CHINESE_STORY if corpus.language == "zh" else ENGLISH_STORY
     return _sample(run) or ENGLISH
+
+
+def second_text(run: Run) -> str:
+    """A text to compare the first one with."""
+    return {ENGLISH_STORY: ENGLISH_OTHER, CHINESE_STORY: CHINESE_OTHER}.get(first_text(run), first_text(run))
 
 
 def first_source(run: Run) -> str:

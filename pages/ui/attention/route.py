@@ -118,13 +118,22 @@ def _how_it_stands(run: Run) -> dict[str, Any]:
     return {"live": not run.read_only and status.under_way, "poll_milliseconds": poll_milliseconds(status)}
 
 
-def arrays(asked: Asked, found: Patterns) -> dict[str, Any]:
-    """One part's attention as the browser takes it: little-endian numbers in base64. Raises UserError for a part or
-    head that the model does not have."""
+def part_of(found: Patterns, asked: Asked) -> tuple[NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
+    """The pattern (layers, heads, T, S) of the part that is asked for, the tokens that look, and those looked at.
+
+    Raises UserError for a part or head that the model does not have.
+    """
     pattern = found.parts.get(asked.part)
     if pattern is None or asked.layer >= pattern.shape[0] or asked.head >= pattern.shape[1]:
         raise UserError("This model has no head {name}.", name=f"{asked.part}.{asked.layer}.{asked.head}")
-    source = found.reading.source or found.reading.text
+    text, source = found.reading.text, found.reading.source or found.reading.text
+    queries, keys = {"decoder": (text, text), "encoder": (source, source), "cross": (text, source)}[asked.part]
+    return pattern, queries.tokens, keys.tokens
+
+
+def arrays(asked: Asked, found: Patterns) -> dict[str, Any]:
+    """One part's attention as the browser takes it: little-endian numbers in base64. Raises UserError as `part_of`."""
+    pattern, queries, keys = part_of(found, asked)
     layers, heads, rows, columns = pattern.shape
     reply: dict[str, Any] = {
         "part": asked.part,
@@ -132,8 +141,8 @@ def arrays(asked: Asked, found: Patterns) -> dict[str, Any]:
         "heads": heads,
         "rows": rows,
         "columns": columns,
-        "queries": (source if asked.part == "encoder" else found.reading.text).tokens,
-        "keys": (found.reading.text if asked.part == "decoder" else source).tokens,
+        "queries": queries,
+        "keys": keys,
         "left_out": found.reading.left_out,
     }
     if pattern.size <= SMALL:
