@@ -22,7 +22,7 @@ def told(rows: Whole) -> list[tuple[int, int]]:
     inputs, targets, lengths = rows
     assert inputs.shape == targets.shape
     assert inputs.dtype == targets.dtype == lengths.dtype == torch.int64
-    assert inputs.shape[1] == int(lengths.max())
+    assert 0 <= inputs.shape[1] - int(lengths.max()) < 16
     found = []
     for row, target, length in zip(inputs.tolist(), targets.tolist(), lengths.tolist(), strict=True):
         number = row[1] if length > 1 else 0
@@ -97,8 +97,17 @@ def test_documents_of_like_length_come_together_but_short_ones_not_first() -> No
         inputs, _, lengths = rows.next()
         real, filled = real + int(lengths.sum()), filled + inputs.numel()
         means.append(float(lengths.float().mean()))
-    assert 1 - real / filled < 0.06
+    assert 1 - real / filled < 0.15
     assert abs(np.mean(means[:150]) - np.mean(means[150:])) < 8
+
+
+def test_rows_come_in_few_lengths_none_longer_than_the_longest_document() -> None:
+    random = np.random.default_rng(5)
+    sizes = random.integers(20, 120, 1000).tolist()
+    rows = Rows(stream(sizes), 12, seed=0)
+    found = {rows.next()[0].shape[1] for _ in range(300)}
+    assert all(length % 16 == 0 or length == max(sizes) + 1 for length in found)
+    assert len(found) <= 8
 
 
 @given(sizes=sizes_of_documents, batch_size=st.integers(1, 9))
