@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from llm_core.errors import N_, UserError
+from llm_core.errors import UserError
 from pages.ui.attention import token_graph
 from pages.ui.attention.looking import Looking
 from pages.ui.attention.seen import Patterns, patterns
-from pages.ui.attention.token_graph import Lines, Picture
+from pages.ui.attention.token_graph import THRESHOLDS, USUAL_THRESHOLD, WAYS, Lines, Picture
 from pages.ui.drawing import as_table, drawing
 from pages.ui.faults import as_text
 from pages.ui.glossary import meanings
-from pages.ui.state import ATTENTION_FLOW_INTO_KEY, ATTENTION_FLOW_KIND_KEY, ATTENTION_FLOW_THRESHOLD_KEY
+from pages.ui.state import (
+    ATTENTION_FLOW_INTO_FOR_KEY,
+    ATTENTION_FLOW_INTO_KEY,
+    ATTENTION_FLOW_KIND_KEY,
+    ATTENTION_FLOW_THRESHOLD_KEY,
+)
 from pages.ui.subject import Subject
 from pages.ui.text import _
 
@@ -22,11 +27,6 @@ if TYPE_CHECKING:
     from llm_core.interpret.attention import Floats
     from llm_core.interpret.reading import Side
 
-KINDS = {"rollout": N_("Rollout"), "flow": N_("Flow"), "head": N_("This head")}
-"""Each way to say how much of one token is in another: its name, and how it is called on screen."""
-
-THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-_USUAL = 0.05
 _LONGEST_FLOW = 256
 """Tokens for which the maximum flow is found while a person waits."""
 
@@ -64,7 +64,7 @@ def show(looking: Looking, subject: Subject) -> None:
         name=f"terrarium-{kind}-{looking.run}-{looking.step}",
         table=_table(picture),
         code=_python(looking, kind, into),
-        on_picked=lambda picked: _pick(picked, looking, into),
+        on_picked=lambda picked: _pick(picked, into),
     )
 
 
@@ -78,15 +78,15 @@ def _sides(found: Patterns, part: str) -> "tuple[Side, Side]":
 def _controls(looking: Looking) -> tuple[str, float]:
     """Which way, and from which weight on a line is drawn."""
     state = st.session_state
-    kinds = [kind for kind in KINDS if kind == "head" or looking.part != "cross"]
+    kinds = [kind for kind in WAYS if kind == "head" or looking.part != "cross"]
     if state.get(ATTENTION_FLOW_KIND_KEY) not in kinds:
         state[ATTENTION_FLOW_KIND_KEY] = kinds[0]
     if state.get(ATTENTION_FLOW_THRESHOLD_KEY) not in THRESHOLDS:
-        state[ATTENTION_FLOW_THRESHOLD_KEY] = _USUAL
+        state[ATTENTION_FLOW_THRESHOLD_KEY] = USUAL_THRESHOLD
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             _("How much flows"), kinds, key=ATTENTION_FLOW_KIND_KEY, required=True, persist_state="session",
-            format_func=lambda kind: _(KINDS[kind]), help=meanings("rollout", "flow", "residual"),
+            format_func=lambda kind: _(WAYS[kind]), help=meanings("rollout", "flow", "residual"),
         )  # fmt: skip
         threshold = st.select_slider(
             _("Draw lines from"), THRESHOLDS, key=ATTENTION_FLOW_THRESHOLD_KEY, persist_state="session", width=260,
@@ -98,19 +98,26 @@ def _controls(looking: Looking) -> tuple[str, float]:
 def _into(looking: Looking, kind: str, layers: int, length: int) -> Into | None:
     """The node that the lines lead to: the one that was clicked; else the last token, where the model predicts, or for
     a single head every token."""
-    of, picked = st.session_state.get(ATTENTION_FLOW_INTO_KEY, (None, None))
-    if of != _text_of(looking):
+    state, of = st.session_state, _text_of(looking)
+    if state.get(ATTENTION_FLOW_INTO_FOR_KEY, of) != of:  # a link names no text that it is for: it is for its own
+        state.pop(ATTENTION_FLOW_INTO_KEY, None)
+    state[ATTENTION_FLOW_INTO_FOR_KEY] = of
+    picked = state.get(ATTENTION_FLOW_INTO_KEY)
+    if picked is None:
         return None if kind == "head" else Into(layers, length - 1)
-    return None if picked is None else Into(min(picked.column, layers), min(picked.token, length - 1))
+    if picked == "all":
+        return None
+    column, token = map(int, picked.split("."))
+    return Into(min(max(column, 1), layers), min(token, length - 1))
 
 
-def _pick(picked: object, looking: Looking, before: Into | None) -> None:
+def _pick(picked: object, before: Into | None) -> None:
     """A token was clicked; clicked again, it is let go. What comes from the browser is checked."""
     if not (isinstance(picked, list) and len(picked) == 2 and all(type(each) is int and each >= 0 for each in picked)):
         return
     into = Into(*picked)
     if into.column:  # nothing flows into the input
-        st.session_state[ATTENTION_FLOW_INTO_KEY] = _text_of(looking), None if into == before else into
+        st.session_state[ATTENTION_FLOW_INTO_KEY] = "all" if into == before else f"{into.column}.{into.token}"
 
 
 def _text_of(looking: Looking) -> tuple[str, ...]:

@@ -10,8 +10,13 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.attention.looking import LONGEST_TEXT, PARTS, VIEWS
+from pages.ui.attention.token_graph import THRESHOLDS, USUAL_THRESHOLD, WAYS
 from pages.ui.state import (
     ATTENTION_AGAINST_KEY,
+    ATTENTION_FLOW_INTO_FOR_KEY,
+    ATTENTION_FLOW_INTO_KEY,
+    ATTENTION_FLOW_KIND_KEY,
+    ATTENTION_FLOW_THRESHOLD_KEY,
     ATTENTION_HEAD_KEY,
     ATTENTION_HEADS_OFF_KEY,
     ATTENTION_LAYER_KEY,
@@ -21,6 +26,8 @@ from pages.ui.state import (
     ATTENTION_OTHER_STEP_KEY,
     ATTENTION_OTHER_TEXT_KEY,
     ATTENTION_PART_KEY,
+    ATTENTION_PREDICTED_FOR_KEY,
+    ATTENTION_PREDICTED_KEY,
     ATTENTION_SOURCE_KEY,
     ATTENTION_SOURCE_OFF_KEY,
     ATTENTION_TEXT_KEY,
@@ -30,6 +37,7 @@ from pages.ui.state import (
 )
 
 _HEAD = re.compile(rf"(?:{'|'.join(PARTS)})\.[0-9]{{1,3}}\.[0-9]{{1,3}}")
+_NODE = re.compile(r"all|[0-9]{1,3}\.[0-9]{1,4}")
 _MOST_OFF = 1_000
 
 
@@ -47,6 +55,10 @@ def _of(*values: str) -> Callable[[str], str | None]:
 
 def _head(text: str) -> str | None:
     return text if _HEAD.fullmatch(text) else None
+
+
+def _node(text: str) -> str | None:
+    return text if _NODE.fullmatch(text) else None
 
 
 def _heads(text: str) -> tuple[str, ...] | None:
@@ -74,10 +86,18 @@ LINKED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "other_head": (ATTENTION_OTHER_HEAD_KEY, _head),
     "other_step": (ATTENTION_OTHER_STEP_KEY, _whole),
     "other_text": (ATTENTION_OTHER_TEXT_KEY, _text),
+    "flow": (ATTENTION_FLOW_KIND_KEY, _of(*WAYS)),
+    "from": (ATTENTION_FLOW_THRESHOLD_KEY, {str(share): share for share in THRESHOLDS}.get),
+    "into": (ATTENTION_FLOW_INTO_KEY, _node),
+    "predicted": (ATTENTION_PREDICTED_KEY, _whole),
 }
 """Name in the address to session key and reader; a reader gives None for what it does not take."""
 
-_ONLY_COMPARED = ("against", "other_head", "other_step", "other_text")
+_ONLY_IN = {
+    "against": "difference", "other_head": "difference", "other_step": "difference", "other_text": "difference",
+    "flow": "flow", "from": "flow", "into": "flow",
+}  # fmt: skip
+"""What only one view depends on."""
 
 
 def follow_link() -> None:
@@ -94,19 +114,23 @@ def follow_link() -> None:
             st.session_state[key] = value
         else:
             st.session_state.pop(key, None)
-    st.session_state.pop(ATTENTION_OFF_FOR_KEY, None)
+    for key in (ATTENTION_OFF_FOR_KEY, ATTENTION_FLOW_INTO_FOR_KEY, ATTENTION_PREDICTED_FOR_KEY):
+        st.session_state.pop(key, None)
 
 
 def write_link() -> None:
     """Put the view into the address: head and view always, the rest where it is not what the page begins with."""
     state = st.session_state
     text, source = state.get(ATTENTION_USUAL_KEY, (None, None))
-    usual: dict[str, Any] = {"text": text, "source": source, "heads_off": (), "tokens_off": (), "source_tokens_off": ()}
-    compared = state.get(ATTENTION_VIEW_KEY) == "difference"
+    usual: dict[str, Any] = {
+        "text": text, "source": source, "heads_off": (), "tokens_off": (), "source_tokens_off": (),
+        "flow": next(iter(WAYS)), "from": USUAL_THRESHOLD, "predicted": state.get(ATTENTION_PREDICTED_FOR_KEY, (None,))[-1],
+    }  # fmt: skip
+    view = state.get(ATTENTION_VIEW_KEY)
     link = {}
     for name, (key, _read) in LINKED.items():
         value = state.get(key)
-        if value is None or (name in usual and value == usual[name]) or (name in _ONLY_COMPARED and not compared):
+        if value is None or (name in usual and value == usual[name]) or _ONLY_IN.get(name, view) != view:
             continue
         link[name] = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
     for name in LINKED:

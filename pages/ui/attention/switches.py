@@ -117,8 +117,9 @@ def _listed(off: dict[str, Any], side: str) -> list[Any]:
 def _place(looking: Looking, before: "Seen", shape: Shape) -> int:
     """Where the prediction is looked at: the last token of a text that is new here, or the one that was chosen."""
     state, count = st.session_state, len(before.logits)
-    of = looking.run, looking.text, looking.source
-    if state.get(ATTENTION_PREDICTED_FOR_KEY) != of or not 0 <= state.get(ATTENTION_PREDICTED_KEY, -1) < count:
+    of = looking.run, looking.text, looking.source, count - 1
+    new = state.get(ATTENTION_PREDICTED_FOR_KEY, of) != of
+    if new or not 0 <= state.get(ATTENTION_PREDICTED_KEY, -1) < count:
         state[ATTENTION_PREDICTED_KEY] = count - 1
     state[ATTENTION_PREDICTED_FOR_KEY] = of
     return int(state[ATTENTION_PREDICTED_KEY])

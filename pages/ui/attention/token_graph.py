@@ -12,10 +12,18 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from llm_core.errors import N_
 from pages.ui.charts import Colors, layout
 from pages.ui.text import _
 
 Floats = NDArray[np.floating[Any]]
+
+WAYS = {"rollout": N_("Rollout"), "flow": N_("Maximum flow"), "head": N_("This head")}
+"""Each way to say how much of one token is in another: its name in links, and on screen."""
+
+THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+USUAL_THRESHOLD = 0.05
+"""The weights from which on lines can be drawn."""
 
 MOST = 64
 """Tokens that are drawn."""
