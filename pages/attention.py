@@ -3,7 +3,7 @@
 import streamlit as st
 
 from llm_core.errors import UserError
-from pages.ui.attention import controls, link, picture
+from pages.ui.attention import controls, differences, flow, guide, heads, link, picture, switches
 from pages.ui.attention.looking import looking
 from pages.ui.attention.shape import shape_of
 from pages.ui.faults import refuse
@@ -11,12 +11,12 @@ from pages.ui.glossary import meanings
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 
-SHOWS = {"heads": picture.show}
+SHOWS = {"heads": picture.show, "difference": differences.show, "flow": flow.show}
 
 st.title(_("Attention"))
 st.markdown(
-    _("When a model reads a token it looks back at others and takes in what they hold. Each head looks in its own way; the darker a field, the more of its attention goes there."),
-    help=meanings("token", "step"),
+    _("Each head of a model looks at other tokens in its own way. The stronger the colour, the more of its attention goes there."),
+    help=meanings("token", "head", "step"),
 )  # fmt: skip
 
 subject = subject_bar()
@@ -36,6 +36,9 @@ controls.text_fields(shape)
 controls.view_and_part(shape, SHOWS)
 try:
     SHOWS.get(now.view, picture.show)(now, subject)
+    switches.show(now, subject)
+    heads.show(now, subject)
 except UserError as error:
     refuse(error)
+guide.look_for(now, subject.run)
 link.write_link()

@@ -17,6 +17,8 @@ from llm_core.runs import history
 from llm_core.runs.live import live
 from llm_core.runs.run import Run
 from pages.ui import charts
+from pages.ui.attention import files as attention_files
+from pages.ui.attention.measured import heads_csv_route, heads_route
 from pages.ui.attention.route import patterns_route
 from pages.ui.live import line_names
 from pages.ui.state import store, warm_up
@@ -116,8 +118,12 @@ ROUTES = [
     Route("/live/{run}", live_run),
     Route("/history/{run}.csv", history_csv),
     Route("/history/{run}.html", history_html),
+    Route("/heads/{run}.csv", heads_csv_route),
+    Route("/heads/{run}", heads_route),
     Route("/write", write_route, methods=["POST"]),
     Route("/patterns", patterns_route, methods=["POST"]),
+    Route("/attention.csv", attention_files.csv_route),
+    Route("/attention.html", attention_files.html_route),
     Route("/written.csv", csv_route),
     Route("/truth", truth_route),
     Route("/vendor/plotly.min.js", plotly_script),

@@ -20,12 +20,12 @@ def text_fields(shape: Shape) -> None:
     if shape.has_source:
         with places[0]:
             st.text_area(
-                _("Source"), key=ATTENTION_SOURCE_KEY, height=72, max_chars=LONGEST_TEXT, persist_state="session",
+                _("Source"), key=ATTENTION_SOURCE_KEY, height=68, max_chars=LONGEST_TEXT, persist_state="session",
                 help=_("The text that the encoder reads."),
             )  # fmt: skip
     with places[-1]:
         st.text_area(
-            _("Text"), key=ATTENTION_TEXT_KEY, height=72, max_chars=LONGEST_TEXT, persist_state="session",
+            _("Text"), key=ATTENTION_TEXT_KEY, height=68, max_chars=LONGEST_TEXT, persist_state="session",
             help=_("Ctrl+Enter, or a click elsewhere, shows what the model looks at in it."),
         )  # fmt: skip
 
@@ -35,12 +35,12 @@ def view_and_part(shape: Shape, views: Collection[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             _("View"), list(views), key=ATTENTION_VIEW_KEY, required=True, persist_state="session",
-            format_func=lambda view: _(VIEWS[view]),
+            format_func=lambda view: _(VIEWS[view]), label_visibility="collapsed",
         )  # fmt: skip
         if len(shape.parts) > 1:
             st.segmented_control(
                 _("Part of the model"), list(shape.parts), key=ATTENTION_PART_KEY, required=True, persist_state="session",
-                format_func=lambda part: _(PARTS[part]),
+                format_func=lambda part: _(PARTS[part]), label_visibility="collapsed",
                 help=_("The encoder reads the source, the decoder the text; with the cross-attention the decoder looks at the source."),
             )  # fmt: skip
 
