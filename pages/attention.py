@@ -3,7 +3,7 @@
 import streamlit as st
 
 from llm_core.errors import UserError
-from pages.ui.attention import controls, differences, flow, guide, heads, link, picture, switches
+from pages.ui.attention import bertviz, controls, differences, flow, guide, heads, link, picture, switches
 from pages.ui.attention.looking import looking
 from pages.ui.attention.shape import shape_of
 from pages.ui.faults import refuse
@@ -11,7 +11,10 @@ from pages.ui.glossary import meanings
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 
-SHOWS = {"heads": picture.show, "difference": differences.show, "flow": flow.show}
+SHOWS = {
+    "heads": picture.show, "difference": differences.show, "head_view": bertviz.show, "model_view": bertviz.show,
+    "neuron_view": bertviz.show, "flow": flow.show,
+}  # fmt: skip
 
 st.title(_("Attention"))
 st.markdown(

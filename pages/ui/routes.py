@@ -18,6 +18,7 @@ from llm_core.runs.live import live
 from llm_core.runs.run import Run
 from pages.ui import charts
 from pages.ui.attention import files as attention_files
+from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES
 from pages.ui.attention.measured import heads_csv_route, heads_route
 from pages.ui.attention.route import patterns_route
 from pages.ui.live import line_names
@@ -127,4 +128,5 @@ ROUTES = [
     Route("/written.csv", csv_route),
     Route("/truth", truth_route),
     Route("/vendor/plotly.min.js", plotly_script),
+    *BERTVIZ_ROUTES,
 ]
