@@ -33,7 +33,7 @@ TERMS: dict[str, tuple[str, str]] = {
     "surprise": (N_("surprise"), N_("−ln of the probability that a token was given: 0 when it was certain, larger the less it was expected")),
     "gap closed": (N_("gap closed"), N_("how far the held-out loss has come on the way from the n-gram, which only counts, to the floor, below which nobody can go")),
     "skill": (N_("skill"), N_("a place in a story where only one word can be right; counted is how often the model prefers it to the wrong ones")),
-    "attention head": (N_("attention head"), N_("a part of a layer that looks at other tokens in its own way; many work side by side")),
+    "head": (N_("attention head"), N_("a part of a layer that looks at other tokens in its own way; many work side by side")),
     "induction head": (N_("induction head"), N_("a head that looks for an earlier place like this one and at what came after it there, so that the model can go on as before (Olsson et al. 2022)")),
     "interval": (N_("95 % interval"), N_("from other texts of the same kind the same number would come out within it, 95 times in 100")),
     "parameters": (N_("parameters"), N_("the numbers in a model that training changes")),
