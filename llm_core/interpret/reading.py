@@ -24,6 +24,11 @@ class AnyTokenizer(Protocol):
         ...
 
     @property
+    def separators(self) -> frozenset[int]:
+        """All control tokens that only say where a text begins or ends."""
+        ...
+
+    @property
     def pieces(self) -> list[str]:
         """Every id as text to show."""
         ...

@@ -1,0 +1,167 @@
+"""Questions to heads out of texts whose truth is known, because a grammar wrote them: who does what, who is meant, where.
+
+subject: from a verb that agrees in number, to the noun or pronoun it agrees with. Chinese verbs do not.
+antecedent: from a pronoun, to any noun or name before it that means the same.
+place: from the token before a place is named that only the text can tell, to any word of an earlier mention of it: what
+would have to be looked up in order to write it. Only of models that write left to right.
+alignment: from the tokens at which a translation's word is to be written, to the word of the source that says the same.
+
+The first two ask from a word that has been read, as Clark et al. (2019) did; the last two ask where a word must be found.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from llm_core.data.grammar.grammar import load_grammar
+from llm_core.data.grammar.parallel import ParallelSentence, parallel_sentences
+from llm_core.data.grammar.sampler import Sampled, sample
+from llm_core.data.grammar.truth import Item, Truth
+from llm_core.interpret.attention import Part, parts
+from llm_core.interpret.questions import AskedText, Question, Span, Units, find_units
+from llm_core.interpret.reading import AnyTokenizer, read
+from llm_core.models.base import Model
+
+KNOWN = ("subject", "antecedent", "place")
+_FRESH = 1_000_003
+"""Added to seeds, so that no text is one that a model was trained on."""
+_PATIENCE = 12
+"""At most so many times as many texts are looked at as are wanted."""
+
+
+def known_texts(
+    model: Model, tokenizer: AnyTokenizer, texts: int, seed: int, language: str, grammar: str = "stories"
+) -> Iterator[AskedText]:
+    """Texts of a grammar with their questions, drawn until each score that they can serve has `texts` of them.
+
+    The first `texts` are taken as they come; after them only those that a score still lacks, since few texts have a
+    verb that shows a number. For decoders and encoders.
+    """
+    part = parts(model)[0]
+    world = load_grammar(grammar)
+    lacking = dict.fromkeys(KNOWN, texts)
+    for index in range(texts * _PATIENCE):
+        if index >= texts and not any(0 < left < texts for left in lacking.values()):
+            return  # what no text has served so far, none will
+        asked = ask_text(model, tokenizer, part, sample(world, language, _FRESH + seed, index))
+        serves = [score for score, questions in asked.questions[part].items() if questions and lacking[score]]
+        for score in serves:
+            lacking[score] -= 1
+        if index < texts or serves:
+            yield asked
+
+
+def ask_text(model: Model, tokenizer: AnyTokenizer, part: Part, text: Sampled) -> AskedText:
+    """One text with its questions, of which those that its tokens cannot hold are left out."""
+    reading = read(model, tokenizer, text.text)
+    words = [(word.start, word.end) for word in text.truth.words]
+    units = find_units(reading.text.spans, words)
+    asker = _Asker(text.truth, words, units, causal=part == "decoder")
+    questions = {"subject": asker.subjects(), "antecedent": asker.antecedents()}
+    if part == "decoder":
+        questions["place"] = asker.places(reading.text.spans)
+    return AskedText(reading, {part: units.of_tokens}, {part: questions})
+
+
+def aligned_texts(
+    model: Model, tokenizer: AnyTokenizer, texts: int, seed: int, language: str, grammar: str = "stories"
+) -> Iterator[AskedText]:
+    """Sentences in `language` as sources and their translations as texts, each out of another story."""
+    world = load_grammar(grammar)
+    given = 0
+    for index in count():
+        sentences = parallel_sentences(world, _FRESH + seed, index)
+        asked = ask_pair(model, tokenizer, sentences[index % len(sentences)], language)
+        if asked.questions["cross"]["alignment"]:
+            given += 1
+            yield asked
+        if given == texts or index == texts * _PATIENCE:
+            return
+
+
+def ask_pair(model: Model, tokenizer: AnyTokenizer, pair: ParallelSentence, language: str) -> AskedText:
+    """A sentence and its translation, with a question for each of its words that has a partner in the source."""
+    source, source_words, target, target_words = pair.english, pair.english_words, pair.chinese, pair.chinese_words
+    links = list(pair.alignment)
+    if language == "zh":
+        source, source_words, target, target_words = target, target_words, source, source_words
+        links = [(here, there) for there, here in links]
+    reading = read(model, tokenizer, target, source)
+    assert reading.source is not None
+    theirs = find_units(reading.source.spans, source_words)
+    ours = find_units(reading.text.spans, target_words)
+    questions = []
+    for there, here in links:
+        unit, right = ours.of_words[here], theirs.of_words[there]
+        if unit is None or right is None:
+            continue
+        # The token before each of the word's own is where that one is written.
+        positions = tuple(token - 1 for token in ours.tokens(unit) if token > 0)
+        questions.append(Question(positions, unit, frozenset({right})))
+    units: dict[Part, tuple[int, ...]] = {
+        "cross": theirs.of_tokens, "encoder": theirs.of_tokens, "decoder": ours.of_tokens,
+    }  # fmt: skip
+    return AskedText(reading, units, {"cross": {"alignment": tuple(questions)}})
+
+
+class _Asker:
+    """The questions of one text whose words fall into units."""
+
+    def __init__(self, truth: Truth, words: Sequence[Span], units: Units, causal: bool) -> None:
+        self._truth, self._words, self._units, self._causal = truth, words, units, causal
+        self._number = {word: place for place, word in enumerate(words)}
+
+    def subjects(self) -> tuple[Question, ...]:
+        found = []
+        for link in self._truth.agreements:
+            if self._truth.words[self._number[link.start, link.end]].part in ("AUX", "VERB"):
+                found.append(self._from_word((link.start, link.end), [(link.to_start, link.to_end)]))
+        return tuple(question for question in found if question is not None)
+
+    def antecedents(self) -> tuple[Question, ...]:
+        found = []
+        for chain in self._truth.chains:
+            nouns: list[Span] = []
+            for mention in chain.spans:
+                words = self._inside(mention)
+                if all(self._truth.words[word].part == "PRON" for word in words):
+                    found.append(self._from_word(mention, nouns))
+                else:
+                    nouns.append(mention)
+        return tuple(question for question in found if question is not None)
+
+    def places(self, tokens: Sequence[Span]) -> tuple[Question, ...]:
+        found = []
+        for item in self._truth.items:
+            if item.skill != "place":
+                continue
+            before = next((at for at, (_, end) in enumerate(tokens) if end > item.start), 0) - 1
+            mentions = self._mentions_before(item)
+            if before < 0 or not mentions:
+                continue
+            own = self._units.of_tokens[before]
+            right = frozenset(unit for span in mentions for unit in self._seen(span, own))
+            if right:
+                found.append(Question((before,), own, right))
+        return tuple(found)
+
+    def _from_word(self, word: Span, targets: Sequence[Span]) -> Question | None:
+        """From all tokens of a word to any word of the targets; None where tokens do not show them apart."""
+        own = self._units.of_words[self._inside(word)[0]]
+        if own is None:
+            return None
+        right = frozenset(unit for span in targets for unit in self._seen(span, own))
+        return Question(self._units.tokens(own), own, right) if right else None
+
+    def _seen(self, span: Span, own: int) -> list[int]:
+        """The units of the words inside a span that can be looked at from the unit `own`, but for that one."""
+        units = [unit for word in self._inside(span) if (unit := self._units.of_words[word]) is not None]
+        return [unit for unit in units if (unit < own if self._causal else unit != own)]
+
+    def _inside(self, span: Span) -> list[int]:
+        return [place for place, (start, end) in enumerate(self._words) if span[0] <= start and end <= span[1]]
+
+    def _mentions_before(self, item: Item) -> list[Span]:
+        """Where the thing that stands at an item was mentioned before."""
+        variable = next((self._truth.words[w].variable for w in self._inside((item.start, item.end))), None)
+        chain = next((chain for chain in self._truth.chains if chain.variable == variable), None)
+        return [span for span in chain.spans if span[1] <= item.start] if chain else []
