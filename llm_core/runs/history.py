@@ -77,15 +77,20 @@ def read(folder: Path, offset: int = 0, most: int = 64_000_000) -> tuple[list[Ro
     except OSError:
         return [], 0
     whole = data.rfind(b"\n") + 1
+    return rows_of(data[:whole]), offset + whole
+
+
+def rows_of(data: bytes) -> list[Row]:
+    """The rows in whole lines; a broken line is skipped."""
     rows = []
-    for line in data[:whole].splitlines():
+    for line in data.splitlines():
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             rows.append(row)
-    return rows, offset + whole
+    return rows
 
 
 def settle(rows: Iterable[Row]) -> list[Row]:

@@ -3,12 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
+from llm_core.interpret.head_rows import Heads, Scored, Underway
 from llm_core.runs.history import Row
 from llm_core.runs.run import Run
 from llm_core.training.records import Record, Snapshot
 
 Progress = Callable[[float], None]
 Clock = Callable[[], float]
+Yielded = Record | Heads | Scored | Underway
+"""What work yields: rows for the history, and signs of life, which are none."""
 
 
 class Job(ABC):
@@ -26,7 +29,7 @@ class Job(ABC):
         """The step that `records` will go on after; None when it begins anew."""
 
     @abstractmethod
-    def records(self, clock: Clock) -> Iterator[Record]:
+    def records(self, clock: Clock) -> Iterator[Yielded]:
         """The work itself. `clock` stands still while the run is paused."""
 
     @abstractmethod

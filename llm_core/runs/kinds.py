@@ -13,6 +13,10 @@ def job_of(run: Run) -> Job:
         from llm_core.runs.train_job import TrainJob
 
         return TrainJob(run)
+    if run.kind == "head_scores":
+        from llm_core.runs.head_scores_job import HeadScoresJob
+
+        return HeadScoresJob(run)
     if run.kind == "import":
         raise UserError("The model of run {run} was brought in; there is no training to go on with.", run=run.id)
     raise UserError("Run {run} was made by another version of this program.", run=run.id)

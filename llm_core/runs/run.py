@@ -14,9 +14,10 @@ from llm_core.runs.files import moment, read_object
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.locks import held
 from llm_core.runs.names import LONGEST_NAME
+from llm_core.runs.scored import HeadScoresConfig
 
 FORMAT = 1
-KINDS: dict[str, type[Config]] = {"train": RunConfig, "import": ImportConfig}
+KINDS: dict[str, type[Config]] = {"train": RunConfig, "import": ImportConfig, "head_scores": HeadScoresConfig}
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
 
 _STEP = re.compile(r"[0-9]{8}")

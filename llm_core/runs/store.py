@@ -23,9 +23,11 @@ from llm_core.errors import UserError
 from llm_core.runs import slots
 from llm_core.runs.check import refuse_impossible
 from llm_core.runs.files import replace_json, replace_text
+from llm_core.runs.headless import refuse_headless
 from llm_core.runs.launch import Launcher
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
-from llm_core.runs.run import FORMAT, Run, open_run
+from llm_core.runs.run import FORMAT, KINDS, Run, open_run
+from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.status import Wish
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Store:
 
     def create(
         self,
-        config: RunConfig,
+        config: RunConfig | HeadScoresConfig,
         *,
         name: str,
         owner: str = "local",
@@ -69,7 +71,10 @@ class Store:
         with self._lock:
             if form_token is not None and form_token in self._forms:
                 return self.find(self._forms[form_token])
-            refuse_impossible(config, self.corpora)
+            if isinstance(config, HeadScoresConfig):
+                refuse_headless(self.find(config.run))
+            else:
+                refuse_impossible(config, self.corpora)
             run = self._write(config, name, owner, recipe, threads or slots.default_threads())
             if form_token is not None:
                 self._forms[form_token] = run.id
@@ -77,21 +82,27 @@ class Store:
                     self._forms.popitem(last=False)
             return run
 
-    def _write(self, config: RunConfig, name: str, owner: str, recipe: str | None, threads: int) -> Run:
-        if config.training.threads is None:
-            config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
+    def _write(
+        self, config: RunConfig | HeadScoresConfig, name: str, owner: str, recipe: str | None, threads: int
+    ) -> Run:
+        text, grammar = "", None
+        if isinstance(config, RunConfig):
+            text, grammar = config.data.corpus, grammar_digest(config.data)
+            if config.training.threads is None:
+                config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
+            threads = config.training.threads or threads
         identity, now = new_id(), time.time()
         folder, temporary = self.root / identity, self.root / f".new-{os.getpid()}-{identity}"
         self._sweep()
         try:
             temporary.mkdir(parents=True)
             values = {
-                "format": FORMAT, "kind": "train", "config": config.model_dump(mode="json"), "owner": owner,
-                "created": now, "recipe": recipe, "threads": config.training.threads, "versions": _versions(),
-                "grammar": grammar_digest(config.data),
+                "format": FORMAT, "kind": next(kind for kind, settings in KINDS.items() if type(config) is settings),
+                "config": config.model_dump(mode="json"), "owner": owner, "created": now, "recipe": recipe,
+                "threads": threads, "versions": _versions(), "grammar": grammar,
             }  # fmt: skip
             replace_json(temporary / "run.json", values, durable=True)
-            replace_text(temporary / "name.txt", display_name(name, recipe or config.data.corpus[-80:]))
+            replace_text(temporary / "name.txt", display_name(name, recipe or text[-80:] or identity))
             replace_json(temporary / "wanted.json", {"state": "running", "until_step": None, "at": now, "owner": owner})
             temporary.rename(folder)
         except OSError as error:

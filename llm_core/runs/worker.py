@@ -13,12 +13,14 @@ from collections.abc import Callable
 
 import psutil
 
+from llm_core.config import RunConfig
 from llm_core.errors import N_, RunFailed, UserError
+from llm_core.interpret.head_rows import Scored, Underway
 from llm_core.runs import history, slots
 from llm_core.runs import status as statuses
 from llm_core.runs.files import is_disk_full, replace_json, sweep
 from llm_core.runs.history import History, Row
-from llm_core.runs.job import Job
+from llm_core.runs.job import Job, Yielded
 from llm_core.runs.kinds import job_of
 from llm_core.runs.locks import Lock
 from llm_core.runs.memory import limit_memory
@@ -26,7 +28,7 @@ from llm_core.runs.run import Run
 from llm_core.runs.status import State, Status
 from llm_core.runs.wish import Wish
 from llm_core.training import atomic
-from llm_core.training.records import Evaluation, Finish, Record, Snapshot, Step
+from llm_core.training.records import Evaluation, Finish, Snapshot, Step
 
 BEAT = 0.25
 """Seconds between two signs of life while training; a new state is written at once."""
@@ -128,7 +130,8 @@ class _Worker:
                         compared = True
                         self._compare(job, lines)
                     # Between a step and its looks only, so that a resumed run looks at each step once.
-                    if (isinstance(record, Step) or self.status.step == 0) and self._obey(job, lines):
+                    between = isinstance(record, Step | Scored | Underway) or self.status.step == 0
+                    if between and self._obey(job, lines):
                         return
             finally:
                 close = getattr(records, "close", None)
@@ -141,7 +144,10 @@ class _Worker:
         else:
             self._say("diverged", remaining_seconds=None, template=DIVERGED, values={"step": record.step})
 
-    def _keep(self, record: Record, job: Job, lines: History) -> None:
+    def _keep(self, record: Yielded, job: Job, lines: History) -> None:
+        if isinstance(record, Underway):
+            self._say(progress=record.share)
+            return
         if isinstance(record, Snapshot):
             if not self.run.folder.is_dir():
                 raise UserError("Run {run} was deleted.", run=self.run.id)
@@ -163,6 +169,8 @@ class _Worker:
                 tokens=record.tokens, seconds=record.seconds, validation_loss=_finite(record.loss),
                 bits_per_character=_finite(record.bits_per_character),
             )  # fmt: skip
+        elif isinstance(record, Scored):
+            self._say(step=record.step, seconds=record.seconds, progress=record.done / record.of)
 
     def _compare(self, job: Job, lines: History) -> None:
         """Note what the run is compared with. The time that this takes is none of the training's."""
@@ -310,6 +318,9 @@ def _finite(value: float) -> float | None:
 
 
 def _steps(run: Run) -> int | None:
+    """How many steps it will take; None where nobody knows, or where it trains nothing."""
+    if not isinstance(run.settings, RunConfig):
+        return None
     training = run.config.training
     if run.config.model.family == "ngram":
         return 1

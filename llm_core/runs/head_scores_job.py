@@ -1,0 +1,97 @@
+"""Scoring the attention heads of another run's model, as a worker does it: snapshot by snapshot, into its own history."""
+
+from collections.abc import Iterator
+
+import torch
+
+from llm_core.config import RunConfig
+from llm_core.data.corpora import CORPORA
+from llm_core.data.prepare import open_corpus
+from llm_core.devices import choose_device
+from llm_core.errors import UserError
+from llm_core.interpret.head_scores import Exercise, exercises
+from llm_core.interpret.head_scores_over_steps import score_steps
+from llm_core.models.base import Model
+from llm_core.runs import history, slots
+from llm_core.runs.headless import refuse_headless
+from llm_core.runs.job import Clock, Job, Progress, Yielded
+from llm_core.runs.run import Run
+from llm_core.runs.scored import HeadScoresConfig
+from llm_core.runs.store import Store
+from llm_core.training.records import Finish, Snapshot
+
+_LOOKED_AT = 200_000
+"""Tokens of a run's own text that are looked at to know which ones it uses."""
+
+
+class HeadScoresJob(Job):
+    """`score_steps` in a run folder: the last step first, since that is what a page shows, then from the first on.
+
+    Goes on after the steps that are whole in its history.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        assert isinstance(run.settings, HeadScoresConfig)
+        self._settings = run.settings
+        self._store = Store(run.folder.parent)
+        self._done = [row["step"] for row in history.records(run.folder) if row.get("kind") == "scored"]
+        self._exercises: tuple[Exercise, ...] = ()
+
+    def prepare(self, progress: Progress) -> None:
+        self._watched = self._store.find(self._settings.run)
+        refuse_headless(self._watched)
+        torch.set_num_threads(slots.default_threads())
+        model, self._tokenizer = self._store.model(self._watched)
+        language, grammar, vocabulary = _material(self._watched)
+        self._exercises = exercises(
+            model, self._tokenizer, texts=self._settings.texts, seed=self._settings.seed, language=language,
+            grammar=grammar, vocabulary=vocabulary, progress=progress,
+        )  # fmt: skip
+
+    def resume_step(self) -> int | None:
+        return max(self._done, default=None)
+
+    def records(self, clock: Clock) -> Iterator[Yielded]:
+        steps = self._watched.steps()
+        waiting = [step for step in (steps[-1], *steps[:-1]) if step not in self._done]
+        yield from score_steps(self._load, waiting, self._exercises, self._tokenizer, clock, len(self._done))
+        yield Finish(steps[-1], "finished")
+
+    def _load(self, step: int) -> Model | None:
+        if step not in self._watched.steps():
+            return None  # a run under way thins out its snapshots
+        model, _ = self._store.model(self._watched, step)
+        return model.to(choose_device("auto"))
+
+    def write(self, snapshot: Snapshot) -> None:
+        raise NotImplementedError("a run that scores heads keeps no model")
+
+    def snapshot(self) -> Snapshot | None:
+        return None
+
+
+def _material(run: Run) -> tuple[str | None, str, list[int] | None]:
+    """The language of the texts that a run's heads are asked about, the grammar that writes them, and the tokens for
+    random texts: those of its own text where that is at hand.
+
+    A text of a grammar asks in its own world; a toy task speaks no language; all else is asked in stories.
+    """
+    if not isinstance(run.settings, RunConfig):
+        return "en", "stories", None
+    corpus = CORPORA.get(run.settings.data.corpus)
+    language = corpus.language if corpus is not None and corpus.language in ("en", "zh") else "en"
+    if corpus is not None and corpus.kind == "grammar":
+        return language, corpus.source, None
+    return None if corpus is not None and corpus.kind == "task" else language, "stories", _own_tokens(run)
+
+
+def _own_tokens(run: Run) -> list[int] | None:
+    if run.digest is None:
+        return None
+    try:
+        corpus = open_corpus(run.corpora / run.digest)
+    except UserError:  # not prepared here, as that of a bundled model
+        return None
+    used = {int(token) for token in corpus.held_out[:_LOOKED_AT]}
+    return sorted(used - corpus.tokenizer.separators)
