@@ -174,7 +174,7 @@ def _outputs(model: Model, place: str) -> Tensor:
     """(heads, size, width): the columns of a layer's output matrix that each head's values are multiplied with."""
     layer = model.get_submodule(place)
     assert isinstance(layer, AttentionLayer)
-    return layer.output.weight.detach().T.unflatten(0, (layer.heads, layer.size))
+    return layer.output.weight.detach().T.reshape(layer.heads, layer.size, -1)
 
 
 def _head_edits(model: Model, heads_off: Collection[HeadName]) -> dict[str, Edit]:

@@ -47,7 +47,8 @@ def flow(pattern: Floats, positions: Sequence[int] | None = None) -> Floats:
 def _to_each_token(pipes: Array, position: int) -> Array:
     """(T,) maximum flow from a position above these pipes (layers, T, T) to each token below them."""
     if len(pipes) == 1:
-        return pipes[0, position]
+        directly: Array = pipes[0, position]
+        return directly
     drains = pipes[0].T  # (T tokens, T positions after the first layer)
     together = max(1, _MOST_FLOATS // pipes[1:].size)
     parts = range(0, len(drains), together)
@@ -126,4 +127,5 @@ def _shared(rests: Array, room: Array, axis: int) -> Array:
     """As much of each rest (P, T) as there is room for along an axis of (P, T, T), shared out in proportion to it."""
     total = room.sum(axis)
     share = np.divide(rests, total, out=np.zeros_like(total), where=total > _NOTHING).clip(0.0, 1.0)
-    return room * np.expand_dims(share, axis)
+    shared: Array = room * np.expand_dims(share, axis)
+    return shared

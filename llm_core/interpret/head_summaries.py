@@ -66,10 +66,7 @@ def summarize(seen: Seen, separators: Collection[int]) -> dict[Part, Summaries]:
     """The summaries of one text, each (layers, heads); `separators` are the ids of the signs between texts."""
     patterns = {part: torch.from_numpy(attention.pattern)[:, None] for part, attention in seen.parts.items()}
     many = summarize_texts(patterns, as_batch(seen.reading), separators)
-    return {
-        part: Summaries(**{field.name: _only(getattr(summaries, field.name)) for field in fields(summaries)})
-        for part, summaries in many.items()
-    }
+    return {part: _only(summaries) for part, summaries in many.items()}
 
 
 def summarize_texts(patterns: dict[Part, Tensor], batch: Batch, separators: Collection[int]) -> dict[Part, Summaries]:
@@ -122,5 +119,18 @@ def _real(batch: Batch) -> Tensor:
     return torch.ones(batch.shape, dtype=torch.bool, device=batch.device) if real is None else real.clone()
 
 
-def _only(values: Numbers | None) -> Numbers | None:
-    return None if values is None else values[:, 0]
+def _only(many: Summaries) -> Summaries:
+    """Of a batch of one text, that one."""
+
+    def pick(values: Numbers | None) -> Numbers | None:
+        return None if values is None else values[:, 0]
+
+    return Summaries(
+        entropy=many.entropy[:, 0],
+        distance=pick(many.distance),
+        first=many.first[:, 0],
+        previous=pick(many.previous),
+        next=pick(many.next),
+        same=pick(many.same),
+        separator=many.separator[:, 0],
+    )
