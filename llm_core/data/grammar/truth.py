@@ -1,10 +1,14 @@
-"""What is known of a text because it was made: its parse, its words, who is who, what is where, and what can be asked."""
+"""What is known of a text because it was made: its parse, its words, who is who, what is where, and what can be asked.
+
+Words and nodes are named tuples: a text has dozens of them, and they are made several times as fast as frozen data
+classes.
+"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A part of a text, from `start` to `end` (characters, end exclusive): the text, a sentence or a word."""
 
     label: str
@@ -13,8 +17,7 @@ class Node:
     children: "tuple[Node, ...]" = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word or sign. `part`: universal part of speech · `variable`: what it shows · `aligned`: words of the same
     sentence in the other language with this mark say the same."""
 
