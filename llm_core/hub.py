@@ -2,12 +2,12 @@
 
 A folder is `config.json` beside `model.safetensors` (or its shards). Only keys named in a table are read, only our own
 classes are built, nothing is fetched and no code of a folder is run. A setting that our Transformer cannot follow is
-refused by name rather than ignored. Tokenizers are not touched here.
+refused by name rather than ignored. Tokenizers stand in `data.foreign_files`.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +15,61 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from llm_core.config import TransformerConfig, parse
+from llm_core.config import MAXIMUM_PARAMETERS, TransformerConfig, parse
 from llm_core.errors import UserError
 from llm_core.models.base import Model
-from llm_core.models.build import build
-from llm_core.models.files import load_tensors, read_tensors
+from llm_core.models.build import outline
+from llm_core.models.files import WEIGHTS, check_fit, load_tensors, read_shapes, read_tensors
 from llm_core.models.formats import FORMATS, Format
-from llm_core.models.size import inner_width
+from llm_core.models.size import count_parameters, inner_width
 from llm_core.models.transformer import Transformer
 
 MAXIMUM_CONFIG = 1_000_000
+LONGEST_CONTEXT = 8192
+INDEX = "model.safetensors.index.json"
+_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+_REFUSED = ("auto_map", "quantization_config")
 
 
-def read_folder(folder: Path) -> Model:
-    """The model of a Hugging Face folder, in fp32 and eval mode. Raises UserError on whatever does not fit."""
+def read_folder(folder: Path, limit: int = MAXIMUM_PARAMETERS) -> Model:
+    """The model of a Hugging Face folder, in fp32 and eval mode. Raises UserError on whatever does not fit.
+
+    limit: most parameters. Settings, then names and shapes are looked at before any weight is read.
+    """
+    theirs = read_settings(folder)
+    kind = find_kind(theirs)
+    config = read_config(kind, theirs)
+    count = count_parameters(config)
+    if count > limit:
+        raise UserError("This model has {count:,} parameters; at most {limit:,} can be brought in here.", count=count, limit=limit)  # fmt: skip
+    model, files = outline(config), weight_files(folder)
+    check_fit(model, _rename(kind, model, _together(files, read_shapes)))
+    tensors = _rename(kind, model, _together(files, read_tensors))
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            raise UserError("The weights of {name} are not all finite numbers.", name=name)
+    load_tensors(model, tensors)
+    return model.eval()
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What `config.json` says. Raises UserError where it is broken or asks for more than weights of its own family."""
     theirs = _read_json(folder / "config.json")
+    for key in _REFUSED:
+        if theirs.get(key):
+            raise UserError("config.json has {key}: this program runs no code of a folder and reads plain weights only.", key=key)  # fmt: skip
+    return theirs
+
+
+def find_kind(theirs: Mapping[str, Any]) -> Format:
+    """The kind of folder that a `config.json` is of. Raises UserError where this program has no table for it."""
     kind = FORMATS.get(str(theirs.get("model_type")))
     if kind is None:
         raise UserError(
             "config.json names the model type {found!r}; this program reads {allowed}.",
             found=str(theirs.get("model_type"))[:80], allowed=", ".join(FORMATS),
         )  # fmt: skip
-    model = build(read_config(kind, theirs))
-    load_tensors(model, _rename(kind, model, _read_weights(folder)))
-    return model.eval()
+    return kind
 
 
 def write_folder(model: Model, folder: Path) -> str:
@@ -56,7 +87,7 @@ def write_folder(model: Model, folder: Path) -> str:
         for their_name, part in zip(row.theirs, parts, strict=True):
             tensors[their_name.replace("{n}", number)] = (part.T if row.turned else part).contiguous().clone()
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(write_config(kind, model.config), indent=2), encoding="utf-8")
     return kind.model_type
 
@@ -93,6 +124,8 @@ def read_config(kind: Format, theirs: Mapping[str, Any]) -> TransformerConfig:
                 )  # fmt: skip
             value = setting.values[value]
         ours[setting.ours] = value
+    if ours.get("position") == "rotary" and isinstance(ours["context"], int):
+        ours["context"] = min(ours["context"], LONGEST_CONTEXT)  # no weight belongs to a position
     config = parse(TransformerConfig, ours)
     size = _look(theirs, "head_dim", None)
     if size is not None and size != config.width // config.heads:
@@ -159,9 +192,11 @@ def _rename(kind: Format, model: Model, theirs: dict[str, Tensor]) -> dict[str, 
                 raise UserError("The weights have no tensor {name}.", name=their_name)
         used.update(names)
         parts = [theirs[their_name] for their_name in names]
+        if not all(part.is_floating_point() for part in parts):
+            raise UserError("The tensor {name} does not hold floating point numbers of 16 bits or more.", name=names[0])
         halved = rows[pattern].halved
         parts[:halved] = [_pair(part, config) for part in parts[:halved]]
-        if len(parts) > 1 and len({part.shape[1:] for part in parts}) > 1:
+        if len(parts) > 1 and (not all(part.ndim for part in parts) or len({part.shape[1:] for part in parts}) > 1):
             raise UserError("{name} and its neighbours have shapes that do not fit together.", name=names[0])
         tensor = torch.cat(parts) if len(parts) > 1 else parts[0]
         ours[name] = tensor.T.contiguous() if rows[pattern].turned and tensor.ndim == 2 else tensor
@@ -198,19 +233,37 @@ def _halve(ours: Tensor, config: TransformerConfig) -> Tensor:
     return ours.reshape(-1, size // 2, 2, *ours.shape[1:]).transpose(1, 2).flatten(0, 2)
 
 
-def _read_weights(folder: Path) -> dict[str, Tensor]:
-    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if single.exists() or not index.exists():
-        return read_tensors(single)
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a folder, one or its shards. Raises UserError where there are none that may be read."""
+    single, index = folder / WEIGHTS, folder / INDEX
+    if single.exists():
+        return [single]
+    if not index.exists():
+        require_safetensors(path.name for path in folder.iterdir())
+        raise UserError("{file} is missing.", file=WEIGHTS)
     shards = _read_json(index).get("weight_map")
     if not isinstance(shards, dict) or not shards:
         raise UserError("{file} names no shards.", file=index.name)
-    tensors: dict[str, Tensor] = {}
-    for shard in sorted({str(name) for name in shards.values()}):
-        if Path(shard).name != shard or not shard.endswith(".safetensors"):
-            raise UserError("{file} names a shard outside the folder: {name!r}.", file=index.name, name=shard[:80])
-        tensors.update(read_tensors(folder / shard))
-    return tensors
+    names = sorted({str(name) for name in shards.values()})
+    for name in names:
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise UserError("{file} names a shard outside the folder: {name!r}.", file=index.name, name=name[:80])
+    return [folder / name for name in names]
+
+
+def require_safetensors(names: Iterable[str]) -> None:
+    """Raises UserError where the files of a folder hold weights, but only in a form that may run code when it is read."""
+    found = sorted(names)
+    pickles = [name for name in found if Path(name).suffix in _PICKLES]
+    if pickles and not any(name.endswith(".safetensors") for name in found):
+        raise UserError(
+            "{file} may run code when it is read; this program reads safetensors only. Save the model again with save_pretrained.",
+            file=pickles[0][:80],
+        )  # fmt: skip
+
+
+def _together(files: list[Path], read: Callable[[Path], dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: tensor for path in files for name, tensor in read(path).items()}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

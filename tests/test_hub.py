@@ -1,6 +1,8 @@
 """Hugging Face folders: logits equal those of `transformers` on the same random weights, in both directions."""
 
 import json
+import pickle
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +141,7 @@ def test_shards_are_read_and_stay_in_the_folder(tmp_path: Path) -> None:
 )
 def test_a_config_that_lies_is_refused_in_one_sentence(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
     peer_of("gpt2").save_pretrained(tmp_path)
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    change_config(tmp_path, changes)
     with pytest.raises(UserError, match=words):
         hub.read_folder(tmp_path)
 
@@ -152,12 +153,88 @@ def test_a_broken_config_is_refused(content: bytes, tmp_path: Path) -> None:
         hub.read_folder(tmp_path)
 
 
-def test_code_named_by_a_config_is_never_looked_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["auto_map", "quantization_config"])
+def test_a_config_that_asks_for_code_or_packed_weights_is_refused(key: str, tmp_path: Path) -> None:
     peer_of("gpt2").save_pretrained(tmp_path)
     (tmp_path / "evil.py").write_text("raise SystemExit('ran')")
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "auto_map": {"AutoModel": "evil.Evil"}}))
+    change_config(tmp_path, {key: {"AutoModel": "evil.Evil"}})
+    with pytest.raises(UserError, match=key):
+        hub.read_folder(tmp_path)
+
+
+def test_what_a_config_says_beside_its_settings_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = peer_of("gpt2")
+    peer.save_pretrained(tmp_path)
+    change_config(tmp_path, {"_name_or_path": "somebody/else", "_attn_implementation_internal": "evil/kernel:x", "task_specific_params": {}})  # fmt: skip
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("somebody opened a connection")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    with torch.no_grad():
+        torch.testing.assert_close(hub.read_folder(tmp_path)(Batch(tokens())), peer(tokens()).logits, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.ckpt"])
+def test_files_that_can_run_code_are_named_and_never_opened(name: str, tmp_path: Path) -> None:
+    peer_of("gpt2").save_pretrained(tmp_path)
+    (tmp_path / name).write_bytes(pickle.dumps({"weights": 1.0}))
     assert hub.read_folder(tmp_path).config.width == 32
+    (tmp_path / "model.safetensors").rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=f"{name} may run code"):
+        hub.read_folder(tmp_path)
+    (tmp_path / name).rename(tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match=r"model\.safetensors is not a"):
+        hub.read_folder(tmp_path)
+
+
+def test_a_rotary_model_with_a_longer_context_than_ours_is_cut_to_it(tmp_path: Path) -> None:
+    peer = peer_of("qwen2", max_position_embeddings=40_000)
+    peer.save_pretrained(tmp_path)
+    model = hub.read_folder(tmp_path)
+    assert model.config.context == hub.LONGEST_CONTEXT
+    with torch.no_grad():
+        torch.testing.assert_close(model(Batch(tokens())), peer(tokens()).logits, atol=1e-4, rtol=0)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    peer = peer_of("gpt2")
+    name = "transformer.h.1.ln_1.weight"
+    with torch.no_grad():
+        peer.get_parameter(name)[3] = float("nan")
+    peer.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="not all finite"):
+        hub.read_folder(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    save_file(tensors | {name: torch.ones(32, dtype=torch.int64)}, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match="floating point"):
+        hub.read_folder(tmp_path)
+    save_file(tensors | {"transformer.h.1.attn.c_attn.weight": torch.tensor(1.0)}, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match="shape"):
+        hub.read_folder(tmp_path)
+
+
+def test_a_shape_that_lies_is_found_before_a_weight_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer_of("gpt2").save_pretrained(tmp_path)
+    change_config(tmp_path, {"n_embd": 64})
+    monkeypatch.setattr(hub, "read_tensors", lambda path: pytest.fail("the weights were read"))
+    with pytest.raises(UserError, match="shape"):
+        hub.read_folder(tmp_path)
+
+
+def test_more_parameters_than_the_limit_are_refused_with_both_numbers(tmp_path: Path) -> None:
+    peer_of("gpt2").save_pretrained(tmp_path)
+    count = sum(parameter.numel() for parameter in hub.read_folder(tmp_path).parameters())
+    assert hub.read_folder(tmp_path, limit=count)
+    with pytest.raises(UserError, match=f"{count:,} parameters; at most {count - 1:,}"):
+        hub.read_folder(tmp_path, limit=count - 1)
+
+
+def change_config(folder: Path, changes: dict[str, Any]) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def test_options_that_no_format_has_are_refused(tmp_path: Path) -> None:

@@ -225,8 +225,9 @@ def _as_written_today(model: Mapping[str, Any]) -> dict[str, Any]:
     merges = made.get("merges")
     if isinstance(merges, list):
         made["merges"] = [pair.split(" ") if isinstance(pair, str) else pair for pair in merges]
-    if made["type"] == "BPE":
-        made["unk_token"] = made.get("unk_token") or None
+    if made["type"] == "BPE" and isinstance(made.get("unk_token"), str) and isinstance(made.get("vocab"), dict):
+        # A sign for unknown characters that is no token: the library would fail at the first of them.
+        made["unk_token"] = made["unk_token"] if made["unk_token"] in made["vocab"] else None
     return made
 
 
@@ -244,6 +245,8 @@ def _check(parts: Parts) -> None:
                 "tokenizer.json finds words by a pattern of its own, {pattern!r}; only those of GPT-2, Llama and Qwen are read.",
                 pattern=part.pattern.Regex[:80],
             )  # fmt: skip
+    if isinstance(parts.model, WordPiece) and parts.model.unk_token not in number:
+        raise UserError("tokenizer.json has no token {name!r}, its sign for unknown words.", name=parts.model.unk_token[:80])  # fmt: skip
     before = {type(part) for part in parts.pre_tokenizers}
     spaces = {type(part) for part in parts.normalizers} & {Prepend, ReplaceSpace}
     if isinstance(parts.model, WordPiece):

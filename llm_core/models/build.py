@@ -2,7 +2,7 @@
 
 import torch
 
-from llm_core.config import ModelConfig, NgramConfig, RecurrentConfig
+from llm_core.config import ModelConfig, NgramConfig, RecurrentConfig, TransformerConfig
 from llm_core.models.base import Model
 from llm_core.models.encoder_decoder import EncoderDecoder
 from llm_core.models.initialization import initialize_transformer
@@ -10,6 +10,15 @@ from llm_core.models.ngram import Ngram
 from llm_core.models.recurrent import Recurrent, initialize_recurrent
 from llm_core.models.size import check_size
 from llm_core.models.transformer import Transformer
+
+
+def outline(config: ModelConfig) -> Model:
+    """A model as it is before its weights are loaded. Those of a Transformer have shapes but neither numbers nor memory
+    (torch's "meta" device), so that whatever its size, nothing is allocated that no file fills."""
+    if not isinstance(config, TransformerConfig):
+        return build(config)
+    with torch.device("meta"):
+        return _transformer(config)
 
 
 def build(config: ModelConfig, seed: int = 0) -> Model:
@@ -27,6 +36,12 @@ def build(config: ModelConfig, seed: int = 0) -> Model:
             recurrent = Recurrent(config)
             initialize_recurrent(recurrent, generator)
             return recurrent
-        transformer = EncoderDecoder(config) if config.architecture == "encoder_decoder" else Transformer(config)
+        transformer = _transformer(config)
         initialize_transformer(transformer, config, generator)
         return transformer
+
+
+def _transformer(config: TransformerConfig) -> EncoderDecoder | Transformer:
+    if config.vocabulary_size is None:
+        raise ValueError("the vocabulary size is not set")
+    return EncoderDecoder(config) if config.architecture == "encoder_decoder" else Transformer(config)

@@ -118,8 +118,9 @@ class Stack(nn.Module):
         self.hidden = Tap()
         self.sinusoids: Tensor | None
         self.rotary: Tensor | None
-        rotary = rotary_table(config.context, size, config.rotary_base) if config.position == "rotary" else None
-        table = sinusoids(config.context, width) if config.position == "sinusoidal" else None
+        with torch.device("cpu"):  # real numbers even where the weights have none yet: no file brings these
+            rotary = rotary_table(config.context, size, config.rotary_base) if config.position == "rotary" else None
+            table = sinusoids(config.context, width) if config.position == "sinusoidal" else None
         self.register_buffer("sinusoids", table, persistent=False)
         self.register_buffer("rotary", rotary, persistent=False)
 
