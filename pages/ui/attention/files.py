@@ -95,7 +95,7 @@ def _one(asked: Asked, language: str) -> Matrix:
 def as_csv(matrix: Matrix) -> str:
     """With a byte-order mark, so that spreadsheets read it as UTF-8."""
     rows = (
-        (row, query, column, key, f"{matrix.values[row, column]:.7g}")
+        (row, query, column, key, float(f"{matrix.values[row, column]:.7g}"))
         for row, query in enumerate(matrix.queries)
         for column, key in enumerate(matrix.keys)
     )

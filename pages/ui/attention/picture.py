@@ -47,7 +47,7 @@ def draw(looking: Looking, subject: Subject, *, other: dict[str, Any] | None = N
             "language": language(), "themes": charts.themes(), "words": words_in(language()) | {"parts": {part: _(name) for part, name in PARTS.items()}}, "labels": {"take_away": _("Take it away"), **copy_labels()},
             "code": code, "play": st.session_state.get(ATTENTION_PLAY_KEY, 0), "heard": st.session_state.get(ATTENTION_HEARD_KEY),
         },
-        on_moved_change=_move,
+        on_moved_change=lambda: follow_picture(st.session_state[KEY].get("moved")),
     )  # fmt: skip
 
 
@@ -56,9 +56,8 @@ def request(looking: Looking) -> dict[str, Any]:
     return {name: value for name, value in asdict(looking).items() if name in _REQUEST}
 
 
-def _move() -> None:
+def follow_picture(moved: object) -> None:
     """Take over where the picture has come to rest. What comes from the browser is checked like anything from outside."""
-    moved = st.session_state[KEY].get("moved")
     if not isinstance(moved, dict):
         return
     st.session_state[ATTENTION_HEARD_KEY] = moved.get("name")
@@ -68,8 +67,9 @@ def _move() -> None:
     except UserError:
         return
     part, layer, head, step = (moved.get(name) for name in ("part", "layer", "head", "step"))
-    if part in shape.parts and type(layer) is int and type(head) is int and layer in range(shape.layers) and head in range(shape.heads):  # fmt: skip
-        choose_head(part, layer, head)
+    there = part in shape.parts and layer in range(shape.layers) and head in range(shape.heads)
+    if there and type(layer) is int and type(head) is int:
+        choose_head(str(part), layer, head)
     if type(step) is int and step in run.steps():
         choose_step(step)
 
