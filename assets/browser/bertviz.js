@@ -53,7 +53,7 @@ class Framed {
       return;
     }
     const frame = make("iframe", "t-frame", null, { title: this.data.label, sandbox: "allow-scripts allow-downloads" });
-    frame.style.height = this.frame?.style.height || "320px";
+    Object.assign(frame.style, { display: "block", width: "100%", height: this.frame?.style.height || "320px", border: 0 });
     frame.srcdoc = page;
     frame.onload = () => this.direct();
     this.stage.replaceChildren(frame);

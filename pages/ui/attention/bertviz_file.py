@@ -123,7 +123,7 @@ def _document(told: Mapping[str, Any], language: str, policy: str, libraries: li
         f'<html lang="{html.escape(language)}">',
         '<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"{policy}<title>{html.escape(told['words'][told['view']])}</title>",
-        f'<style>\n{style}</style>\n</head>\n<body>\n<main id="bertviz"></main>\n<div id="said"></div>',
+        f'<style>\n{style}</style>\n</head>\n<body>\n<div id="said"></div>\n<main id="bertviz"></main>',
         f'<script type="application/json" id="told">{_as_json(told)}</script>',
         *libraries,
         *(f"<script>\n{_inline(script)}</script>" for script in ("\n".join(ours), view_script(told["view"]))),
