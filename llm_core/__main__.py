@@ -118,11 +118,12 @@ def _report(row: Row) -> None:
 
 
 def generate(arguments: argparse.Namespace) -> Values:
-    """Write after a prompt; the text appears as it is written."""
+    """Write after a prompt, or translate it; the text appears as it is written."""
     import torch
 
     from llm_core.devices import choose_device, physical_cores
     from llm_core.inference.generate import generate as write
+    from llm_core.inference.translate import translate, translates
 
     given = {name: getattr(arguments, name) for name in ("tokens", "temperature", "top_k", "top_p", "seed")}
     chosen: Values = {name: value for name, value in given.items() if value is not None} | {"alternatives": 0}
@@ -133,12 +134,16 @@ def generate(arguments: argparse.Namespace) -> Values:
     torch.set_num_threads(physical_cores())
     model, tokenizer = store.model(store.find(arguments.run, paths=True), arguments.step)
     model = model.to(choose_device("auto"))
-    prompt = [tokenizer.end_of_text, *tokenizer.encode(arguments.prompt)]
     show: Callable[[str], None] = (lambda text: None) if arguments.json else _print_now
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text, count, started = "", 0, time.perf_counter()
-    show(arguments.prompt)
-    for tokens in write(model, [prompt], decoding, stop=tokenizer.end_of_text):
+    if translates(model):
+        written = translate(model, tokenizer, [arguments.prompt], decoding)
+    else:
+        prompt = [tokenizer.end_of_text, *tokenizer.encode(arguments.prompt)]
+        written = write(model, [prompt], decoding, stop=tokenizer.end_of_text)
+        show(arguments.prompt)
+    for tokens in written:
         if tokens[0].id != tokenizer.end_of_text:
             count += 1
             piece = decoder.decode(tokenizer.token_bytes[tokens[0].id])

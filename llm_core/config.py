@@ -138,7 +138,7 @@ class NgramConfig(Config):
 ModelConfig = Annotated[TransformerConfig | RecurrentConfig | NgramConfig, Field(discriminator="family")]
 
 TokenizerKind = Literal["character", "word", "bpe", "wordpiece"]
-RowsKind = Literal["windows", "documents"]
+RowsKind = Literal["windows", "documents", "pairs"]
 
 
 class DataConfig(Config):
@@ -151,11 +151,11 @@ class DataConfig(Config):
     vocabulary_size: int = setting(1024, N_("Largest vocabulary"), N_("At most this many different tokens; a small text gets fewer."), ge=2, le=100_000, unit=N_("tokens"), logarithmic=True)  # fmt: skip
     byte_fallback: bool = setting(True, N_("Byte fallback"), N_("Spell unseen characters as bytes, so that any text comes back as it was. Without it the vocabulary is smaller and unseen characters become the sign for unknown."))  # fmt: skip
     held_out: float = setting(0.1, N_("Held-out share"), N_("Share of the text that the model never trains on and is tested with."), gt=0, le=0.5)  # fmt: skip
-    rows: RowsKind = setting("windows", N_("Rows"), N_("What a row of a batch is: a window cut out of the running text, or one whole document from its start to its end."))  # fmt: skip
+    rows: RowsKind = setting("windows", N_("Rows"), N_("What a row of a batch is: a window cut out of the running text, one whole document from its start to its end, or a sentence with its translation."))  # fmt: skip
     documents: int | None = setting(None, N_("Documents"), N_("How many documents are written for a text that the program makes up itself; empty takes that text's usual number."), ge=2, le=5_000_000, logarithmic=True)  # fmt: skip
 
 
-Objective = Literal["next_token"]
+Objective = Literal["next_token", "sequence_to_sequence"]
 OptimizerName = Literal["adamw", "sgd", "muon"]
 ScheduleName = Literal["constant", "linear", "cosine", "warmup_stable_decay"]
 
@@ -217,10 +217,20 @@ class RunConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> "RunConfig":
-        if isinstance(self.model, TransformerConfig) and self.model.architecture != "decoder":
+        architecture = self.model.architecture if isinstance(self.model, TransformerConfig) else self.model.family
+        objective, rows = self.training.objective, self.data.rows
+        translates = architecture == "encoder_decoder", objective == "sequence_to_sequence", rows == "pairs"
+        if any(translates):
+            if all(translates):
+                return self
+            raise UserError(
+                "An encoder-decoder, the objective sequence_to_sequence and a text of sentence pairs such as {corpus} go together, as in the recipe translate; here model.architecture is {architecture}, training.objective is {objective} and data.rows is {rows}.",
+                corpus="parallel-en-zh", architecture=architecture, objective=objective, rows=rows,
+            )  # fmt: skip
+        if architecture == "encoder":
             raise UserError(
                 "Objective {objective} trains decoders; architecture is {architecture}. Set model.architecture to decoder.",
-                objective=self.training.objective, architecture=self.model.architecture,
+                objective=objective, architecture=architecture,
             )  # fmt: skip
         return self
 

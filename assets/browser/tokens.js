@@ -147,6 +147,7 @@ class View {
       this.text.append(make("p", "error", part.error, { role: "alert" }));
     }
     for (const piece of part.prompt ?? []) this.addPrompt(piece);
+    if (part.below) this.text.append(make("br"));
     for (const token of part.tokens ?? []) this.addToken(token);
     if (part.done) {
       this.finished = part.done;

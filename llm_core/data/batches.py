@@ -1,11 +1,11 @@
-"""Rows of tokens for training and for looking at held-out text: windows of a stream, or whole documents.
+"""Rows of tokens for training and for looking at held-out text: windows of a stream, whole documents, or pairs.
 
 The one place in this room that knows torch.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +24,26 @@ Whole = tuple[Tensor, Tensor, Tensor]
 A row begins with the end-of-text sign before the document, and its last target is the one after it.
 """
 
+
+class Paired(NamedTuple):
+    """Sentences and their translations, each side filled up with end-of-text signs.
+
+    sources (B, S): the tokens of each sentence and the sign that ends it · inputs, targets (B, T): a translation as in
+    `Whole`: it begins with the sign, and its last target is the sign · source_lengths, lengths (B,): how many positions
+    of each row are real. All int64.
+    """
+
+    sources: Tensor
+    source_lengths: Tensor
+    inputs: Tensor
+    targets: Tensor
+    lengths: Tensor
+
+
 _POOL = 16
+_ALIKE = 16
+"""Rows are filled up to a multiple of so many positions, the longest document at most: the matrix kernels of a processor
+are prepared for each shape anew, which with a length of its own in every batch takes a third of a small model's time."""
 
 
 class Epochs(ABC):
@@ -103,25 +122,26 @@ class Batches(Epochs):
         self._epoch, self._position = epoch, position
 
 
-class Rows(Epochs):
-    """Whole documents without end, in random order: every one once an epoch, but for a rest smaller than a batch.
+class _Shuffled(Epochs):
+    """Documents without end, in random order: every one once an epoch, but for a rest smaller than a batch.
 
     Documents of like length come together, so that little is padding: out of every sixteen batches' worth of the random
     order, those of like length make a batch, and the batches come in random order again. All of it depends on the seed
     and the epoch alone: two numbers say where a run stands.
     """
 
-    def __init__(self, tokens: Tokens, batch_size: int, seed: int) -> None:
-        self._documents = _Documents(tokens)
-        self._batch_size, self._seed = min(batch_size, self._documents.count), seed
+    def __init__(self, lengths: NDArray[np.int64], batch_size: int, seed: int) -> None:
+        self._lengths = lengths
+        self._batch_size, self._seed = min(batch_size, len(lengths)), seed
         self._begin(epoch=0, position=0)
 
-    def next(self) -> Whole:
-        """The next rows; as many documents as there are where the batch would hold more."""
+    def _chosen(self) -> NDArray[np.int64]:
+        """The next batch: as many documents as there are where it would hold more."""
         if self._position == len(self._batches):
             self._begin(self._epoch + 1, position=0)
         self._position += 1
-        return self._documents.rows(self._batches[self._position - 1])
+        chosen: NDArray[np.int64] = self._batches[self._position - 1]
+        return chosen
 
     @property
     def _length(self) -> int:
@@ -129,15 +149,39 @@ class Rows(Epochs):
 
     def _begin(self, epoch: int, position: int) -> None:
         random = np.random.default_rng([self._seed, epoch])
-        order = random.permutation(self._documents.count)
+        order = random.permutation(len(self._lengths))
         pool = np.arange(len(order)) // (_POOL * self._batch_size)
-        order = order[np.lexsort((self._documents.lengths[order], pool))]
+        order = order[np.lexsort((self._lengths[order], pool))]
         whole = len(order) // self._batch_size
         # The rest is taken out by chance, or the longest documents were always missing.
         left_out = random.choice(len(order), len(order) - whole * self._batch_size, replace=False)
         batches = np.delete(order, left_out).reshape(whole, self._batch_size)
         self._batches: NDArray[np.int64] = batches[random.permutation(whole)]
         self._epoch, self._position = epoch, position
+
+
+class Rows(_Shuffled):
+    """Whole documents without end, in the order of `_Shuffled`."""
+
+    def __init__(self, tokens: Tokens, batch_size: int, seed: int) -> None:
+        self._documents = _Documents(tokens)
+        super().__init__(self._documents.lengths, batch_size, seed)
+
+    def next(self) -> Whole:
+        """The next rows."""
+        return self._documents.rows(self._chosen())
+
+
+class Pairs(_Shuffled):
+    """Sentences with their translations without end, in the order of `_Shuffled`, by the length of both together."""
+
+    def __init__(self, tokens: Tokens, batch_size: int, seed: int) -> None:
+        self._pairs = _Pairs(tokens)
+        super().__init__(self._pairs.lengths, batch_size, seed)
+
+    def next(self) -> Paired:
+        """The next rows."""
+        return self._pairs.rows(self._chosen())
 
 
 class _Documents:
@@ -150,12 +194,29 @@ class _Documents:
         self.count = len(self.lengths)
 
     def rows(self, chosen: NDArray[np.int64]) -> Whole:
-        """These documents, filled up with end-of-text signs to the longest."""
+        """These documents, filled up with end-of-text signs to a common length."""
         real = self.lengths[chosen]
-        reach = np.arange(int(real.max()) + 1)
+        length = min(-(-int(real.max()) // _ALIKE) * _ALIKE, int(self.lengths.max()))
+        reach = np.arange(length + 1)
         places = np.minimum(self._starts[chosen][:, None] + reach, len(self._tokens) - 1)
         block = np.where(reach < real[:, None], self._tokens[places], Tokenizer.end_of_text)  # (B, T + 1)
         return *_pair(block), torch.from_numpy(real)
+
+
+class _Pairs:
+    """The pairs of a token stream in which sentences and translations take turns. `lengths` (pairs,): positions of both
+    together; `targets` (pairs,): those of the translation alone."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._texts = _Documents(tokens)
+        self.targets = self._texts.lengths[1::2]
+        self.lengths = self._texts.lengths[0::2] + self.targets
+        self.count = len(self.lengths)
+
+    def rows(self, chosen: NDArray[np.int64]) -> Paired:
+        """These pairs. What a sentence's tokens are to predict is what is read of it: the tokens and the sign after them."""
+        _, sources, source_lengths = self._texts.rows(2 * chosen)
+        return Paired(sources, source_lengths, *self._texts.rows(2 * chosen + 1))
 
 
 def windows(tokens: Tokens, context: int, batch_size: int, limit: int | None) -> Iterator[tuple[Tensor, Tensor]]:
@@ -185,15 +246,31 @@ def held_out_rows(tokens: Tokens, batch_size: int, limit: int | None) -> Iterato
     With `limit`, at most as many targets as that, at least one document, spread evenly over the text: always the same.
     """
     documents = _Documents(tokens)
-    chosen = np.arange(documents.count)
-    if limit is not None and limit < len(tokens):
-        wanted = max(1, documents.count * limit // len(tokens))
-        chosen = np.arange(wanted) * documents.count // wanted
-        within = np.cumsum(documents.lengths[chosen]) <= limit
+    for chosen in _held_out(documents.lengths, documents.lengths, batch_size, limit):
+        yield documents.rows(chosen)
+
+
+def held_out_pairs(tokens: Tokens, batch_size: int, limit: int | None) -> Iterator[Paired]:
+    """Every pair once, as `held_out_rows` has documents; `limit` counts the targets, which are the translations'."""
+    pairs = _Pairs(tokens)
+    for chosen in _held_out(pairs.lengths, pairs.targets, batch_size, limit):
+        yield pairs.rows(chosen)
+
+
+def _held_out(
+    lengths: NDArray[np.int64], targets: NDArray[np.int64], batch_size: int, limit: int | None
+) -> Iterator[NDArray[np.int64]]:
+    """Which documents come together: the shortest first, of at most `limit` targets."""
+    chosen = np.arange(len(lengths))
+    total = int(targets.sum())
+    if limit is not None and limit < total:
+        wanted = max(1, len(lengths) * limit // total)
+        chosen = np.arange(wanted) * len(lengths) // wanted
+        within = np.cumsum(targets[chosen]) <= limit
         chosen = chosen[: max(1, int(within.sum()))]
-    chosen = chosen[np.argsort(documents.lengths[chosen], kind="stable")]
+    chosen = chosen[np.argsort(lengths[chosen], kind="stable")]
     for first in range(0, len(chosen), batch_size):
-        yield documents.rows(chosen[first : first + batch_size])
+        yield chosen[first : first + batch_size]
 
 
 def _pair(block: Tokens) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,5 @@
 """The embedded texts, so that nothing is downloaded: real English and real code out of the running Python, and texts
-that a grammar or a task of this program writes, of any length.
+that a grammar or a task of this program writes, of any length, among them sentences with their translation.
 
 A text may carry its own defaults: how it is cut into tokens, what a row is, and a context that its documents fit in.
 """
@@ -41,7 +41,8 @@ class Corpus:
 
     Raises UserError where this Python comes without them.
     """
-    kind: Literal["text", "grammar", "task"] = "text"
+    kind: Literal["text", "grammar", "task", "parallel"] = "text"
+    """parallel: each document is a sentence, a tab and its translation (`llm_core.data.pairs`)."""
     source: str = ""
     """The name of the grammar or the task that writes it."""
     documents: int = 0
@@ -55,12 +56,17 @@ def with_corpus(config: RunConfig, name: str) -> RunConfig:
     Give it a recipe's config, and lay what a person has chosen over the result. Raises UserError where the two do not
     fit.
     """
+    return parse(RunConfig, values_with_corpus(config, name))
+
+
+def values_with_corpus(config: RunConfig, name: str) -> dict[str, dict[str, Any]]:
+    """The settings of `with_corpus`, section by section, whether or not they fit together."""
     values = config.model_dump(mode="json")
     values["data"]["corpus"] = name
     for section, settings in (CORPORA[name].defaults if name in CORPORA else {}).items():
         # Not every family has every setting of a model.
         values[section] |= {key: value for key, value in settings.items() if key in values[section]}
-    return parse(RunConfig, values)
+    return values
 
 
 def _reference_documents() -> Iterator[str]:
@@ -135,6 +141,18 @@ def _grammar(
     )  # fmt: skip
 
 
+def _parallel(title: str, description: str, documents: int, context: int, sample: str) -> Corpus:
+    """English words and Chinese characters in one vocabulary, so that each piece can be read."""
+    defaults = _whole("word", 2048, context, 0.05, 64)
+    return Corpus(
+        "parallel-en-zh", title, description, "en-zh", kind="parallel", source="stories", documents=documents,
+        defaults={
+            **defaults, "data": {**defaults["data"], "rows": "pairs"},
+            "training": {**defaults["training"], "evaluation_every": 100, "sample_prompt": sample},
+        },
+    )  # fmt: skip
+
+
 def _task(
     source: str, documents: int, context: int, *,
     held_out: float = 0.05, tokenizer: str = "character", layers: int = 2, **training: Any
@@ -177,6 +195,13 @@ _GRAMMARS = (
     _grammar("talk", "en", N_("Talk in English"), N_("Two people talk by turns; written by a grammar of this program."), 20_000, 128, 12),
     _grammar("talk", "zh", N_("Talk in Chinese"), N_("The same talk in Chinese."), 20_000, 192, 12),
 )  # fmt: skip
+_PARALLEL = (
+    _parallel(
+        N_("Sentences in English with their Chinese"),
+        N_("Single sentences of the stories, each beside what the Chinese story says in its place; for a model that translates. No sentence that is held out is trained on."),
+        80_000, 48, "Lily put the ball in the box.",
+    ),
+)  # fmt: skip
 _TASKS = (
     _task("copy", 20_000, 32),
     _task("reverse", 20_000, 32),
@@ -189,4 +214,4 @@ _TASKS = (
     _task("induction", 20_000, 32),
 )
 
-CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_GRAMMARS, *_TASKS)}
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_GRAMMARS, *_PARALLEL, *_TASKS)}

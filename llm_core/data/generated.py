@@ -11,7 +11,9 @@ from llm_core.config import DataConfig
 from llm_core.data.corpora import CORPORA, Corpus
 from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.sampler import sample, texts
+from llm_core.data.pairs import PER_TEXT, pairs
 from llm_core.data.tasks import TASKS
+from llm_core.errors import UserError
 
 SEED = 1
 _FORMAT = 1
@@ -35,11 +37,13 @@ def documents(corpus: Corpus, start: int, count: int) -> Iterator[str]:
     """Documents `start` to `start + count - 1`."""
     if corpus.kind == "task":
         return TASKS[corpus.source].documents(count, SEED, start)
+    if corpus.kind == "parallel":
+        return pairs(load_grammar(corpus.source), SEED, start, count)
     return texts(load_grammar(corpus.source), corpus.language, SEED, start, count)
 
 
 def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float]]:
-    """The same documents, each with its -log P in nats, its end included."""
+    """The same documents of a grammar or a task, each with its -log P in nats, its end included."""
     if corpus.kind == "task":
         for text in documents(corpus, start, count):
             yield text, -TASKS[corpus.source].log_probability(text)
@@ -50,10 +54,26 @@ def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float
         yield drawn.text, -drawn.log_probability
 
 
+def check_rows(config: DataConfig) -> None:
+    """Raises UserError where rows are to be sentence pairs and the text has none, or has nothing else."""
+    corpus = CORPORA.get(config.corpus)
+    paired = corpus is not None and corpus.kind == "parallel"
+    if paired and config.rows != "pairs":
+        raise UserError(
+            "{corpus} is made of sentence pairs, which only an encoder-decoder can learn from, as in the recipe translate.",
+            corpus=config.corpus,
+        )  # fmt: skip
+    if config.rows == "pairs" and not paired:
+        names = ", ".join(name for name, known in CORPORA.items() if known.kind == "parallel")
+        raise UserError(
+            "This text has no sentence pairs, which an encoder-decoder learns from; {names} has them.", names=names
+        )
+
+
 def grammar_digest(config: DataConfig) -> str | None:
     """SHA-256 of the grammar that writes this corpus; None when no grammar does."""
     corpus = CORPORA.get(config.corpus)
-    if corpus is None or corpus.kind != "grammar":
+    if corpus is None or corpus.kind not in ("grammar", "parallel"):
         return None
     return load_grammar(corpus.source).digest
 
@@ -61,5 +81,8 @@ def grammar_digest(config: DataConfig) -> str | None:
 def writing_digest(config: DataConfig) -> str:
     """SHA-256 of all that decides what is written, without writing it."""
     corpus = CORPORA[config.corpus]
-    parts = (_FORMAT, corpus.kind, grammar_digest(config) or corpus.source, corpus.language, sum(counts(config)), SEED)
+    source = grammar_digest(config) or corpus.source
+    parts: tuple[object, ...] = (_FORMAT, corpus.kind, source, corpus.language, sum(counts(config)), SEED)
+    if corpus.kind == "parallel":
+        parts = (*parts, PER_TEXT)
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()

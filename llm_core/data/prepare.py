@@ -21,6 +21,7 @@ import psutil
 from numpy.typing import NDArray
 
 from llm_core.config import DataConfig, ModelConfig, RowsKind
+from llm_core.data.generated import check_rows
 from llm_core.data.sides import Progress, Sides, sides_of
 from llm_core.data.source import content_digest, pieces
 from llm_core.data.tokenizers import Tokenizer, check_vocabulary
@@ -28,6 +29,7 @@ from llm_core.errors import UserError
 
 _FORMAT = 1
 _NATS = "nats.npy"
+_ROWS: dict[str, RowsKind] = {"documents": "documents", "pairs": "pairs"}
 _PARTIAL = ".partial-"
 _RESERVED = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
 LARGEST_TEXT = 50_000_000
@@ -39,7 +41,8 @@ class TokenizedCorpus:
     """Token ids of a text in two parts. Pairs are (training, held out).
 
     Each document is preceded by end-of-text, so that all of its own tokens can be predicted.
-    `rows`: whether a row of a batch is a window of the stream or one whole document. `nats`: (documents,) -log P of
+    `rows`: whether a row of a batch is a window of the stream, one whole document, or a pair; then a document is two
+    texts in the stream, each preceded by end-of-text: a sentence and its translation. `nats`: (documents,) -log P of
     each held-out document, its end included; None where this program has not written them.
     """
 
@@ -60,6 +63,7 @@ def prepare(config: DataConfig, corpora: Path, progress: Progress | None = None)
     Raises UserError for all that can be wrong with the text or the vocabulary size, before anything is written.
     """
     report = progress or (lambda share: None)
+    check_rows(config)
     check_vocabulary(config.tokenizer, config.vocabulary_size, config.byte_fallback)
     digest = corpus_digest(config)
     folder = corpora / digest
@@ -104,7 +108,7 @@ def open_corpus(folder: Path) -> TokenizedCorpus:
         tokenizer = Tokenizer.load(folder / "tokenizer.json")
         training, held_out = about["documents"]
         seen, unseen = about["characters"]
-        rows: RowsKind = "documents" if about["settings"].get("rows") == "documents" else "windows"
+        rows: RowsKind = _ROWS.get(about["settings"].get("rows"), "windows")
         nats = np.load(folder / _NATS, allow_pickle=False) if (folder / _NATS).exists() else None
         if nats is not None and nats.shape != (held_out,):
             raise ValueError(f"{_NATS} has the wrong size")
@@ -161,8 +165,13 @@ def require_length(corpus: TokenizedCorpus, context: int) -> None:
 
     The training text is too short for a window, or a document is too long to be a row.
     """
-    if corpus.rows == "documents":
+    if corpus.rows != "windows":
         longest = max(int(lengths(tokens).max()) for tokens in (corpus.training, corpus.held_out))
+        if longest > context and corpus.rows == "pairs":
+            raise UserError(
+                "The longest sentence has {have} tokens with its end, but the context is {context}. Set model.context to {have} or more.",
+                have=longest, context=context,
+            )  # fmt: skip
         if longest > context:
             raise UserError(
                 "The longest document has {have} tokens with its end, but the context is {context}. Set model.context to {have} or more, or data.rows to windows.",
@@ -210,7 +219,7 @@ def _write(folder: Path, config: DataConfig, digest: str, text: Sides) -> None:
         "vocabulary_size": tokenizer.vocabulary_size,
         "dtype": dtype.name,
         "tokens": [side.tokens for side in sides],
-        "documents": [side.documents for side in sides],
+        "documents": [side.documents // (2 if config.rows == "pairs" else 1) for side in sides],
         "characters": [side.characters for side in sides],
     }
     (folder / "corpus.json").write_text(json.dumps(about, indent=1), encoding="utf-8")

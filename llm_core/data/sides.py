@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from llm_core.config import DataConfig
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import counts, documents, generated, weighed
+from llm_core.data.pairs import both, sides_of_pairs
 from llm_core.data.source import pieces
 from llm_core.data.split import HELD_OUT, LEFT_OUT, TRAINING, Split, Splitter, cut_near_line_end
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
@@ -61,20 +62,28 @@ def _written(config: DataConfig, report: Progress) -> Sides:
         if size > _WRITTEN_SAMPLE:
             break
     report(0.3)
-    tokenizer = train_tokenizer(config.tokenizer, config.vocabulary_size, beginning, config.byte_fallback)
+    paired = corpus.kind == "parallel"
+    learnt = (half for pair in beginning for half in both(pair)) if paired else iter(beginning)
+    tokenizer = train_tokenizer(config.tokenizer, config.vocabulary_size, learnt, config.byte_fallback)
     nats: list[float] = []
+    characters = size * (training + held_out) // len(beginning)
+
+    def trained_on() -> Iterator[str]:
+        yield from beginning
+        beginning.clear()
+        yield from texts
 
     def sided() -> Iterator[Sided]:
-        for text in beginning:
-            yield TRAINING, True, text
-        beginning.clear()
-        for text in texts:
+        if paired:
+            for unseen, text in sides_of_pairs(trained_on(), documents(corpus, training, held_out)):
+                yield HELD_OUT if unseen else TRAINING, True, text
+            return
+        for text in trained_on():
             yield TRAINING, True, text
         for text, lost in weighed(corpus, training, held_out):
             nats.append(lost)
             yield HELD_OUT, True, text
 
-    characters = size * (training + held_out) // len(beginning)
     return Sides(tokenizer, _told(sided(), characters, report), nats)
 
 

@@ -40,9 +40,13 @@ class NoFloor:
 
 UNKNOWN = NoFloor(N_("There is no floor: how likely each text is, is known only of texts that a grammar or a task of this program has written."))  # fmt: skip
 
+NO_TRANSLATIONS = NoFloor(N_("There is no floor: the grammar knows how likely a story is, not how likely a translation is, given its sentence."))  # fmt: skip
+
 
 def entropy_floor(config: RunConfig, corpus: TokenizedCorpus) -> Floor | NoFloor:
     """The floor of the held-out texts of a corpus for a model with these settings. Reads all of it once."""
+    if corpus.rows == "pairs":
+        return NO_TRANSLATIONS
     nats = corpus.nats
     if nats is None:
         return UNKNOWN

@@ -1,7 +1,8 @@
 """How well a model predicts held-out text: nats per token, perplexity, bits per character. Never trains.
 
 Each window is scored at all its positions, and windows do not overlap, so that every token but the first counts once.
-Where rows are whole documents, each begins at the end-of-text sign, and the one after it is scored with its tokens.
+Where rows are whole documents, each begins at the end-of-text sign, and the one after it is scored with its tokens. Of
+pairs the translation is scored so, and nothing of the sentence, which an encoder-decoder reads.
 """
 
 import math
@@ -15,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from llm_core.config import RowsKind
-from llm_core.data.batches import held_out_rows, windows
-from llm_core.data.prepare import TokenizedCorpus
+from llm_core.data.batches import held_out_pairs, held_out_rows, windows
+from llm_core.data.prepare import TokenizedCorpus, lengths
 from llm_core.models.base import Batch, Model
 from llm_core.models.ngram import Ngram
 
@@ -56,7 +57,8 @@ def score_tokens(
 ) -> Score:
     """`score` of a token stream; `characters` (V,) says how many characters begin in each token.
 
-    `rows`: windows of the model's context, or whole documents, none of which may be longer than that.
+    `rows`: windows of the model's context, or whole documents or pairs, none of which may be longer than that. Of pairs,
+    a model that reads no source sees the translation alone.
     """
     device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
     spelled = torch.from_numpy(np.asarray(characters, dtype=np.int64)).to(device)
@@ -64,15 +66,21 @@ def score_tokens(
     letters = torch.zeros((), dtype=torch.int64, device=device)
     count = 0
     with still(model):
-        for inputs, targets, lengths in _looks(model, tokens, limit, rows):
-            count += targets.numel() if lengths is None else int(lengths.sum())
-            inputs, targets = inputs.to(device), targets.to(device)
-            real = None if lengths is None else _real(lengths, targets)
+        for batch, targets in _looks(model, tokens, limit, rows):
+            batch, targets = batch.to(device), targets.to(device)
+            real = batch.real
             chosen = targets if real is None else targets[real]
-            nats += _nats(model, inputs, targets, real)
+            count += chosen.numel()
+            nats += _nats(model, batch, targets)
             letters += spelled[chosen].sum()
-    every = len(tokens) - (rows == "windows")
-    return _figures(float(nats), count, int(letters), whole=count >= every)
+    return _figures(float(nats), count, int(letters), whole=count >= targets_of(tokens, rows))
+
+
+def targets_of(tokens: np.ndarray, rows: RowsKind) -> int:
+    """How many tokens of a stream are scored when all of it is: in windows all but the first, of pairs the translations'."""
+    if rows == "pairs":
+        return int(lengths(tokens)[1::2].sum())
+    return len(tokens) - (rows == "windows")
 
 
 @contextmanager
@@ -87,36 +95,35 @@ def still(model: Model) -> Iterator[None]:
         model.train(training)
 
 
-def _looks(
-    model: Model, tokens: np.ndarray, limit: int | None, rows: RowsKind
-) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-    """Inputs and targets (B, T), and the lengths (B,) of rows that are not all full."""
+def _looks(model: Model, tokens: np.ndarray, limit: int | None, rows: RowsKind) -> Iterator[tuple[Batch, Tensor]]:
+    """Batches and their targets (B, T)."""
     context, vocabulary_size = model.config.context, model.config.vocabulary_size
     assert vocabulary_size is not None
     fitting = _LARGEST_LOGITS // (context * vocabulary_size)
     # An n-gram looks targets up and makes no logits.
     batch_size = _LARGEST_BATCH if isinstance(model, Ngram) else max(1, min(_LARGEST_BATCH, fitting))
-    if rows == "documents":
-        yield from held_out_rows(tokens, batch_size, limit)
-        return
-    for inputs, targets in windows(tokens, context, batch_size, limit):
-        yield inputs, targets, None
+    if rows == "pairs":
+        for pair in held_out_pairs(tokens, batch_size, limit):
+            yield Batch(pair.inputs, pair.lengths, source=Batch(pair.sources, pair.source_lengths)), pair.targets
+    elif rows == "documents":
+        for inputs, targets, each in held_out_rows(tokens, batch_size, limit):
+            yield Batch(inputs, each), targets
+    else:
+        for inputs, targets in windows(tokens, context, batch_size, limit):
+            yield Batch(inputs), targets
 
 
-def _nats(model: Model, inputs: Tensor, targets: Tensor, real: Tensor | None) -> Tensor:
+def _nats(model: Model, batch: Batch, targets: Tensor) -> Tensor:
     """The sum over all targets (B, T), those that are real, of what the model loses on each."""
+    real = batch.real
     if isinstance(model, Ngram):
-        each = -model.log_probabilities(inputs, targets).double()
+        assert batch.tokens is not None
+        each = -model.log_probabilities(batch.tokens, targets).double()
         return each.sum() if real is None else each[real].sum()
-    logits = model(Batch(tokens=inputs))  # (B, T, V)
+    logits = model(batch)  # (B, T, V)
     if real is not None:
         logits, targets = logits[real], targets[real]
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.flatten(), reduction="sum").double()
-
-
-def _real(lengths: Tensor, targets: Tensor) -> Tensor:
-    """(B, T) true where a target stands within its row's length (B,)."""
-    return torch.arange(targets.shape[1], device=targets.device) < lengths.to(targets.device)[:, None]
 
 
 def _figures(nats: float, tokens: int, characters: int, *, whole: bool) -> Score:

@@ -29,7 +29,7 @@ def measure(model: Model, corpus: TokenizedCorpus, config: RunConfig, limit: int
     """The measures of a model on at most `limit` held-out tokens (and never on many); empty where none are defined."""
     known = CORPORA.get(config.data.corpus)
     budget = min(limit or MOST_TOKENS, MOST_TOKENS)
-    if known is None or known.kind == "text":
+    if known is None or known.kind not in ("grammar", "task"):
         return {}
     if known.kind == "task":
         return {"accuracy": _accuracy(model, corpus, known.source, budget)}

@@ -9,7 +9,7 @@ import torch
 from llm_core.config import DecodingConfig
 from llm_core.inference.decoding import penalize
 from llm_core.inference.reader import Reader, Token, describe
-from llm_core.models.base import Model
+from llm_core.models.base import Batch, Model
 from llm_core.taps import Edit
 
 
@@ -33,13 +33,16 @@ def beam_search(
     *,
     stop: int | None = None,
     edits: Mapping[str, Edit] | None = None,
+    source: Batch | None = None,
 ) -> Iterator[list[Token]]:
     """The text with the highest mean log-probability per token that was found after each prompt.
 
     Prompts are searched one after another, then yielded position by position. The repetition penalty counts in the
-    search; temperature and truncation belong to sampling and do not.
+    search; temperature and truncation belong to sampling and do not. `source` as in `generate`.
     """
-    found = [_search(model, row, prompt, decoding, stop, edits) for row, prompt in enumerate(prompts)]
+    found = [
+        _search(model, row, prompt, decoding, stop, edits, _row(source, row)) for row, prompt in enumerate(prompts)
+    ]
     begin = min(map(len, prompts), default=0)
     shifted = [(None,) * (len(prompt) - begin) + beam.tokens for prompt, beam in zip(prompts, found, strict=True)]
     for together in zip_longest(*shifted):
@@ -55,8 +58,9 @@ def _search(
     decoding: DecodingConfig,
     stop: int | None,
     edits: Mapping[str, Edit] | None,
+    source: Batch | None,
 ) -> Beam:
-    reader = Reader(model, len(prompt) + decoding.tokens, edits)
+    reader = Reader(model, len(prompt) + decoding.tokens, edits, source)
     live, ended = [Beam((), 0.0)], list[Beam]()
     for position in range(len(prompt), len(prompt) + decoding.tokens):
         sequences = [[*prompt, *(token.id for token in beam.tokens)] for beam in live]
@@ -81,6 +85,12 @@ def _search(
     else:
         ended += live
     return max(ended or live, key=lambda beam: beam.mean)
+
+
+def _row(source: Batch | None, row: int) -> Batch | None:
+    if source is None or source.tokens is None:
+        return None
+    return Batch(source.tokens[row : row + 1], None if source.lengths is None else source.lengths[row : row + 1])
 
 
 def _settled(live: Sequence[Beam], ended: Sequence[Beam], tokens: int) -> bool:

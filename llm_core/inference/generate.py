@@ -11,7 +11,7 @@ from llm_core.config import DecodingConfig
 from llm_core.inference.beam import beam_search
 from llm_core.inference.decoding import choose
 from llm_core.inference.reader import Reader, Token, describe
-from llm_core.models.base import Model
+from llm_core.models.base import Batch, Model
 from llm_core.taps import Edit
 
 
@@ -22,12 +22,14 @@ def generate(
     *,
     stop: int | None = None,
     edits: Mapping[str, Edit] | None = None,
+    source: Batch | None = None,
 ) -> Iterator[list[Token]]:
     """Write after each prompt; yields, position by position, a token for every row that gets one there.
 
     A row ends after `decoding.tokens` tokens or with the token `stop`, which is yielded as its last. A row's text does
     not depend on the other rows; row r draws with seed `decoding.seed + r`. `edits` change taps in every forward pass.
     A beam search yields when it is done. Text longer than the model's context is seen through a window.
+    `source`: what an encoder-decoder reads beside each prompt (`translate` makes it).
 
     Raises ValueError for a model in training mode, an empty prompt, or a model that does not write.
     """
@@ -38,14 +40,14 @@ def generate(
     if not all(prompts):
         raise ValueError("a prompt needs at least one token")
     if decoding.method == "beam":
-        yield from beam_search(model, prompts, decoding, stop=stop, edits=edits)
+        yield from beam_search(model, prompts, decoding, stop=stop, edits=edits, source=source)
         return
     sequences = [list(prompt) for prompt in prompts]
     ends = [len(prompt) + decoding.tokens for prompt in prompts]
     dice = [Random(decoding.seed + row) for row in range(len(prompts))]
     live = list(range(len(prompts)))
     position = min(map(len, prompts), default=0)
-    reader = Reader(model, max(ends, default=0), edits)
+    reader = Reader(model, max(ends, default=0), edits, source)
     while live:
         logits = reader.read([sequences[row] for row in live], position)  # (live rows, V)
         writing = [index for index, row in enumerate(live) if len(sequences[row]) == position]

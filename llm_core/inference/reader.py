@@ -7,7 +7,7 @@ from math import exp
 import torch
 from torch import Tensor
 
-from llm_core.models.base import Model, State
+from llm_core.models.base import Batch, Model, State
 from llm_core.taps import Edit, observe
 
 
@@ -33,14 +33,18 @@ class Reader:
 
     When a window is full it moves on by a quarter of the context and is read anew: tokens in a cache know their
     position. Where it stands depends on the position alone, never on the prompt's length or on other rows.
+    `source`: what an encoder-decoder reads, a row for each.
     """
 
-    def __init__(self, model: Model, longest: int, edits: Mapping[str, Edit] | None = None) -> None:
+    def __init__(
+        self, model: Model, longest: int, edits: Mapping[str, Edit] | None = None, source: Batch | None = None
+    ) -> None:
         self.model = model
         self.edits = edits
         self.limit = model.maximum_length
         self.capacity = longest if self.limit is None else min(longest, self.limit)
         self.device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
+        self.source = None if source is None else source.to(self.device)
         self.begin = 0
         self.state: State | None = None
 
@@ -50,7 +54,7 @@ class Reader:
         # Inference mode must not reach out of this block: a generator's caller runs between two of its yields.
         with torch.inference_mode():
             if self.state is None or begin != self.begin:
-                self.begin, self.state = begin, self.model.start(len(sequences), self.capacity)
+                self.begin, self.state = begin, self._start(len(sequences))
             read = begin + self.state.length
             fresh = torch.tensor([sequence[read:position] for sequence in sequences], device=self.device)
             if self.edits:
@@ -62,9 +66,19 @@ class Reader:
 
     def select(self, rows: Sequence[int]) -> None:
         """Go on with these rows only; repeats are allowed."""
+        chosen = torch.tensor(rows, device=self.device)
+        if self.source is not None and self.source.tokens is not None:
+            lengths = self.source.lengths
+            self.source = Batch(self.source.tokens[chosen], None if lengths is None else lengths[chosen])
         if self.state is not None:
             with torch.inference_mode():
-                self.state = self.state.select(torch.tensor(rows, device=self.device))
+                self.state = self.state.select(chosen)
+
+    def _start(self, rows: int) -> State:
+        if not self.edits:
+            return self.model.start(rows, self.capacity, self.source)
+        with observe(self.model, only=(), edits=self.edits):  # the source is read here
+            return self.model.start(rows, self.capacity, self.source)
 
     def _begin(self, position: int) -> int:
         if self.limit is None or position <= self.limit:

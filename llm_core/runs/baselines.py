@@ -22,7 +22,8 @@ def baselines(corpus: TokenizedCorpus) -> list[Row]:
     """Rows of kind "baseline": `name` uniform or ngram, `loss` in nats per token, `bits_per_character`.
 
     The n-gram (order 5, Kneser-Ney) counts at most the first 5 million tokens and is scored on at most 200,000
-    held-out ones, in windows of 128 or in whole documents, as the model is. Kept in the corpus folder, where the next run on the same text finds them.
+    held-out ones, in windows of 128 or in whole documents, as the model is. Of pairs it counts and is scored on the
+    translations alone: it says what can be known without reading the sentence. Kept in the corpus folder, where the next run on the same text finds them.
     """
     kept = read_object(corpus.folder / _FILE)
     if kept is not None and isinstance(kept.get("rows"), list):
@@ -36,7 +37,11 @@ def baselines(corpus: TokenizedCorpus) -> list[Row]:
 def ngram_score(corpus: TokenizedCorpus, limit: int | None = None) -> Score:
     """What an n-gram that has counted the training text (at most 5 million tokens of it) loses on what is held out."""
     size = corpus.tokenizer.vocabulary_size
-    model = Ngram(NgramConfig(vocabulary_size=size, context=_WINDOW)).fit(np.asarray(corpus.training[:MOST_TOKENS]))
+    counted = np.asarray(corpus.training[:MOST_TOKENS])
+    if corpus.rows == "pairs":
+        texts = np.split(counted, np.flatnonzero(counted == corpus.tokenizer.end_of_text)[1:])
+        counted = np.concatenate(texts[1::2])
+    model = Ngram(NgramConfig(vocabulary_size=size, context=_WINDOW)).fit(counted)
     return score(model, corpus, limit=limit)
 
 

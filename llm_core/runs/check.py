@@ -7,7 +7,7 @@ from pathlib import Path
 
 from llm_core.config import NgramConfig, RunConfig
 from llm_core.data.corpora import CORPORA
-from llm_core.data.generated import counts, generated
+from llm_core.data.generated import check_rows, counts, generated
 from llm_core.data.prepare import TokenizedCorpus, prepare, require_length, with_vocabulary
 from llm_core.data.sides import Progress
 from llm_core.data.source import pieces
@@ -27,7 +27,8 @@ def refuse_impossible(config: RunConfig, corpora: Path) -> None:
     """
     if not isinstance(config.model, NgramConfig):
         check_size(config.model.model_copy(update={"vocabulary_size": config.model.vocabulary_size or 2}))
-    if generated(config.data) and config.data.rows == "documents":
+    check_rows(config.data)
+    if generated(config.data) and config.data.rows != "windows":
         few = config.data.model_copy(update={"documents": min(sum(counts(config.data)), FEW)})
         with tempfile.TemporaryDirectory(prefix="terrarium-") as trial:
             require_length(prepare(few, Path(trial)), config.model.context)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llm_core.config import DataConfig, RowsKind, parse
 from llm_core.data.corpora import CORPORA
-from llm_core.data.generated import counts, generated, weighed
+from llm_core.data.generated import check_rows, counts, generated, weighed
 from llm_core.data.prepare import TokenizedCorpus, lengths, open_corpus, prepare
 from llm_core.data.source import Piece, pieces
 from llm_core.errors import UserError
@@ -39,9 +39,11 @@ def other_text(run: Run, tokenizer: "Tokenizer", name: str) -> TokenizedCorpus:
     """All of another text as held-out text; of one that is written when it is needed, what is held out of it.
 
     Whole documents are rows where they are in the run's own text and all fit into the model's context.
-    Raises UserError as reading a text does.
+    Raises UserError as reading a text does, and for a text of sentence pairs, which only its own runs are scored on.
     """
     settings = parse(DataConfig, {"corpus": name})
+    translated = run.config.data.rows == "pairs"
+    check_rows(settings.model_copy(update={"rows": "pairs" if translated else "windows"}))
     nats: list[float | None] = []
     if corpus := generated(settings):
         texts, nats = [list(column) for column in zip(*weighed(corpus, *counts(settings)), strict=True)]

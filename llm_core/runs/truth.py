@@ -17,6 +17,7 @@ from llm_core.evaluate.world import world_of
 from llm_core.inference.stories import sample_stories
 from llm_core.models.base import Model
 from llm_core.runs.baselines import ngram_score
+from llm_core.training.translating import translation_measures
 
 WRITTEN, EXAMINED, SEED = 200, 500, 4321
 Figures = dict[str, Any]
@@ -31,12 +32,14 @@ def known_truth(
     from the n-gram to the floor (None where there is no training text to count); or `no_floor`, a sentence that says
     why. Of `written` texts drawn at temperature 1: sentences_valid, stories_valid, and stories_copied from the training
     text, all shares. skills: by name the accuracy and its number of items, over at most 500 held-out texts. Of a toy
-    task: accuracy.
+    task: accuracy. Of sentence pairs: exact_match and chrf over all that are held out.
     """
     figures = _against_the_floor(config, model, corpus, loss)
     known = CORPORA.get(config.data.corpus)
     if known is not None and known.kind == "task":
         figures |= measure(model, corpus, config, None)
+    if corpus.rows == "pairs":
+        figures |= translation_measures(model, corpus, None)
     world = world_of(config.data)
     if world is None:
         return figures

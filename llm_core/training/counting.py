@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from llm_core.data.prepare import TokenizedCorpus
 from llm_core.evaluate.language_model import score, score_tokens
 from llm_core.models.ngram import Ngram
-from llm_core.training.looking import evaluation, sample
+from llm_core.training.looking import evaluation, samples
 from llm_core.training.records import Finish, Record, Step
 from llm_core.training.state import TrainingState
 
@@ -29,6 +29,6 @@ def count(state: TrainingState, corpus: TokenizedCorpus, elapsed: Callable[[], f
             1, state.tokens, state.seconds, seen.loss, 0.0, 0.0, state.tokens / max(1e-9, state.seconds - before)
         )
         yield evaluation(state, corpus, score(model, corpus), None)
-        yield sample(state, corpus)
+        yield from samples(state, corpus)
         yield state.snapshot()
     yield Finish(state.step, "finished")

@@ -1,4 +1,6 @@
-"""What a run shows of itself while it trains: figures on held-out text, and a sample of what it writes."""
+"""What a run shows of itself while it trains: figures on held-out text, and samples of what it writes."""
+
+from collections.abc import Iterator
 
 from llm_core.config import DecodingConfig
 from llm_core.data.prepare import TokenizedCorpus
@@ -7,6 +9,9 @@ from llm_core.evaluate.measures import measure
 from llm_core.inference.generate import generate
 from llm_core.training.records import Evaluation, Sample
 from llm_core.training.state import TrainingState
+from llm_core.training.translating import held_out_sentences, translated, translation_measures
+
+_TRANSLATED = 3
 
 
 def evaluation(state: TrainingState, corpus: TokenizedCorpus, score: Score, limit: int | None) -> Evaluation:
@@ -14,8 +19,22 @@ def evaluation(state: TrainingState, corpus: TokenizedCorpus, score: Score, limi
     return Evaluation(
         step=state.step, tokens=state.tokens, seconds=state.seconds, loss=score.loss, perplexity=score.perplexity,
         bits_per_character=score.bits_per_character, whole=score.whole,
-        measures=measure(state.model, corpus, state.config, limit),
+        measures=_measures(state, corpus, limit),
     )  # fmt: skip
+
+
+def _measures(state: TrainingState, corpus: TokenizedCorpus, limit: int | None) -> dict[str, float]:
+    if corpus.rows == "pairs":
+        return translation_measures(state.model, corpus)
+    return measure(state.model, corpus, state.config, limit)
+
+
+def samples(state: TrainingState, corpus: TokenizedCorpus) -> Iterator[Sample]:
+    """What the model writes now: one text, or several translations."""
+    if corpus.rows == "pairs":
+        yield from _translations(state, corpus)
+    else:
+        yield sample(state, corpus)
 
 
 def sample(state: TrainingState, corpus: TokenizedCorpus) -> Sample:
@@ -28,3 +47,13 @@ def sample(state: TrainingState, corpus: TokenizedCorpus) -> Sample:
         ids = [rows[0].id for rows in generate(state.model, [prompt], decoding, stop=tokenizer.end_of_text) if rows]
     text = tokenizer.decode([token for token in ids if token != tokenizer.end_of_text])
     return Sample(state.step, training.sample_prompt, text)
+
+
+def _translations(state: TrainingState, corpus: TokenizedCorpus) -> Iterator[Sample]:
+    """Of the sample prompt, where there is one, and of some held-out sentences, beside their reference."""
+    asked: list[tuple[str, str | None]] = [*held_out_sentences(corpus, _TRANSLATED)]
+    if state.config.training.sample_prompt:
+        asked = [(state.config.training.sample_prompt, None), *asked]
+    written = translated(state.model, corpus, [source for source, _ in asked])
+    for (source, reference), text in zip(asked, written, strict=True):
+        yield Sample(state.step, source, text, reference)

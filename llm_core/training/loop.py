@@ -16,9 +16,9 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from llm_core.config import NgramConfig, RunConfig
 from llm_core.data.prepare import TokenizedCorpus
 from llm_core.devices import autocast
-from llm_core.evaluate.language_model import Score
+from llm_core.evaluate.language_model import Score, targets_of
 from llm_core.training.counting import count
-from llm_core.training.looking import evaluation, sample
+from llm_core.training.looking import evaluation, samples
 from llm_core.training.objectives import OBJECTIVES
 from llm_core.training.optimizers import set_rate
 from llm_core.training.records import Finish, Record, Snapshot, Step
@@ -84,7 +84,7 @@ class _Loop:
         self._keep_time_back((self.clock() - before) / max(1, score.tokens))
         self.state.watch.initial = score.loss
         yield evaluation(self.state, self.corpus, score, self.training.evaluation_tokens)
-        yield sample(self.state, self.corpus)
+        yield from samples(self.state, self.corpus)
 
     def step(self) -> Iterator[Record]:
         """One update of the weights and whatever is due after it."""
@@ -120,7 +120,7 @@ class _Loop:
                 return
             yield evaluation(state, self.corpus, score, limit)
         if last or state.step % training.sample_every == 0:
-            yield sample(state, self.corpus)
+            yield from samples(state, self.corpus)
         state.looked = state.step
         full = last or state.step % training.checkpoint_every == 0
         if last or (not state.watch.in_a_row and (full or _log_spaced(state.step))):
@@ -189,7 +189,7 @@ class _Loop:
     def _keep_time_back(self, seconds_per_token: float) -> None:
         """A time limit holds the last look, too, at the whole held-out text unless that took most of the time."""
         if self.training.seconds is not None:
-            needed = seconds_per_token * len(self.corpus.held_out)
+            needed = seconds_per_token * targets_of(self.corpus.held_out, self.corpus.rows)
             self.state.final_evaluation_seconds = min(needed, _LARGEST_RESERVE * self.training.seconds)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from llm_core.config import Objective as ObjectiveName
 from llm_core.config import RunConfig
-from llm_core.data.batches import Batches, Rows
+from llm_core.data.batches import Batches, Pairs, Rows
 from llm_core.data.prepare import TokenizedCorpus, require_length
 from llm_core.evaluate.language_model import Score, score
 from llm_core.models.base import Batch, Model
@@ -94,6 +94,21 @@ class NextToken(Objective):
         return score(model, corpus, limit=limit)
 
 
+class SequenceToSequence(Objective):
+    """Each token of a translation from the sentence and the tokens before it: what an encoder-decoder learns.
+
+    The decoder is given the right beginning, whatever it would have written itself: teacher forcing (Williams & Zipser
+    1989; Sutskever et al. 2014).
+    """
+
+    def source(self, corpus: TokenizedCorpus, config: RunConfig) -> Source:
+        require_length(corpus, config.model.context)
+        return _Pairs(Pairs(corpus.training, config.training.batch_size, config.training.seed))
+
+    def score(self, model: Model, corpus: TokenizedCorpus, limit: int | None) -> Score:
+        return score(model, corpus, limit=limit)
+
+
 @dataclass(frozen=True)
 class _Windows:
     batches: Batches
@@ -125,4 +140,21 @@ class _Documents:
         self.rows.restore(state)
 
 
-OBJECTIVES: dict[ObjectiveName, Objective] = {"next_token": NextToken()}
+@dataclass(frozen=True)
+class _Pairs:
+    pairs: Pairs
+
+    def next(self) -> Example:
+        pair = self.pairs.next()
+        real = torch.arange(pair.inputs.shape[1]) < pair.lengths[:, None]
+        batch = Batch(pair.inputs, pair.lengths, source=Batch(pair.sources, pair.source_lengths))
+        return Example(batch, pair.targets, real.float())
+
+    def state(self) -> dict[str, int]:
+        return self.pairs.state()
+
+    def restore(self, state: dict[str, int]) -> None:
+        self.pairs.restore(state)
+
+
+OBJECTIVES: dict[ObjectiveName, Objective] = {"next_token": NextToken(), "sequence_to_sequence": SequenceToSequence()}

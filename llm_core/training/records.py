@@ -29,7 +29,7 @@ class Evaluation:
     """A look at the held-out text. `loss` in nats per token. `whole`: all of it was scored, not a part.
 
     `measures`: shares from 0 to 1 of what is right, by name, where the text knows the truth: "accuracy" of a task,
-    "skill.agreement" and so on of a grammar.
+    "skill.agreement" and so on of a grammar; "exact_match" and "chrf" of translations.
     """
 
     step: int
@@ -44,11 +44,15 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the model writes after a prompt at this step."""
+    """What the model writes after a prompt at this step, or in place of it where it translates.
+
+    `reference`: the translation that the text has, where the prompt is one of its held-out sentences.
+    """
 
     step: int
     prompt: str
     text: str
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ CHOICES = {
     "normal": N_("normal"), "zero_output": N_("sublayer outputs at zero"), "xavier": "Xavier",
     "character": N_("characters"), "word": N_("words"), "bpe": N_("byte-level BPE"), "wordpiece": "WordPiece",
     "nfc": "NFC", "nfkc": "NFKC", "document": N_("documents"), "paragraph": N_("paragraphs"), "line": N_("lines"),
-    "windows": N_("windows of the text"), "documents": N_("whole documents"),
+    "windows": N_("windows of the text"), "documents": N_("whole documents"), "pairs": N_("sentence pairs"),
     "adamw": "AdamW", "sgd": "SGD", "muon": "Muon",
     "constant": N_("constant"), "linear": N_("linear"), "cosine": N_("cosine"),
     "warmup_stable_decay": N_("warm up, hold, decay"),

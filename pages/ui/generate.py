@@ -18,7 +18,7 @@ from pages.ui.panels import take_away, what_to_look_for
 from pages.ui.state import GENERATE_LINK_KEY, PICK_KEY, PROMPT_KEY, STEP_KEY, store
 from pages.ui.text import _, language
 from pages.ui.tokens import show_tokens
-from pages.ui.writing import DEFAULT, LONGEST_PROMPT, Writing, default_prompt, painted, prompt_ids
+from pages.ui.writing import DEFAULT, LONGEST_PROMPT, Writing, default_prompt, is_translator, painted, prompt_ids
 
 SHOWN = ("method", "temperature", "tokens", "seed")
 FOLDED = ("top_k", "top_p", "min_p", "repetition_penalty", "beams", "alternatives")
@@ -62,6 +62,13 @@ def prompt_box(run: Run) -> str:
     """The text that the model goes on from."""
     if PROMPT_KEY not in st.session_state:
         st.session_state[PROMPT_KEY] = default_prompt(run)
+    if is_translator(run):
+        if not st.session_state[PROMPT_KEY].strip():  # left empty for another model
+            st.session_state[PROMPT_KEY] = default_prompt(run)
+        return st.text_area(
+            _("Sentence"), key=PROMPT_KEY, height=72, max_chars=LONGEST_PROMPT, persist_state="session",
+            help=_("The model translates this. It knows the words of its stories. Ctrl+Enter, or a click elsewhere, sets it off."),
+        )  # fmt: skip
     return st.text_area(
         _("Prompt"), key=PROMPT_KEY, height=72, max_chars=LONGEST_PROMPT, persist_state="session",
         placeholder=_("Empty: the model begins by itself."),
@@ -131,6 +138,9 @@ def show(writing: Writing) -> None:
 
 def _go_on(writing: Writing, ids: list[int]) -> None:
     """The text up to another token becomes the prompt."""
+    if is_translator(store().find(writing.run)):
+        st.toast(_("A translation begins with its first token; change the sentence to get another."))
+        return
     tokenizer = Tokenizer.load(store().find(writing.run).folder / "tokenizer.json")
     if not all(0 <= token < tokenizer.vocabulary_size for token in ids):
         return
@@ -214,6 +224,18 @@ def as_python(writing: Writing) -> str:
         name: value for name, value in writing.decoding.model_dump().items() if value != getattr(DecodingConfig(), name)
     }
     decoding = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+    if is_translator(store().find(writing.run)):
+        return f"""\
+from llm_core.config import DecodingConfig
+from llm_core.inference.translate import translate
+from llm_core.runs.store import Store
+
+store = Store()
+model, tokenizer = store.model(store.find({writing.run!r}), step={writing.step})
+decoding = DecodingConfig({decoding})
+for (token,) in translate(model, tokenizer, [{writing.prompt!r}], decoding):
+    print(f"{{tokenizer.pieces[token.id]!r:20}} {{token.probability:.3f}}")
+"""
     return f"""\
 from llm_core.config import DecodingConfig
 from llm_core.inference.generate import generate

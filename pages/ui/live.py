@@ -119,16 +119,22 @@ def _order(run: Run) -> int:
 
 def no_floor(run: Run) -> str:
     """Why no curve of this run can have a floor, where that is known before its text is read; else empty."""
-    from llm_core.evaluate.floor import UNKNOWN
+    from llm_core.evaluate.floor import NO_TRANSLATIONS, UNKNOWN
 
     corpus = CORPORA.get(run.config.data.corpus)
+    if corpus is not None and corpus.kind == "parallel":
+        return _(NO_TRANSLATIONS.template)
     return "" if corpus is not None and corpus.kind != "text" else _(UNKNOWN.template)
 
 
 def skill_names() -> dict[str, tuple[str, str]]:
     """The measures beside the loss: what each is called, and what it means. Others keep their own names."""
     answers = _("Right answers"), _("the share of questions that are answered right to the last token")
-    return {"accuracy": answers} | {f"skill.{key}": (_(name), _(sense)) for key, (name, sense) in SKILLS.items()}
+    translations = {
+        "exact_match": (_("Exact translations"), _("the share of held-out sentences that come out just as the reference has them")),
+        "chrf": (_("Likeness (chrF)"), _("how many runs of one to six characters translation and reference share; 1 when all are alike")),
+    }  # fmt: skip
+    return {"accuracy": answers} | translations | {f"skill.{key}": (_(name), _(sense)) for key, (name, sense) in SKILLS.items()}
 
 
 def copy_labels() -> dict[str, str]:
@@ -188,6 +194,8 @@ def labels(run: Run) -> dict[str, Any]:
         "samples": _("What it writes"),
         "sample_step": _("Sample at step"),
         "at_step": _("at step {step}", step="{step}"),
+        "reference": _("reference: {text}", text="{text}"),
+        "as_reference": _("just as the reference has it"),
         "no_samples": _("The first sample comes with the first steps."),
         "take_away": _("Take it away"),
         **copy_labels(),

@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from llm_core.config import Config, NgramConfig, RunConfig, parse
-from llm_core.data.corpora import with_corpus
+from llm_core.data.corpora import values_with_corpus
+from llm_core.data.generated import check_rows
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui import forms
@@ -66,7 +67,7 @@ def show() -> None:
         if model.family != "ngram":
             with columns[-1]:
                 forms.field(training, "steps")
-    config, fault = _settings(recipe)
+    config, fault = _settings(recipe, source)
     if fault is not None:
         refuse(fault)
     elif config is not None:
@@ -144,25 +145,33 @@ def _fit(text: str) -> None:
 
 def _parts(recipe: RunConfig, text: str) -> tuple[Config, Config, Config]:
     """The recipe's settings on a text."""
-    config = recipe if text in ("", recipe.data.corpus) else with_corpus(recipe, text)
-    return config.model, config.data, config.training
+    if text in ("", recipe.data.corpus):
+        return recipe.model, recipe.data, recipe.training
+    # Section by section: together they may not fit, which is said under the form.
+    values = values_with_corpus(recipe, text)
+    parts: dict[str, Config] = {"model": recipe.model, "data": recipe.data, "training": recipe.training}
+    model, data, training = (parse(type(part), values[name]) for name, part in parts.items())
+    return model, data, training
 
 
-def _settings(recipe: Recipe) -> tuple[RunConfig | None, UserError | None]:
-    """The settings as the form has them, or what is wrong with them."""
+def _settings(recipe: Recipe, source: Source | None) -> tuple[RunConfig | None, UserError | None]:
+    """The settings as the form has them, or what is wrong with them, also beside the text."""
     config = recipe.config
     values: dict[str, Any] = {
         "model": forms.read(config.model), "data": forms.read(config.data), "training": forms.read(config.training),
     }  # fmt: skip
     try:
-        return parse(RunConfig, values), None
+        made = parse(RunConfig, values)
+        if source is not None:
+            check_rows(made.data.model_copy(update={"corpus": source.embedded or ""}))
+        return made, None
     except UserError as error:
         return None, error
 
 
 def _start(source: Source | None, recipe: Recipe) -> None:
     """Make the run and hand it to a worker. A double click makes one."""
-    config, fault = _settings(recipe)
+    config, fault = _settings(recipe, source)
     if source is None or config is None:
         st.session_state[FAULT_KEY] = fault
         return

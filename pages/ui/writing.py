@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from llm_core.inference.reader import Token
 
 Part = dict[str, Any]
-"""`prompt`: its pieces · `tokens`: written ones · `done`: seconds · `waiting` · `error`: one sentence."""
+"""`prompt`: its pieces · `below`: whether the text stands below them, as a translation does · `tokens`: written ones · `done`: seconds · `waiting` · `error`: one sentence."""
 
 DEFAULT = DecodingConfig(tokens=192)
 """What the page begins with: room for a whole story."""
@@ -70,15 +70,22 @@ def write(writing: Writing, waiting: Callable[[], None] | None = None) -> Genera
     run = store().find(writing.run)
     with inference(waiting):
         from llm_core.inference.generate import generate
+        from llm_core.inference.translate import translate, translates
 
         model, tokenizer = store().model(run, writing.step)
         if not model.causal:
             raise UserError("This model does not write from left to right; choose another.")
         prompt = prompt_ids(tokenizer, writing.prompt)
-        whole: Part = {"prompt": [tokenizer.pieces[token] for token in prompt[1:]], "tokens": []}
-        yield {"prompt": whole["prompt"]}
+        given: Part = {"prompt": [tokenizer.pieces[token] for token in prompt[1:]]}
+        if translates(model):
+            given |= {"below": True}
+            written = translate(model, tokenizer, [writing.prompt], writing.decoding)
+        else:
+            written = generate(model, [prompt], writing.decoding, stop=tokenizer.end_of_text)
+        whole: Part = given | {"tokens": []}
+        yield given
         begin = time.perf_counter()
-        for (token,) in generate(model, [prompt], writing.decoding, stop=tokenizer.end_of_text):
+        for (token,) in written:
             whole["tokens"].append(_entry(token, tokenizer))
             yield {"tokens": whole["tokens"][-1:]}
         done = {"seconds": time.perf_counter() - begin}
@@ -94,6 +101,11 @@ def prompt_ids(tokenizer: "Tokenizer", prompt: str) -> list[int]:
 def default_prompt(run: Run) -> str:
     """How a text begins unless a person says otherwise: as the run's own samples do."""
     return run.config.training.sample_prompt
+
+
+def is_translator(run: Run) -> bool:
+    """Whether its model turns the prompt into another text, in place of going on with it."""
+    return getattr(run.model_config, "architecture", "") == "encoder_decoder"
 
 
 def painted(writing: Writing) -> Part | None:
@@ -122,7 +134,7 @@ def whole(writing: Writing) -> Part:
     for part in write(writing):
         for name in ("prompt", "tokens"):
             merged[name] = merged[name] + part.get(name, [])
-        merged |= {name: part[name] for name in ("done",) if name in part}
+        merged |= {name: part[name] for name in ("done", "below") if name in part}
     return merged
 
 

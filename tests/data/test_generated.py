@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_core.config import DataConfig, RunConfig
+from llm_core.config import DataConfig, RunConfig, load_recipe
 from llm_core.data import generated, sides
 from llm_core.data.corpora import CORPORA, with_corpus
 from llm_core.data.generated import SEED, counts, documents, grammar_digest
@@ -18,12 +18,18 @@ from llm_core.data.source import documents as all_documents
 from llm_core.data.tasks import TASKS
 from llm_core.errors import UserError
 
+TRANSLATE = load_recipe(Path(__file__).parents[2] / "assets" / "recipes" / "translate.toml")
 WRITTEN = [name for name, corpus in CORPORA.items() if corpus.kind != "text"]
+
+
+def usual(name: str) -> RunConfig:
+    """A run with the corpus's own settings."""
+    return with_corpus(TRANSLATE if CORPORA[name].kind == "parallel" else RunConfig(), name)
 
 
 def settings(name: str, documents: int = 60, **more: object) -> DataConfig:
     """The corpus's own data settings, but for few documents."""
-    return with_corpus(RunConfig(), name).data.model_copy(update={"documents": documents, **more})
+    return usual(name).data.model_copy(update={"documents": documents, **more})
 
 
 def decoded(corpus: TokenizedCorpus) -> list[str]:
@@ -37,13 +43,13 @@ def decoded(corpus: TokenizedCorpus) -> list[str]:
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_corpus_fits_its_own_defaults(name: str, tmp_path: Path) -> None:
-    config = with_corpus(RunConfig(), name)
+    config = usual(name)
     # Few documents of long ones: even so, all words are seen often enough to be tokens of their own.
     corpus = prepare(settings(name, 60_000 // config.model.context), tmp_path)
-    assert corpus.rows == "documents"
+    assert corpus.rows == ("pairs" if CORPORA[name].kind == "parallel" else "documents")
     assert lengths(corpus.training).max() <= 0.9 * config.model.context
     assert corpus.tokenizer.vocabulary_size < 0.9 * config.data.vocabulary_size
-    assert config.training.sample_prompt == ""
+    assert config.training.sample_prompt == ("Lily put the ball in the box." if corpus.rows == "pairs" else "")
     assert config.training.sample_tokens >= lengths(corpus.training).max()
 
 

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from llm_core.config import DataConfig, RunConfig, TransformerConfig
+from llm_core.config import DataConfig, RunConfig, TransformerConfig, load_recipe
 from llm_core.data.corpora import with_corpus
 from llm_core.data.grammar.grammar import load_grammar
 from llm_core.errors import UserError
@@ -20,6 +20,7 @@ from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 
 Make = Callable[..., Run]
+TRANSLATE = load_recipe(Path(__file__).parents[2] / "assets" / "recipes" / "translate.toml")
 
 PARTS = ("..", ".", "%2e%2e", "..;", "....", "~", "..\x00", "․․", "‥")
 TAILS = ("", "/", "/etc/passwd", "\\windows", "/../..", "//x", "/.", "\x00.json", "/run.json", "?x=1", "/corpora")
@@ -206,8 +207,16 @@ def test_a_double_click_makes_one_run_and_two_forms_make_two(store: Store) -> No
             data=DataConfig(corpus="stories-en", tokenizer="word", rows="documents"),
             model=TransformerConfig(context=32),
         ),
+        TRANSLATE.model_copy(update={"data": DataConfig(corpus="python-reference", rows="pairs")}),
+        TRANSLATE.model_copy(update={"model": TransformerConfig(architecture="encoder_decoder", context=8)}),
     ],
-    ids=["too large", "no such file", "stories longer than the context"],
+    ids=[
+        "too large",
+        "no such file",
+        "stories longer than the context",
+        "no pairs",
+        "sentences longer than the context",
+    ],
 )
 def test_a_refused_input_leaves_nothing(store: Store, tmp_path: Path, config: RunConfig) -> None:
     with pytest.raises(UserError):

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llm_core.data.grammar.grammar import Grammar
-from llm_core.data.grammar.sampler import Sampled, sample
+from llm_core.data.grammar.sampler import Drawing, Sampled, sample, sentences
+from llm_core.data.grammar.surface import surface_of
 from llm_core.data.grammar.truth import Node, Word
 
 _SIGNS = {".": ".", "。": ".", "?": "?", "？": "?", "!": "!", "！": "!", "“": "“", "”": "”"}
@@ -34,6 +35,12 @@ def parallel_sentences(grammar: Grammar, seed: int, index: int) -> tuple[Paralle
         _pair(english, first, chinese, second)
         for first, second in zip(english.truth.tree.children, chinese.truth.tree.children, strict=True)
     )
+
+
+def plain_pairs(grammar: Grammar, seed: int, index: int) -> list[tuple[str, str]]:
+    """The English and the Chinese sentences of one text, without their truth: about ten times as fast."""
+    english, chinese = (sentences(grammar, Drawing(seed, index), surface_of(language)) for language in ("en", "zh"))
+    return [(left.strip(), right.strip()) for left, right in zip(english, chinese, strict=True)]
 
 
 def _pair(english: Sampled, first: Node, chinese: Sampled, second: Node) -> ParallelSentence:

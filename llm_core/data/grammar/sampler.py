@@ -127,7 +127,12 @@ def _tasks(grammar: Grammar, draws: Draws, language: str) -> Iterator[Any]:
 
 def write(grammar: Grammar, draws: Draws, surface: Surface) -> str:
     """The text that follows from draws, whoever makes them."""
-    written, state, language = [], START, surface.language
+    return "".join(sentences(grammar, draws, surface))
+
+
+def sentences(grammar: Grammar, draws: Draws, surface: Surface) -> Iterator[str]:
+    """The same text sentence by sentence, each with the space before it."""
+    state, language = START, surface.language
     waiting = [(grammar.start, "")]
     while waiting:
         name, path = waiting.pop()
@@ -135,13 +140,14 @@ def write(grammar: Grammar, draws: Draws, surface: Surface) -> str:
         if isinstance(alternative, Sentence):
             template = alternative.templates[language]
             place = Place(path, template.own)
+            written = []
             for op in template.ops:
                 _, state, text, _ = surface(op.words(draws, place), state)
                 written.append(text)
+            yield "".join(written)
         else:
             names = alternative.body if isinstance(alternative, Frame) else alternative
             waiting += [(names[number], f"{path}{number}.") for number in range(len(names) - 1, -1, -1)]
-    return "".join(written)
 
 
 def _render(template: Template, draws: Draws, language: str) -> str:

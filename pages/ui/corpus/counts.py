@@ -14,6 +14,7 @@ from llm_core.data import generated
 from llm_core.data.corpora import CORPORA
 from llm_core.data.statistics import CountingConfig, Statistics, fit_zipf
 from llm_core.data.tasks import TASKS
+from llm_core.evaluate.floor import NO_TRANSLATIONS
 from pages.ui import forms
 from pages.ui.charts import Colors
 from pages.ui.corpus import figures, texts
@@ -123,6 +124,8 @@ def _why_floor(text: Looked) -> str:
             "The question is chance and costs {nats} nats; the answer is certain and costs a perfect model nothing.",
             nats=nats,
         )
+    if text.kind == "parallel":
+        return _(NO_TRANSLATIONS.template)
     return _("There is no floor: nobody knows how likely a text of people is. Only a text that a grammar has written has one.")  # fmt: skip
 
 
