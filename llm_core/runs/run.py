@@ -47,6 +47,8 @@ class Run:
     @property
     def config(self) -> RunConfig:
         """The settings of a training. Raises UserError when the folder is broken, or its run trains nothing."""
+        if isinstance(self.settings, ImportConfig):
+            raise UserError("The model of run {run} was brought in; how it was trained is not known here.", run=self.id)
         if not isinstance(self.settings, RunConfig):
             raise self.problem or UserError("Run {run} does not train a model.", run=self.id)
         return self.settings

@@ -24,6 +24,7 @@ from llm_core.runs import slots
 from llm_core.runs.check import refuse_impossible
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.headless import refuse_headless
+from llm_core.runs.imported import ImportConfig
 from llm_core.runs.launch import Launcher
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
 from llm_core.runs.run import FORMAT, KINDS, Run, open_run
@@ -82,8 +83,21 @@ class Store:
                     self._forms.popitem(last=False)
             return run
 
+    def keep(self, config: ImportConfig, fill: Callable[[Path], None], *, name: str, owner: str = "local") -> Run:
+        """A finished run that nobody works on: `fill` writes model, tokenizer and status into its folder.
+
+        Raises UserError, and leaves nothing behind, when `fill` does or when the disk does not take it.
+        """
+        return self._write(config, name, owner, None, slots.default_threads(), fill)
+
     def _write(
-        self, config: RunConfig | HeadScoresConfig, name: str, owner: str, recipe: str | None, threads: int
+        self,
+        config: RunConfig | HeadScoresConfig | ImportConfig,
+        name: str,
+        owner: str,
+        recipe: str | None,
+        threads: int,
+        fill: Callable[[Path], None] | None = None,
     ) -> Run:
         text, grammar = "", None
         if isinstance(config, RunConfig):
@@ -103,12 +117,19 @@ class Store:
             }  # fmt: skip
             replace_json(temporary / "run.json", values, durable=True)
             replace_text(temporary / "name.txt", display_name(name, recipe or text[-80:] or identity))
-            replace_json(temporary / "wanted.json", {"state": "running", "until_step": None, "at": now, "owner": owner})
+            if fill is None:
+                wish = {"state": "running", "until_step": None, "at": now, "owner": owner}
+                replace_json(temporary / "wanted.json", wish)
+            else:
+                fill(temporary)
             temporary.rename(folder)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             reason = error.strerror or str(error)
             raise UserError("No run can be made in {folder}: {reason}.", folder=str(self.root), reason=reason) from None
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
         return open_run(folder, self.corpora)
 
     def _sweep(self) -> None:
@@ -226,7 +247,7 @@ class Store:
 
         Raises UserError when the run has kept no such step. The last few are kept in memory.
         """
-        from llm_core.data.tokenizers import Tokenizer
+        from llm_core.data.foreign_tokenizers import load_tokenizer
         from llm_core.training.checkpoints import read_model
 
         if run.problem is not None:
@@ -246,7 +267,7 @@ class Store:
             if key not in self._models:
                 model = _read_settled(read_model, folder).eval()
                 model.requires_grad_(False)
-                self._models[key] = model, Tokenizer.load(run.folder / "tokenizer.json")
+                self._models[key] = model, load_tokenizer(run.folder / "tokenizer.json")
             self._models.move_to_end(key)
             while len(self._models) > KEPT_MODELS:
                 self._models.popitem(last=False)
