@@ -23,10 +23,10 @@ from pages.ui.state import CORPUS_SENTENCE_KEY, CORPUS_SIZE_KEY, CORPUS_TRAINED_
 from pages.ui.text import _, number
 
 KINDS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
-READ = 150_000
+READ = 100_000
 """Characters that a vocabulary is learnt from here."""
 TWIN_LANGUAGE = {"en": "zh", "zh": "en"}
-_MEASURED = 40_000
+_MEASURED = 20_000
 _MOST_CHIPS = 240
 _NEWEST = 24
 
