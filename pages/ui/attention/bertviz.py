@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.attention.bertviz_routes import file_name
-from pages.ui.attention.looking import PARTS, VIEWS, Looking, choose_head
+from pages.ui.attention.looking import VIEWS, Looking, choose_head
 from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.live import copy_labels, script
 from pages.ui.subject import Subject
@@ -60,7 +60,7 @@ def _checked(chosen: Any, shape: Shape) -> tuple[str, int, int] | None:
     if not isinstance(chosen, dict):
         return None
     part, layer, head = (chosen.get(name) for name in ("part", "layer", "head"))
-    if part not in PARTS or part not in shape.parts or type(layer) is not int or type(head) is not int:
+    if part not in shape.parts or type(layer) is not int or type(head) is not int:
         return None
     return (part, layer, head) if 0 <= layer < shape.layers and 0 <= head < shape.heads else None
 

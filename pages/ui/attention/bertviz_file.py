@@ -105,7 +105,7 @@ def _told(seen: "Seen", view: str, begin: int, name: str, words: Mapping[str, st
 
 
 def _start(seen: "Seen", part: str | None, layer: int, head: int) -> dict[str, Any]:
-    attentions: dict[str, Any] = dict(seen.parts)
+    attentions = {str(name): attention for name, attention in seen.parts.items()}
     part = part if part is not None else list(attentions)[-1]
     if part not in attentions:
         raise ValueError(f"there is no part {part!r}; there are {', '.join(attentions)}")

@@ -105,7 +105,7 @@ def table_route(request: Request) -> Response:
     """What that view shows as CSV; with a byte-order mark, so that spreadsheets read it as UTF-8."""
 
     def make(asked: AskedView, looking: Looking, _language: str) -> str:
-        attentions: dict[str, Any] = dict(seen(looking).parts)
+        attentions = {str(name): attention for name, attention in seen(looking).parts.items()}
         rows = bertviz_data.rows(attentions[looking.part], looking.view, looking.layer, looking.head, asked.begin)
         return "\ufeff" + as_table(bertviz_data.COLUMNS, rows)
 
