@@ -1,0 +1,192 @@
+"""What flows into a token, and what becomes of predictions when something is switched off: on the page, with a small
+model of two layers."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from llm_core.config import TransformerConfig
+from llm_core.data.tokenizers import train_tokenizer
+from llm_core.interpret.attention import HeadName, see
+from llm_core.interpret.reading import read
+from llm_core.interpret.rollout import rollout
+from llm_core.models.build import build
+from llm_core.models.files import model_files
+from llm_core.runs.run import Run
+from llm_core.runs.store import Store
+from llm_core.training.atomic import write_folder
+from pages.ui import state
+from tests.pages.recorded import write_run
+
+PAGE = Path(__file__).parents[2] / "pages" / "attention.py"
+DECODER, BOTH = "d" * 16, "e" * 16
+TEXT = "the cat sees the cat"
+
+
+def made(root: Path, name: str, architecture: str) -> None:
+    """A run whose model has random weights, large enough that every head matters."""
+    folder = write_run(root / name, until=1)
+    tokenizer = train_tokenizer("word", 300, [TEXT, "a dog <b>runs</b>"])
+    values = json.loads((folder / "run.json").read_text())
+    config = TransformerConfig(
+        architecture=architecture, context=96, width=16, layers=2, heads=2, feed_forward_width=0,  # type: ignore[arg-type]
+    )  # fmt: skip
+    values["config"]["model"] = config.model_dump(mode="json")
+    if architecture == "encoder_decoder":
+        values["config"]["training"]["objective"] = "translation"
+    (folder / "run.json").write_text(json.dumps(values))
+    tokenizer.save(folder / "tokenizer.json")
+    model = build(config.model_copy(update={"vocabulary_size": tokenizer.vocabulary_size}), seed=1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(8.0 if parameter.ndim == 2 else 1.0)
+    write_folder(folder / "steps", "00000000", model_files(model, half=False))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    root = tmp_path_factory.mktemp("made") / "runs"
+    root.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TERRARIUM_RUNS", str(root))
+        patch.setattr("llm_core.runs.store.BUNDLED_MODELS", root / "none")
+        patch.setattr(state, "_warm_up", lambda: None)
+        state.store.cache_clear()
+        made(root, DECODER, "decoder")
+        yield state.store()
+    state.store.cache_clear()
+
+
+def open_page(**query: str) -> AppTest:
+    test = AppTest.from_file(PAGE, default_timeout=90)
+    for name, value in {"run": DECODER, "text": TEXT, "view": "flow", **query}.items():
+        test.query_params[name] = value
+    test.run()
+    assert not test.exception
+    assert not test.error
+    return test
+
+
+def component(test: AppTest, has: str) -> dict[str, Any]:
+    (data,) = [data for data in map(data_of, test.get("bidi_component")) if has in data]
+    return data
+
+
+def table(test: AppTest, kind: str) -> list[dict[str, str]]:
+    """What the picture of this kind is drawn from."""
+    (data,) = [data for data in map(data_of, test.get("bidi_component")) if data.get("name") == f"terrarium-{kind}-{DECODER}-0"]  # fmt: skip
+    return list(csv.DictReader(io.StringIO(data["table"])))
+
+
+def data_of(node: Any) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(node.proto.json)
+    return data
+
+
+def seen_directly(run: Run, **off: Any) -> Any:
+    model, tokenizer = state.store().model(run)
+    return see(model, read(model, tokenizer, TEXT), **off)
+
+
+def test_the_graph_carries_the_rollout_of_the_last_token(store: Store) -> None:
+    inputs = [row for row in table(open_page(**{"from": "0.01"}), "rollout") if row["from_column"] == "0"]
+    expected = rollout(seen_directly(store.find(DECODER)).parts["decoder"].pattern)[-1, -1]
+    found = dict.fromkeys((int(row["from_position"]) for row in inputs), 0.0)
+    for row in inputs:
+        found[int(row["from_position"])] += float(row["weight"])
+    for position, weight in found.items():
+        assert 0 < weight <= expected[position] + 1e-5
+    assert sum(found.values()) > 0.5  # the rest goes along lines that are too weak to be drawn
+
+
+def test_a_higher_threshold_draws_only_the_stronger_of_the_same_lines(store: Store) -> None:
+    test = open_page(**{"from": "0.01"})
+    every = {tuple(row.values()) for row in table(test, "rollout")}
+    test.select_slider(key=state.ATTENTION_FLOW_THRESHOLD_KEY).set_value(0.1).run()
+    assert not test.exception
+    stronger = {tuple(row.values()) for row in table(test, "rollout")}
+    assert stronger == {row for row in every if float(row[-1]) >= 0.1} != every
+    assert "0.1" in test.query_params["from"]
+
+
+def test_a_head_shows_its_own_pattern_without_what_is_switched_off(store: Store) -> None:
+    test = open_page(layer="1", head="1", tokens_off="2", flow="head", **{"from": "0.01"})
+    pattern = seen_directly(store.find(DECODER), tokens_off=[2]).parts["decoder"].pattern[1, 1]
+    found = np.zeros_like(pattern)
+    for row in table(test, "head"):
+        found[int(row["into_position"]), int(row["from_position"])] = float(row["weight"])
+    assert found == pytest.approx(np.where(pattern >= 0.01, pattern, 0.0), abs=1e-5)
+    assert (found[3:, 2] == 0).all()
+
+
+def clicking(clicks: list[object]) -> None:
+    """A script that clicks one node after another and says what the lines lead to then."""
+    import streamlit as st
+
+    from pages.ui.attention.flow import _into, _pick
+    from pages.ui.attention.looking import Looking
+
+    now = Looking("r", 0, "t", "", "decoder", 0, 0, "flow")
+    for clicked in clicks:
+        _pick(clicked, _into(now, "rollout", 2, 5))
+        st.text(str(_into(now, "rollout", 2, 5)))
+    other = Looking("r", 0, "another text", "", "decoder", 0, 0, "flow")
+    st.text(str(_into(other, "rollout", 2, 5)))
+
+
+def test_a_click_chooses_a_token_a_second_one_lets_it_go_and_another_text_begins_anew() -> None:
+    clicks = [[1, 3], [1, 3], [2, 0], [0, 1], ["x", 1], [1, -1], [7, 99]]
+    test = AppTest.from_function(clicking, args=(clicks,)).run()
+    said = [text.value for text in test.text]
+    at = "Into(column={}, token={})".format
+    assert said == [at(1, 3), "None", at(2, 0), at(2, 0), at(2, 0), at(2, 0), at(2, 4), at(2, 4)]
+
+
+def test_without_anything_off_there_is_one_column_of_probabilities(store: Store) -> None:
+    test = open_page()
+    shown = component(test, "rows")["rows"]
+    logits = seen_directly(store.find(DECODER)).logits[-1]
+    shares = torch.tensor(logits).softmax(-1).sort(descending=True)
+    pieces = store.model(store.find(DECODER))[1].pieces
+    assert [row["token"] for row in shown] == [pieces[token] for token in shares.indices[:5]]
+    assert [row["shares"][0] for row in shown] == pytest.approx(shares.values[:5].tolist(), rel=1e-4)
+    assert all(len(row["shares"]) == 1 for row in shown)
+
+
+def test_with_something_off_both_predictions_stand_side_by_side_and_the_divergence_at_every_token(
+    store: Store,
+) -> None:
+    test = open_page(heads_off="decoder.1.0", tokens_off="2", view="heads")
+    run = store.find(DECODER)
+    before = torch.tensor(seen_directly(run).logits).log_softmax(-1)
+    off = seen_directly(run, heads_off=[HeadName("decoder", 1, 0)], tokens_off=[2])
+    after = torch.tensor(off.logits).log_softmax(-1)
+    nats = (before.exp() * (before - after)).sum(-1)
+    bars = table(test, "divergence")
+    assert [float(row["divergence_nats"]) for row in bars] == pytest.approx(nats.tolist(), abs=2e-6)
+    assert max(nats) > 0.01
+    pieces = store.model(run)[1].pieces
+    for row in component(test, "rows")["rows"]:
+        token = pieces.index(row["token"])
+        assert row["shares"] == pytest.approx([before[-1, token].exp().item(), after[-1, token].exp().item()], rel=1e-4)
+    place = int(nats.argmax())
+    assert any(f"position {place}" in each.value.replace("\\", "") for each in test.markdown)
+    switches = component(test, "sides")
+    assert switches["off"] == {"heads": ["decoder.1.0"], "tokens": [2], "source_tokens": []}
+
+
+def test_another_place_shows_the_predictions_there(store: Store) -> None:
+    test = open_page(tokens_off="1")
+    test.selectbox(key=state.ATTENTION_PREDICTED_KEY).set_value(3).run()
+    assert not test.exception
+    logits = seen_directly(store.find(DECODER)).logits[3]
+    before = [row["shares"][0] for row in component(test, "rows")["rows"]]
+    assert max(before) == pytest.approx(float(torch.tensor(logits).softmax(-1).max()), rel=1e-4)
