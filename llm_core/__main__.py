@@ -137,10 +137,12 @@ def generate(arguments: argparse.Namespace) -> Values:
     show: Callable[[str], None] = (lambda text: None) if arguments.json else _print_now
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text, count, started = "", 0, time.perf_counter()
+    if not model.causal:
+        raise UserError("This model does not write from left to right: it is an encoder, which reads a whole text at once.")  # fmt: skip
     if translates(model):
         written = translate(model, tokenizer, [arguments.prompt], decoding)
     else:
-        prompt = [tokenizer.end_of_text, *tokenizer.encode(arguments.prompt)]
+        prompt = [*tokenizer.begin, *tokenizer.encode(arguments.prompt)]
         written = write(model, [prompt], decoding, stop=tokenizer.end_of_text)
         show(arguments.prompt)
     for tokens in written:
@@ -182,6 +184,30 @@ def evaluate(arguments: argparse.Namespace) -> Values:
         "tokens": found.tokens,
         **truth.known_truth(config, model, corpus, found.loss, written=truth.WRITTEN),
     }
+
+
+def export(arguments: argparse.Namespace) -> Values:
+    """Write a model as a Hugging Face folder: settings, safetensors and tokenizer."""
+    from llm_core import hub
+    from llm_core.data.foreign_files import write_tokenizer
+
+    folder: Path = arguments.folder
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UserError("{folder} is there already; name a new or an empty folder.", folder=str(folder))
+    store = Store(arguments.runs)
+    model, tokenizer = store.model(store.find(arguments.run, paths=True))
+    model_type = hub.write_folder(model, folder)
+    write_tokenizer(tokenizer, folder)
+    return {"folder": str(folder.absolute()), "model_type": model_type}
+
+
+def bring_in(arguments: argparse.Namespace) -> Values:
+    """Bring in a local Hugging Face folder (GPT-2, BERT, Llama, Qwen) as a run."""
+    from llm_core.models.size import count_parameters
+    from llm_core.runs.importing import import_folder
+
+    run = import_folder(Store(arguments.runs), arguments.folder, name=arguments.name or "")
+    return {"run": str(run.folder), "name": run.name, "parameters": count_parameters(run.model_config)}
 
 
 def list_runs(arguments: argparse.Namespace) -> None:
@@ -244,8 +270,9 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("run", metavar="RUN", help="a run's folder, its id, or a bundled model's name")
         return made
 
-    for name, action in (("train", train), ("resume", resume), ("generate", generate), ("evaluate", evaluate)):
-        made = command(name, action, run=name != "train")
+    actions = {"train": train, "resume": resume, "generate": generate, "evaluate": evaluate, "export": export, "import": bring_in}  # fmt: skip
+    for name, action in actions.items():
+        made = command(name, action, run=name not in ("train", "import"))
         if name == "train":
             made.add_argument("recipe", metavar="RECIPE", help="one of those that `recipes` lists")
             made.add_argument("--corpus", metavar="NAME_OR_FILE", help="an embedded text, a file or a folder")
@@ -268,6 +295,11 @@ def parser() -> argparse.ArgumentParser:
                 metavar="NAME_OR_FILE",
                 help="another text, all of it; of one that is written when it is needed, what is held out",
             )
+        elif name == "export":
+            made.add_argument("folder", type=Path, metavar="DIR", help="a new or an empty folder")
+        elif name == "import":
+            made.add_argument("folder", type=Path, metavar="DIR", help="config.json, safetensors and a tokenizer, on this computer")  # fmt: skip
+            made.add_argument("--name", help="what the run is called")
         made.add_argument("--json", action="store_true", help="end with one JSON object on stdout")
         made.add_argument("--runs", type=Path, metavar="DIR", help="where runs live")
     command("runs", list_runs).add_argument("--runs", type=Path, metavar="DIR", help="where runs live")
