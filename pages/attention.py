@@ -35,8 +35,7 @@ except UserError as reason:
     st.stop()
 
 now = looking(subject)
-controls.text_fields(shape)
-controls.view_and_part(shape, SHOWS)
+controls.text_and_view(shape, SHOWS)
 try:
     SHOWS.get(now.view, picture.show)(now, subject)
     switches.show(now, subject)

@@ -22,7 +22,7 @@ class AttentionView {
     const time = make("div", "t-time");
     this.time = new TimeLine(time, { to: (step) => this.go({ step }), settled: () => this.tell(), follow: (on) => this.follow(on) });
     this.stage = make("div", "t-attention-stage");
-    this.stage.append(head, this.notes, this.fault, this.heat, time);
+    this.stage.append(head, time, this.notes, this.fault, this.heat);
     const heads = make("div", "t-heads");
     this.caption = make("p", "t-heads-caption");
     heads.append(this.caption);
@@ -146,7 +146,7 @@ class AttentionView {
   }
 
   refuse(sentence) {
-    this.found = null;
+    this.found = this.painted = null;
     this.root.classList.remove("t-stale");
     this.fault.textContent = sentence || this.data.words.lost;
     this.title.textContent = "";
@@ -165,13 +165,19 @@ class AttentionView {
 
   async paint() {
     if (!this.found || !this.data) return;
-    const { words } = this.data;
-    const [first, second] = this.found;
-    const picture = this.pictured(first, second);
+    const { words, language, other } = this.data;
     const theme = themeOf(this.root, this.data.themes);
-    const { values, queries, keys, causal } = picture;
     const projector = this.projector.on;
     this.body.classList.remove("t-attention-empty");
+    this.time.draw({ steps: this.steps, step: this.at.step, live: this.live, following: this.following, words });
+    this.files.draw(theme);
+    // What is there already stays as it is, also under the pointer.
+    const stamp = [this.requests(), this.corner, Math.floor(this.heat.clientWidth), theme.colors.background, projector, projector && innerHeight, language];
+    if (isSame(stamp, this.painted)) return;
+    const [first, second] = this.found;
+    const diverging = Boolean(second);
+    const picture = this.pictured(first, second);
+    const { values, queries, keys, causal } = picture;
     const size = { rows: queries.length, columns: keys.length };
     const measure = this.map.measure({ queries, keys, projector }, Math.floor(this.heat.clientWidth));
     const view = {
@@ -179,26 +185,26 @@ class AttentionView {
       column: Math.max(0, Math.min(this.corner.column, size.columns - measure.columns)), columns: measure.columns,
     };
     this.corner = { row: view.row, column: view.column };
-    const diverging = Boolean(second);
+    stamp[1] = this.corner;
+    this.painted = stamp;
     this.title.textContent = this.sentence();
     this.notes.textContent = this.noted(first, second).join(" ");
     const tables = this.tables(theme);
-    const isHeads = diverging && this.data.other.against === "head";
+    const isHeads = diverging && other.against === "head";
     this.grid.draw({
       layers: first.layers, heads: first.heads, words, causal,
       tile: (layer, head) => (isHeads || !second ? first.thumbnail(layer, head) : this.smallDifference(first, second, layer, head)),
-      chosen: this.at, other: isHeads && this.data.other.part === this.at.part ? this.data.other : null,
+      chosen: this.at, other: isHeads && other.part === this.at.part ? other : null,
       shades: isHeads || !second ? tables.shares : tables.differences, diverging: diverging && !isHeads,
     });
     this.chooser.draw({
       whole: shrunk(values, size.rows, size.columns), size, view, causal, diverging, words,
       shades: diverging ? tables.differences : tables.shares,
     });
-    this.time.draw({ steps: this.steps, step: this.at.step, live: this.live, following: this.following, words });
-    this.files.draw(theme);
     const label = `${this.sentence()}. ${this.strongest(picture)}`;
     const drawn = await this.map.draw({ ...picture, ...view, diverging, projector, label, theme, words });
     if (drawn) this.root.dataset.drawn = `${this.at.part}.${this.at.layer}.${this.at.head} ${this.at.step}`;
+    else this.painted = null;
   }
 
   // The tables of colours of a look, made once.
@@ -216,11 +222,11 @@ class AttentionView {
   pictured(first, second) {
     const values = first.at(this.at.layer, this.at.head);
     const causal = first.part === "decoder";
-    if (!second) return { values, queries: first.queries.map(tokenLabel), keys: first.keys.map(tokenLabel), causal };
+    if (!second) return { values, queries: first.queries.map(visible), keys: first.keys.map(visible), causal };
     const { layer, head } = this.otherRequest();
     const [rows, columns] = [Math.min(first.rows, second.rows), Math.min(first.columns, second.columns)];
     const both = (name, count) =>
-      first[name].slice(0, count).map((token, place) => (token === second[name][place] ? tokenLabel(token) : `${tokenLabel(token)}|${tokenLabel(second[name][place])}`));
+      first[name].slice(0, count).map((token, place) => (token === second[name][place] ? visible(token) : `${visible(token)}|${visible(second[name][place])}`));
     return {
       values: subtracted({ ...first, values }, { ...second, values: second.at(layer, head) }, rows, columns),
       queries: both("queries", rows), keys: both("keys", columns), causal: causal && second.part === "decoder",

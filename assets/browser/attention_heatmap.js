@@ -3,23 +3,27 @@
 const WINDOW = 64; // tokens
 const LONGEST_LABEL = 14; // characters
 const SIZES = {
-  page: { least: 11, most: 38, font: 12, tall: () => 560 },
-  projector: { least: 15, most: 64, font: 19, tall: () => innerHeight - 190 },
+  page: { least: 10.5, most: 38, font: 12, tall: () => Math.max(420, innerHeight - 480) },
+  projector: { least: 12, most: 64, font: 19, tall: () => innerHeight - 210 },
 };
 
 // Plotly reads what it writes as a kind of HTML.
 const asPlotlyText = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
-function tokenLabel(token) {
-  const signs = [...visible(token)];
-  return signs.length > LONGEST_LABEL ? `${signs.slice(0, LONGEST_LABEL - 1).join("")}…` : signs.join("");
+// How long a text will be on screen, in letters: Chinese ones are wider.
+const lettersOf = (text) => [...text].reduce((sum, sign) => sum + (sign.codePointAt(0) > 0x2e80 ? 1.7 : 1), 0);
+
+function shortened(text, longest) {
+  if (lettersOf(text) <= longest) return text;
+  const signs = [...text];
+  while (signs.length > 1 && lettersOf(signs.join("")) > longest - 1) signs.pop();
+  return `${signs.join("")}…`;
 }
 
 // Places that Plotly fills with what is under the pointer.
-const hovered = (diverging) => ({ query: "<b>%{y}</b>", key: "<b>%{x}</b>", share: `<b>%{z:${diverging ? "+" : ""}.3~p}</b>` });
-
-// How long a label will be on screen, in letters: Chinese ones are as wide as two.
-const lettersOf = (label) => [...label].reduce((sum, sign) => sum + (sign.codePointAt(0) > 0x2e80 ? 1.7 : 1), 0);
+const hovered = (diverging) => ({
+  query: "<b>%{customdata[0]}</b>", key: "<b>%{customdata[1]}</b>", share: `<b>%{z:${diverging ? "+" : ""}.3~p}</b>`,
+});
 
 class HeatMap {
   constructor(root) {
@@ -33,14 +37,16 @@ class HeatMap {
   // How many tokens of each side fit at this width, and where everything stands.
   measure({ queries, keys, projector }, width) {
     const size = SIZES[projector ? "projector" : "page"];
+    // Where nearly all tokens are single signs, as in Chinese, they stand upright, and the few long ones are cut.
+    const upright = keys.filter((key) => lettersOf(key) > 2).length <= 2;
     const letter = size.font * 0.62;
-    const room = (labels) => Math.ceil(Math.min(LONGEST_LABEL, Math.max(2, ...labels.map(lettersOf))) * letter) + 34;
-    const margin = { l: room(queries), b: room(keys), t: 10, r: width > 520 ? 78 : 8 };
+    const room = (labels, longest) => Math.ceil(Math.min(longest, Math.max(2, ...labels.map(lettersOf))) * letter) + 34;
+    const margin = { l: room(queries, LONGEST_LABEL), b: upright ? size.font + 36 : room(keys, LONGEST_LABEL), t: 10, r: width > 520 ? 78 : 8 };
     const fits = Math.max(12, Math.min(WINDOW, Math.floor((width - margin.l - margin.r) / size.least)));
     const [rows, columns] = [Math.min(fits, queries.length), Math.min(fits, keys.length)];
     const cell = Math.min(size.most, (width - margin.l - margin.r) / columns, Math.max(size.least, (size.tall() - margin.b) / rows));
     const font = Math.max(8, Math.min(size.font, cell * 0.86));
-    return { margin, rows, columns, cell, font, titles: Math.min(size.font, 15) };
+    return { margin, rows, columns, cell, font, upright, titles: Math.min(size.font, 15) };
   }
 
   // `picture`: values (rows × columns of the whole text), queries and keys (labels), causal, diverging, row and column
@@ -64,27 +70,30 @@ class HeatMap {
     return true;
   }
 
-  figure(picture, { margin, rows, columns, cell, font, titles }) {
+  figure(picture, { margin, rows, columns, cell, font, upright, titles }) {
     const { values, queries, keys, causal, diverging, row, column, theme, words } = picture;
     const z = Array.from({ length: rows }, (_, y) =>
       Array.from({ length: columns }, (_, x) => (causal && column + x > row + y ? null : values[(row + y) * keys.length + column + x])),
     );
     const count = (from, length) => Array.from({ length }, (_, index) => from + index);
-    const axis = (from, length, labels, title) => ({
+    const [asked, looked] = [queries.map(asPlotlyText), keys.map(asPlotlyText)];
+    const customdata = count(row, rows).map((y) => count(column, columns).map((x) => [asked[y], looked[x]]));
+    const axis = (from, length, labels, title, longest = LONGEST_LABEL) => ({
       ...theme.layout.xaxis, tickmode: "array", tickvals: count(from, length), range: [from - 0.5, from + length - 0.5],
-      ticktext: labels.slice(from, from + length).map(asPlotlyText), showgrid: false, fixedrange: true,
+      ticktext: labels.slice(from, from + length).map((label) => asPlotlyText(shortened(label, longest))), showgrid: false, fixedrange: true,
       tickfont: { family: this.codeFont(), size: font, color: theme.colors.text },
       title: { text: title, standoff: 8, font: { size: titles, color: theme.colors.quiet } },
     });
     const stops = colorStops(diverging ? theme.colors.differences : theme.colors.scale, diverging);
     const trace = {
-      type: "heatmap", z, x: count(column, columns), y: count(row, rows), colorscale: stops, zmin: diverging ? -1 : 0, zmax: 1,
+      type: "heatmap", z, customdata, x: count(column, columns), y: count(row, rows), colorscale: stops, zmin: diverging ? -1 : 0, zmax: 1,
       xgap: cell > 12 ? 1 : 0, ygap: cell > 12 ? 1 : 0, hoverongaps: false,
       hovertemplate: `${fill(diverging ? words.hover_difference : words.hover, hovered(diverging))}<extra></extra>`,
       showscale: margin.r > 20,
       colorbar: {
         thickness: 10, len: 0.7, lenmode: "fraction", y: 1, yanchor: "top", x: 1.01, outlinewidth: 0, ticklen: 3,
-        tickvals: diverging ? [-1, -0.25, 0, 0.25, 1] : [0, 0.05, 0.25, 0.5, 1], tickformat: diverging ? "+.2~f" : ".0%",
+        tickvals: diverging ? [-1, -0.25, 0, 0.25, 1] : [0, 0.05, 0.25, 0.5, 1],
+        ticktext: diverging ? ["−1", "−0.25", "0", "+0.25", "+1"] : ["0 %", "5 %", "25 %", "50 %", "100 %"],
         tickfont: { size: Math.max(11, titles - 2), color: theme.colors.quiet },
       },
     };
@@ -93,7 +102,7 @@ class HeatMap {
       width: margin.l + Math.round(cell * columns) + margin.r, height: margin.t + Math.round(cell * rows) + margin.b,
       hoverlabel: { ...theme.layout.hoverlabel, font: { ...theme.layout.hoverlabel.font, size: Math.max(13, titles) } },
       plot_bgcolor: theme.colors.background,
-      xaxis: { ...axis(column, columns, keys, words.keys), tickangle: -90 },
+      xaxis: { ...axis(column, columns, keys, words.keys, upright ? 2 : LONGEST_LABEL), tickangle: upright ? 0 : -90 },
       yaxis: { ...axis(row, rows, queries, words.queries), range: [row + rows - 0.5, row - 0.5] },
     };
     return [[trace], layout];

@@ -11,7 +11,7 @@ from llm_core.runs.worker import work
 STEPS = 60
 
 
-def grow(root: Path) -> Run:
+def grow(root: Path, *, context: int = 32, layers: int = 1, batch_size: int = 8) -> Run:
     """Train on a page of made sentences in runs folder `root`."""
     dice = random.Random(7)
     words = {
@@ -25,10 +25,10 @@ def grow(root: Path) -> Run:
     text.write_text("".join(lines), encoding="utf-8")
     store = Store(root)
     config = RunConfig(
-        model=TransformerConfig(context=32, width=32, layers=1, heads=2),
+        model=TransformerConfig(context=context, width=32, layers=layers, heads=2),
         data=DataConfig(corpus=str(text), tokenizer="bpe", vocabulary_size=320),
         training=TrainingConfig(
-            steps=STEPS, batch_size=8, threads=1, evaluation_every=STEPS, evaluation_tokens=256, sample_every=STEPS,
+            steps=STEPS, batch_size=batch_size, threads=1, evaluation_every=STEPS, evaluation_tokens=256, sample_every=STEPS,
             sample_prompt="the cat", sample_tokens=8, checkpoint_every=STEPS,
         ),
     )  # fmt: skip

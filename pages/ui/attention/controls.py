@@ -14,35 +14,31 @@ from pages.ui.subject import bundled, choose
 from pages.ui.text import _, explain
 
 
-def text_fields(shape: Shape) -> None:
-    """The text that the model reads; beside it its source, for a model that turns one text into another."""
-    places = st.columns(2) if shape.has_source else [st.container()]
+def text_and_view(shape: Shape, views: Collection[str]) -> None:
+    """The text that the model reads, with its source where it has one; beside it how to look at it, and at which part."""
+    places = st.columns([2, 2, 2] if shape.has_source else [3, 2], vertical_alignment="bottom")
     if shape.has_source:
         with places[0]:
             st.text_area(
                 _("Source"), key=ATTENTION_SOURCE_KEY, height=68, max_chars=LONGEST_TEXT, persist_state="session",
                 help=_("The text that the encoder reads."),
             )  # fmt: skip
-    with places[-1]:
+    with places[-2]:
         st.text_area(
             _("Text"), key=ATTENTION_TEXT_KEY, height=68, max_chars=LONGEST_TEXT, persist_state="session",
             help=_("Ctrl+Enter, or a click elsewhere, shows what the model looks at in it."),
         )  # fmt: skip
-
-
-def view_and_part(shape: Shape, views: Collection[str]) -> None:
-    """How to look at it, and, where there are several, at which part of the model."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            _("View"), list(views), key=ATTENTION_VIEW_KEY, required=True, persist_state="session",
-            format_func=lambda view: _(VIEWS[view]), label_visibility="collapsed",
-        )  # fmt: skip
+    with places[-1]:
         if len(shape.parts) > 1:
-            st.segmented_control(
+            st.pills(
                 _("Part of the model"), list(shape.parts), key=ATTENTION_PART_KEY, required=True, persist_state="session",
                 format_func=lambda part: _(PARTS[part]), label_visibility="collapsed",
                 help=_("The encoder reads the source, the decoder the text; with the cross-attention the decoder looks at the source."),
             )  # fmt: skip
+        st.pills(
+            _("View"), list(views), key=ATTENTION_VIEW_KEY, required=True, persist_state="session",
+            format_func=lambda view: _(VIEWS[view]), label_visibility="collapsed",
+        )  # fmt: skip
 
 
 def no_attention(run: Run, reason: UserError) -> None:

@@ -32,7 +32,7 @@ from pages.ui.subject import Subject
 LONGEST_TEXT = 4_000  # characters; it travels in links
 
 VIEWS = {
-    "heads": N_("Heads"),
+    "heads": N_("Heatmap"),
     "difference": N_("Difference"),
     "head_view": N_("Head view"),
     "model_view": N_("Model view"),
