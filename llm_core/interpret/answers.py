@@ -47,8 +47,11 @@ class Prepared:
     asked: Mapping[Part, Mapping[str, Asked]]
 
 
-def prepare_batches(texts: Sequence[AskedText], heads: int) -> Iterator[Prepared]:
-    """Texts of like length together, so many that the patterns of all `heads` (of all layers) stay small."""
+def prepare_batches(texts: Sequence[AskedText], heads: int, first: int = 0) -> Iterator[Prepared]:
+    """Texts of like length together, so many that the patterns of all `heads` (of all layers) stay small.
+
+    The texts are numbered from `first` on.
+    """
     order = sorted(range(len(texts)), key=lambda at: _size(texts[at]))
     while order:
         count = 1
@@ -56,7 +59,7 @@ def prepare_batches(texts: Sequence[AskedText], heads: int) -> Iterator[Prepared
         while count < len(order) and (count + 1) * _size(texts[order[count]]) * heads <= _LARGEST:
             count += 1
         chosen, order = tuple(order[:count]), order[count:]
-        yield _prepare(chosen, [texts[at] for at in chosen])
+        yield _prepare(tuple(first + at for at in chosen), [texts[at] for at in chosen])
 
 
 def answer(pattern: Tensor, asked: Asked, measure: Measure) -> Tensor:

@@ -2,8 +2,8 @@
 
 Three scores say how much attention goes where it should in random tokens that come twice. Four say how often the word
 with most attention is the right one in texts whose truth a grammar knows, beside the best fixed offset: as Clark et al.
-(2019) tested the heads of BERT against a parser. Attention to a word is the sum over its tokens; from a word that has
-been read, the mean over its tokens; control tokens and the word that asks are no answer.
+(2019, section 4.2) tested the heads of BERT against a parser. Attention to a word is the sum over its tokens, attention
+from one the mean over its tokens; control tokens and the word itself are no answer, and of equals the first counts.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -48,10 +48,10 @@ SCORES: dict[str, ScoreKind] = {
     "previous_token": ScoreKind(N_("Previous token"), N_("In random tokens that come twice: the share of attention that goes to the token right before."), _OLSSON, "share", "token"),
     "duplicate_token": ScoreKind(N_("Duplicate token"), N_("In random tokens that come twice: the share of attention that a token of the second copy gives to the same token in the first."), "Wang et al. 2023", "share", "token"),
     "induction": ScoreKind(N_("Induction"), N_("In random tokens that come twice: the share of attention that a token of the second copy gives to the token that came after it the first time, and so comes next."), _OLSSON, "share", "token"),
-    "subject": ScoreKind(N_("Subject of the verb"), N_("How often a verb that shows a number looks, of all other words, most at the noun that it agrees with."), _CLARK, "accuracy", "word"),
-    "antecedent": ScoreKind(N_("Meaning of the pronoun"), N_("How often a pronoun looks, of all other words, most at an earlier noun or name for what it means."), _CLARK, "accuracy", "word"),
-    "place": ScoreKind(N_("Place of the thing"), N_("How often the token before a place that must be remembered looks, of all other words, most at a word of an earlier mention of that place."), _CLARK, "accuracy", "word"),
-    "alignment": ScoreKind(N_("Alignment"), N_("How often the place where a word of a translation is written looks, of all words of the source, most at the one that says the same."), "Kobayashi et al. 2020", "accuracy", "word"),
+    "subject": ScoreKind(N_("Subject of the verb"), N_("How often, where a verb must show a number, most attention of all words goes to the noun that it agrees with."), _CLARK, "accuracy", "word"),
+    "antecedent": ScoreKind(N_("Meaning of the pronoun"), N_("How often, where a pronoun comes, most attention of all words goes to an earlier noun or name for what it means."), _CLARK, "accuracy", "word"),
+    "place": ScoreKind(N_("Place of the thing"), N_("How often, where a place comes that must be remembered, most attention of all words goes to an earlier mention of that place."), _CLARK, "accuracy", "word"),
+    "alignment": ScoreKind(N_("Alignment"), N_("How often, where a word of a translation comes, most attention of all words of the source goes to the one that says the same."), "Kobayashi et al. 2020", "accuracy", "word"),
 }  # fmt: skip
 """Every score by its name, in the order in which a table shows them."""
 
@@ -75,7 +75,8 @@ class Score:
 
 @dataclass(frozen=True)
 class Exercise:
-    """Texts with questions, ready for any snapshot of a model: `summarized` of its `texts` count in the summaries."""
+    """Texts with questions, ready for any snapshot of a model. The first `summarized` of its `texts` count in the
+    summaries; no batch has some of them and some others."""
 
     batches: tuple[Prepared, ...] = field(repr=False)
     texts: int
@@ -150,7 +151,7 @@ def score(model: Model, asked: Sequence[Exercise], tokenizer: AnyTokenizer) -> G
                 for name, questions in by_score.items():
                     answers = answer(patterns[part], questions, SCORES[name].measure)
                     tally.add(part, name, prepared.texts, *sums_by_text(answers, questions, len(prepared.texts)))
-            if exercise.summarized:
+            if prepared.texts[0] < exercise.summarized:
                 for part, summaries in summarize_texts(patterns, prepared.batch, tokenizer.separators).items():
                     for name, values in summaries.named().items():
                         tally.add_summary(part, name, prepared.texts, values.swapaxes(0, 1))
@@ -183,7 +184,7 @@ class _Tally:
 
     def add_summary(self, part: Part, name: str, texts: Sequence[int], values: NDArray[np.float32]) -> None:
         """values (texts, layers, heads), NaN where a text has none."""
-        there = np.isfinite(values).all((1, 2)) & (np.asarray(texts) < self._exercise.summarized)
+        there = np.isfinite(values).all((1, 2))
         self.add(part, name, texts, np.where(there[:, None, None], values, 0.0), there.astype(np.int64))
 
     def scores(self) -> Scores:
@@ -210,7 +211,8 @@ def _exercise(texts: Sequence[AskedText], heads: int, summarized: int) -> Exerci
         else best_offset(question for text in texts for question in text.questions[part][name])
         for part, name in names
     }
-    return Exercise(tuple(prepare_batches(texts, heads)), len(texts), summarized, baselines)
+    batches = *prepare_batches(texts[:summarized], heads), *prepare_batches(texts[summarized:], heads, summarized)
+    return Exercise(batches, len(texts), summarized, baselines)
 
 
 def _tokens(texts: Sequence[AskedText], tokenizer: AnyTokenizer) -> Iterator[int]:

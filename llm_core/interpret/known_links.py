@@ -2,14 +2,16 @@
 
 subject: from a verb that agrees in number, to the noun or pronoun it agrees with. Chinese verbs do not.
 antecedent: from a pronoun, to any noun or name before it that means the same.
-place: from the token before a place is named that only the text can tell, to any word of an earlier mention of it: what
-would have to be looked up in order to write it. Only of models that write left to right.
-alignment: from the tokens at which a translation's word is to be written, to the word of the source that says the same.
+place: from a place that only the text can tell, to any word of an earlier mention of it.
+alignment: from a word of a translation, to the word of the source that says the same.
 
-The first two ask from a word that has been read, as Clark et al. (2019) did; the last two ask where a word must be found.
+A model that writes left to right is asked at the token before the word, or before the first of several: there it must
+decide what to write, and needs the link; only what stands before can be right. An encoder, which sees the whole text, is
+asked at the word itself, as Clark et al. (2019) did, and about places not at all: it can read them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 
 from llm_core.data.grammar.grammar import load_grammar
@@ -18,7 +20,7 @@ from llm_core.data.grammar.sampler import Sampled, sample
 from llm_core.data.grammar.truth import Item, Truth
 from llm_core.interpret.attention import Part, parts
 from llm_core.interpret.questions import AskedText, Question, Span, Units, find_units
-from llm_core.interpret.reading import AnyTokenizer, read
+from llm_core.interpret.reading import AnyTokenizer, Side, read
 from llm_core.models.base import Model
 
 KNOWN = ("subject", "antecedent", "place")
@@ -31,23 +33,51 @@ _PATIENCE = 12
 def known_texts(
     model: Model, tokenizer: AnyTokenizer, texts: int, seed: int, language: str, grammar: str = "stories"
 ) -> Iterator[AskedText]:
-    """Texts of a grammar with their questions, drawn until each score that they can serve has `texts` of them.
+    """Texts of a grammar with their questions: `texts` as they come, then more for the scores that still lack some.
 
-    The first `texts` are taken as they come; after them only those that a score still lacks, since few texts have a
-    verb that shows a number. For decoders and encoders.
+    Few texts have a verb that shows a number. The later texts are asked about what was lacking alone, so that each
+    score is taken over texts as they come, `texts` of those that have it; and no more is read of them than it takes.
+    For decoders and encoders.
     """
     part = parts(model)[0]
     world = load_grammar(grammar)
     lacking = dict.fromkeys(KNOWN, texts)
     for index in range(texts * _PATIENCE):
-        if index >= texts and not any(0 < left < texts for left in lacking.values()):
+        wanted = [score for score, left in lacking.items() if 0 < left < texts]
+        if index >= texts and not wanted:
             return  # what no text has served so far, none will
-        asked = ask_text(model, tokenizer, part, sample(world, language, _FRESH + seed, index))
-        serves = [score for score, questions in asked.questions[part].items() if questions and lacking[score]]
+        text = sample(world, language, _FRESH + seed, index)
+        if index >= texts and not any(_may_serve(text.truth, score) for score in wanted):
+            continue
+        asked = ask_text(model, tokenizer, part, text)
+        serves = {score: asked_of for score, asked_of in asked.questions[part].items() if asked_of and lacking[score]}
         for score in serves:
             lacking[score] -= 1
-        if index < texts or serves:
+        if index < texts:
             yield asked
+        elif serves:
+            yield _shortened(asked, part, serves)
+
+
+def _may_serve(truth: Truth, score: str) -> bool:
+    """Whether it is worth to look closer: to find the tokens of a text takes a while."""
+    if score == "place":
+        return any(item.skill == "place" for item in truth.items)
+    return bool(truth.agreements) if score == "subject" else True
+
+
+def _shortened(asked: AskedText, part: Part, serves: Mapping[str, tuple[Question, ...]]) -> AskedText:
+    """The text with these questions alone, for a decoder up to the last position that is asked."""
+    questions: Mapping[str, tuple[Question, ...]] = {score: serves.get(score, ()) for score in asked.questions[part]}
+    reading, units = asked.reading, asked.units[part]
+    if part == "decoder":
+        end = 1 + max(
+            position for asked_of in serves.values() for question in asked_of for position in question.positions
+        )
+        side = reading.text
+        reading = replace(reading, text=Side(side.ids[:end], side.tokens[:end], side.spans[:end]))
+        units = units[:end]
+    return AskedText(reading, {part: units}, {part: questions})
 
 
 def ask_text(model: Model, tokenizer: AnyTokenizer, part: Part, text: Sampled) -> AskedText:
@@ -58,7 +88,7 @@ def ask_text(model: Model, tokenizer: AnyTokenizer, part: Part, text: Sampled) -
     asker = _Asker(text.truth, words, units, causal=part == "decoder")
     questions = {"subject": asker.subjects(), "antecedent": asker.antecedents()}
     if part == "decoder":
-        questions["place"] = asker.places(reading.text.spans)
+        questions["place"] = asker.places()
     return AskedText(reading, {part: units.of_tokens}, {part: questions})
 
 
@@ -94,9 +124,8 @@ def ask_pair(model: Model, tokenizer: AnyTokenizer, pair: ParallelSentence, lang
         unit, right = ours.of_words[here], theirs.of_words[there]
         if unit is None or right is None:
             continue
-        # The token before each of the word's own is where that one is written.
-        positions = tuple(token - 1 for token in ours.tokens(unit) if token > 0)
-        questions.append(Question(positions, unit, frozenset({right})))
+        # What stands at a position writes the next token; the text begins with a control token.
+        questions.append(Question((ours.tokens(unit)[0] - 1,), unit, frozenset({right})))
     units: dict[Part, tuple[int, ...]] = {
         "cross": theirs.of_tokens, "encoder": theirs.of_tokens, "decoder": ours.of_tokens,
     }  # fmt: skip
@@ -129,28 +158,25 @@ class _Asker:
                     nouns.append(mention)
         return tuple(question for question in found if question is not None)
 
-    def places(self, tokens: Sequence[Span]) -> tuple[Question, ...]:
+    def places(self) -> tuple[Question, ...]:
         found = []
         for item in self._truth.items:
-            if item.skill != "place":
-                continue
-            before = next((at for at, (_, end) in enumerate(tokens) if end > item.start), 0) - 1
-            mentions = self._mentions_before(item)
-            if before < 0 or not mentions:
-                continue
-            own = self._units.of_tokens[before]
-            right = frozenset(unit for span in mentions for unit in self._seen(span, own))
-            if right:
-                found.append(Question((before,), own, right))
-        return tuple(found)
+            if item.skill == "place":
+                # An item begins with the space before its words.
+                start = item.start + (item.right[0][0] == " ")
+                found.append(self._from_word((start, item.end), self._mentions_before(item)))
+        return tuple(question for question in found if question is not None)
 
     def _from_word(self, word: Span, targets: Sequence[Span]) -> Question | None:
-        """From all tokens of a word to any word of the targets; None where tokens do not show them apart."""
+        """From a word, the first of some, to any word of the targets; None where tokens do not show them apart."""
         own = self._units.of_words[self._inside(word)[0]]
         if own is None:
             return None
+        tokens = self._units.tokens(own)
         right = frozenset(unit for span in targets for unit in self._seen(span, own))
-        return Question(self._units.tokens(own), own, right) if right else None
+        if not right or (self._causal and tokens[0] == 0):
+            return None
+        return Question((tokens[0] - 1,) if self._causal else tokens, own, right)
 
     def _seen(self, span: Span, own: int) -> list[int]:
         """The units of the words inside a span that can be looked at from the unit `own`, but for that one."""

@@ -1,8 +1,8 @@
 """Questions to a head whose answer is known: from where it looks, and what it should look at. Knows no model.
 
 What is looked at are units: words, or single tokens where words mean nothing. A token that holds parts of several words
-makes them one unit, a token outside all words is a unit of its own, and control tokens belong to none: as Clark et al.
-(2019, "What Does BERT Look At?", section 4.2) did with [CLS] and [SEP], they are no answer.
+makes them one unit; a space between words and control tokens belong to none: as Clark et al. (2019, "What Does BERT Look
+At?", section 4.2) did with [CLS] and [SEP], they are no answer.
 """
 
 from bisect import bisect_right
@@ -23,7 +23,7 @@ NO_UNIT = -1
 class Question:
     """From `positions` (of what they see, the mean counts) a head should look at one of the units `right`.
 
-    `place`: the unit from which offsets count. Where a text looks at itself it is the one that asks, and no answer.
+    `place`: the unit that is asked about, from which offsets count. Where a text looks at itself, it is no answer.
     """
 
     positions: tuple[int, ...]
@@ -66,7 +66,7 @@ class Units:
 
 
 def find_units(tokens: Sequence[Span], words: Sequence[Span]) -> Units:
-    """Group tokens into units by the words that they share a character with; empty spans are control tokens.
+    """Group tokens into units by the words that they share a character with; control tokens have empty spans.
 
     Both in the order of the text; words do not overlap.
     """
@@ -77,15 +77,9 @@ def find_units(tokens: Sequence[Span], words: Sequence[Span]) -> Units:
     for found in touched:
         for first, second in pairwise(found):
             leaders[second] = leaders[first]
-    numbers: dict[tuple[str, int], int] = {}
-    of_tokens = []
-    for place, (token, found) in enumerate(zip(tokens, touched, strict=True)):
-        if token[0] == token[1]:
-            of_tokens.append(NO_UNIT)
-            continue
-        key = ("word", leaders[found[0]]) if found else ("token", place)
-        of_tokens.append(numbers.setdefault(key, len(numbers)))
-    return Units(tuple(of_tokens), tuple(numbers.get(("word", leader)) for leader in leaders))
+    numbers: dict[int, int] = {}
+    of_tokens = [numbers.setdefault(leaders[found[0]], len(numbers)) if found else NO_UNIT for found in touched]
+    return Units(tuple(of_tokens), tuple(numbers.get(leader) for leader in leaders))
 
 
 def _overlapping(token: Span, words: Sequence[Span], ends: Sequence[int]) -> list[int]:

@@ -27,10 +27,10 @@ def test_a_chain_of_shared_tokens_is_one_unit() -> None:
     assert units.of_words == (0, 0, 0)
 
 
-def test_a_token_outside_all_words_stands_alone_and_a_word_without_tokens_has_no_unit() -> None:
+def test_a_space_between_words_and_a_word_without_tokens_have_no_unit() -> None:
     units = find_units([(0, 1), (1, 2), (2, 3)], [(0, 1), (2, 3), (5, 6)])
-    assert units.of_tokens == (0, 1, 2)
-    assert units.of_words == (0, 2, None)
+    assert units.of_tokens == (0, NO_UNIT, 1)
+    assert units.of_words == (0, 1, None)
 
 
 def test_bytes_of_one_character_are_one_word() -> None:
