@@ -21,6 +21,8 @@ if subject is None or subject.step is None:
     st.page_link("train.py", label=_("Train a model"))
     st.stop()
 
+if generate.only_reads(subject.run):
+    st.stop()
 generate.follow_link()
 prompt = generate.prompt_box(subject.run)
 picture, controls = st.columns([4, 1.15], gap="large")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import start_form
-from pages.ui.faults import show_fault
+from pages.ui.faults import as_text, show_fault
 from pages.ui.glossary import meanings
 from pages.ui.live import live, measures, no_floor
 from pages.ui.start_form import run_in_python
@@ -22,6 +22,10 @@ with picture:
     subject = subject_bar(steps=False)
     if subject is None:
         st.info(_("Here the loss of a model will fall while it learns. Choose a text and press Train."))
+    elif subject.run.kind != "train":
+        st.info(as_text(_("{name} was brought in: it was trained elsewhere, and how is not known here. See what it looks at, or let it write.", name=subject.run.name)))  # fmt: skip
+        st.page_link("attention.py", label=_("Attention"), query_params={"run": subject.run.id})
+        subject = None
     else:
         live("picture", subject.run, replay=subject.run.read_only)
 with form, st.container(key="start_form"):

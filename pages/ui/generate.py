@@ -10,10 +10,11 @@ from urllib.parse import quote
 import streamlit as st
 
 from llm_core.config import DecodingConfig, parse
-from llm_core.data.tokenizers import Tokenizer
+from llm_core.data.foreign_tokenizers import load_tokenizer
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui import forms
+from pages.ui.faults import as_text
 from pages.ui.panels import take_away, what_to_look_for
 from pages.ui.state import GENERATE_LINK_KEY, PICK_KEY, PROMPT_KEY, STEP_KEY, store
 from pages.ui.text import _, language
@@ -56,6 +57,15 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def only_reads(run: Run) -> bool:
+    """Whether its model cannot write, since it reads a whole text at once; then the page says so."""
+    if getattr(run.model_config, "architecture", "") != "encoder":
+        return False
+    st.info(as_text(_("{name} does not write: it is an encoder, which reads a whole text at once and was trained to fill in hidden tokens. Choose another model here, or see what this one looks at.", name=run.name)))  # fmt: skip
+    st.page_link("attention.py", label=_("Attention"), query_params={"run": run.id})
+    return True
 
 
 def prompt_box(run: Run) -> str:
@@ -141,7 +151,7 @@ def _go_on(writing: Writing, ids: list[int]) -> None:
     if is_translator(store().find(writing.run)):
         st.toast(_("A translation begins with its first token; change the sentence to get another."))
         return
-    tokenizer = Tokenizer.load(store().find(writing.run).folder / "tokenizer.json")
+    tokenizer = load_tokenizer(store().find(writing.run).folder / "tokenizer.json")
     if not all(0 <= token < tokenizer.vocabulary_size for token in ids):
         return
     text = tokenizer.decode([*prompt_ids(tokenizer, writing.prompt), *ids])
@@ -244,7 +254,7 @@ from llm_core.runs.store import Store
 store = Store()
 model, tokenizer = store.model(store.find({writing.run!r}), step={writing.step})
 decoding = DecodingConfig({decoding})
-prompt = [tokenizer.end_of_text, *tokenizer.encode({writing.prompt!r})]
+prompt = [*tokenizer.begin, *tokenizer.encode({writing.prompt!r})]
 for (token,) in generate(model, [prompt], decoding, stop=tokenizer.end_of_text):
     print(f"{{tokenizer.pieces[token.id]!r:20}} {{token.probability:.3f}}")
 """

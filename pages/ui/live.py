@@ -134,7 +134,11 @@ def skill_names() -> dict[str, tuple[str, str]]:
         "exact_match": (_("Exact translations"), _("the share of held-out sentences that come out just as the reference has them")),
         "chrf": (_("Likeness (chrF)"), _("how many runs of one to six characters translation and reference share; 1 when all are alike")),
     }  # fmt: skip
-    return {"accuracy": answers} | translations | {f"skill.{key}": (_(name), _(sense)) for key, (name, sense) in SKILLS.items()}
+    return (
+        {"accuracy": answers}
+        | translations
+        | {f"skill.{key}": (_(name), _(sense)) for key, (name, sense) in SKILLS.items()}
+    )
 
 
 def copy_labels() -> dict[str, str]:

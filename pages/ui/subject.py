@@ -9,8 +9,9 @@ import streamlit as st
 
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
+from pages.ui.bringing import bring_a_model
 from pages.ui.faults import as_text
-from pages.ui.state import RUN_KEY, STEP_KEY, store
+from pages.ui.state import BROUGHT_KEY, RUN_KEY, STEP_KEY, store
 from pages.ui.text import _, explain, language
 
 FITS_A_PHONE = 30  # characters
@@ -31,12 +32,14 @@ def subject_bar(*, steps: bool = True) -> Subject | None:
     """
     runs = {run.id: run for run in available(needs_steps=steps)}
     if not runs:
+        bring_a_model()
         return None
+    _take_brought(runs)
     _follow_link(runs)
     if st.session_state.get(RUN_KEY) not in runs:
         st.session_state[RUN_KEY] = next(iter(runs))
     labels = titles(runs.values())
-    columns = st.columns([3, 2], vertical_alignment="bottom") if steps else st.columns([3, 2])[:1]
+    columns = st.columns([3, 2, 1.2], vertical_alignment="bottom") if steps else st.columns([3, 2])[:1]
     with columns[0]:
         chosen = st.selectbox(
             _("Model"), list(runs), key=RUN_KEY, format_func=labels.__getitem__, persist_state="session",
@@ -52,6 +55,8 @@ def subject_bar(*, steps: bool = True) -> Subject | None:
         return Subject(run)
     with columns[1]:
         step = _step(run)
+    with columns[2]:
+        bring_a_model()
     _write_link()
     return Subject(run, step)
 
@@ -65,7 +70,7 @@ def bundled() -> list[Run]:
 
 def available(*, needs_steps: bool) -> list[Run]:
     """Runs that can be shown: bundled ones after one's own."""
-    runs = [*(run for run in store().runs() if run.problem is None), *bundled()]
+    runs = [*(run for run in store().runs() if run.has_model), *bundled()]
     return [run for run in runs if run.steps()] if needs_steps else runs
 
 
@@ -88,6 +93,13 @@ def choose(run: Run) -> None:
     st.session_state[RUN_KEY] = run.id
     st.session_state.pop(STEP_KEY, None)
     _write_link()
+
+
+def _take_brought(runs: dict[str, Run]) -> None:
+    """A model that has just been brought in is what all pages look at now."""
+    brought = st.session_state.pop(BROUGHT_KEY, None)
+    if brought in runs:
+        choose(runs[brought])
 
 
 def _follow_link(runs: dict[str, Run]) -> None:

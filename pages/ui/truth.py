@@ -15,7 +15,7 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from llm_core.config import parse
+from llm_core.config import RunConfig, parse
 from llm_core.data.corpora import CORPORA, Corpus
 from llm_core.errors import UserError
 from llm_core.runs.files import read_object
@@ -30,8 +30,8 @@ _TRUTH = "truth"
 
 
 def world_of(run: Run) -> Corpus | None:
-    """The embedded text of a grammar on which a run was trained; None for any other text."""
-    corpus = CORPORA.get(run.config.data.corpus)
+    """The embedded text of a grammar on which a run was trained; None for any other text, or one that is not known."""
+    corpus = CORPORA.get(run.settings.data.corpus) if isinstance(run.settings, RunConfig) else None
     return corpus if corpus is not None and corpus.kind == "grammar" else None
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from llm_core.config import Config, DecodingConfig, parse
+from llm_core.config import Config, DecodingConfig, RunConfig, parse
 from llm_core.errors import N_, UserError
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.run import Run
@@ -76,7 +76,7 @@ def write(writing: Writing, waiting: Callable[[], None] | None = None) -> Genera
         if not model.causal:
             raise UserError("This model does not write from left to right; choose another.")
         prompt = prompt_ids(tokenizer, writing.prompt)
-        given: Part = {"prompt": [tokenizer.pieces[token] for token in prompt[1:]]}
+        given: Part = {"prompt": [tokenizer.pieces[token] for token in prompt[len(tokenizer.begin) :]]}
         if translates(model):
             given |= {"below": True}
             written = translate(model, tokenizer, [writing.prompt], writing.decoding)
@@ -94,13 +94,13 @@ def write(writing: Writing, waiting: Callable[[], None] | None = None) -> Genera
 
 
 def prompt_ids(tokenizer: "Tokenizer", prompt: str) -> list[int]:
-    """A prompt as the model met texts in training: every document begins after an end-of-text token."""
-    return [tokenizer.end_of_text, *tokenizer.encode(prompt)]
+    """A prompt as the model met texts in training: every document begins after control tokens, ours after end-of-text."""
+    return [*tokenizer.begin, *tokenizer.encode(prompt)]
 
 
 def default_prompt(run: Run) -> str:
-    """How a text begins unless a person says otherwise: as the run's own samples do."""
-    return run.config.training.sample_prompt
+    """How a text begins unless a person says otherwise: as the run's own samples do; empty where it has none."""
+    return run.settings.training.sample_prompt if isinstance(run.settings, RunConfig) else ""
 
 
 def is_translator(run: Run) -> bool:
