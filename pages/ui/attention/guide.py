@@ -30,7 +30,7 @@ def look_for(looking: Looking, run: Run) -> None:
     if len(steps) > 1:
         lines += [
             (
-                _("Before training every head looks everywhere alike. Patterns come in the course of it, each at its own time."),
+                _("Before training the heads look about at random. Patterns come in the course of it, each at its own time."),
                 {"play": _("Play from the start")},
             ),
             (
