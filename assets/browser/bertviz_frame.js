@@ -32,8 +32,15 @@ function draw() {
   explainView();
   window.bertviz_params = parameters();
   paint(window.jQuery, { ...window.d3, schemeCategory10: heads, hsl: (colour) => faded(colour, style.paper) });
-  new MutationObserver(fit).observe(document.getElementById("vis"), { childList: true });
+  new MutationObserver(settle).observe(document.getElementById("vis"), { childList: true });
   if (told.view === "model_view") markHead();
+  settle();
+}
+
+// A line too faint to be seen takes as long to paint as any other, and most are: half of what a decoder has is masked.
+const FAINT = 0.002;
+function settle() {
+  if (told.view !== "neuron_view") for (const line of root.querySelectorAll("line")) if (line.__data__ < FAINT) line.remove();
   fit();
 }
 
