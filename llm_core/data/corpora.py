@@ -143,7 +143,7 @@ def _grammar(
 
 def _parallel(title: str, description: str, documents: int, context: int, sample: str) -> Corpus:
     """English words and Chinese characters in one vocabulary, so that each piece can be read."""
-    defaults = _whole("word", 2048, context, 0.05, 64)
+    defaults = _whole("word", 2048, context, 0.05, 48)
     return Corpus(
         "parallel-en-zh", title, description, "en-zh", kind="parallel", source="stories", documents=documents,
         defaults={
@@ -155,10 +155,10 @@ def _parallel(title: str, description: str, documents: int, context: int, sample
 
 def _task(
     source: str, documents: int, context: int, *,
-    held_out: float = 0.05, tokenizer: str = "character", layers: int = 2, **training: Any
+    held_out: float = 0.05, tokenizer: str = "character", vocabulary: int = 400, layers: int = 2, **training: Any
 ) -> Corpus:  # fmt: skip
     """So few layers and steps learn each task in about a minute of one core."""
-    defaults = _whole(tokenizer, 400, context, held_out, 64)
+    defaults = _whole(tokenizer, vocabulary, context, held_out, 64)
     task = TASKS[source]
     return Corpus(
         source, task.title, task.description, "none", kind="task", source=source, documents=documents,
@@ -199,7 +199,7 @@ _PARALLEL = (
     _parallel(
         N_("Sentences in English with their Chinese"),
         N_("Single sentences of the stories, each beside what the Chinese story says in its place; for a model that translates. No sentence that is held out is trained on."),
-        80_000, 48, "Lily put the ball in the box.",
+        80_000, 48, "Lily had a ball, and she put it in the box.",
     ),
 )  # fmt: skip
 _TASKS = (
@@ -212,6 +212,7 @@ _TASKS = (
     _task("modular-addition", 97 * 97, 16, held_out=0.2, tokenizer="word", layers=1, batch_size=512, weight_decay=0.1),
     _task("brackets", 20_000, 32),
     _task("induction", 20_000, 32),
+    _task("word-induction", 20_000, 48, tokenizer="word", vocabulary=512),
 )
 
 CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_GRAMMARS, *_PARALLEL, *_TASKS)}

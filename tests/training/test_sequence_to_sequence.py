@@ -148,7 +148,7 @@ def test_a_run_tells_translations_beside_their_references(sentences: TokenizedCo
     records = list(train(config_of(), sentences))
     shown = [record for record in records if isinstance(record, Sample) and record.step == 12]
     (asked, *held_out) = shown
-    assert (asked.prompt, asked.reference) == ("Lily put the ball in the box.", None)
+    assert (asked.prompt, asked.reference) == ("Lily had a ball, and she put it in the box.", None)
     known = dict(held_out_sentences(sentences))
     assert len(held_out) == 3
     assert all(known[each.prompt] == each.reference for each in held_out)
