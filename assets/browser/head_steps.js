@@ -69,6 +69,7 @@ class HeadSteps {
 
   async draw() {
     const { data, feed } = this;
+    if (!data) return; // the observer may be first
     const [part] = data.chosen;
     const known = data.titles.filter(([score]) => feed.scores[part]?.[score]);
     this.root.hidden = !known.length;
@@ -120,7 +121,7 @@ function headFigure({ feed, data, columns, theme, width, title, share }) {
   const narrow = width < 560;
   const size = narrow ? 11 : 13;
   const height = narrow ? 400 : 460;
-  const margin = { l: narrow ? 44 : 54, r: narrow ? 86 : 132, t: 14, b: 46 };
+  const margin = { l: narrow ? 44 : 54, r: narrow ? 104 : 132, t: 14, b: 46 };
   const x = columns.step.map(stepAt);
   const losses = feed.losses.filter(([at]) => at <= columns.step.at(-1));
   const split = losses.length > 1 ? [0, 0.66] : [0, 1];

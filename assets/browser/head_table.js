@@ -4,14 +4,14 @@
 class HeadTable {
   constructor(root) {
     this.root = root;
-    root.className = "t-heads";
-    this.finders = make("div", "t-heads-finders");
-    this.verdict = make("p", "t-heads-verdict", null, { role: "status" });
+    root.className = "t-headlist";
+    this.finders = make("div", "t-headlist-finders");
+    this.verdict = make("p", "t-headlist-verdict", null, { role: "status" });
     this.measuring = new Measuring((command) => this.trigger("command", command));
-    this.scroller = make("div", "t-heads-scroll", null, { tabindex: 0, role: "region" });
-    this.table = make("table", "t-heads-table");
+    this.scroller = make("div", "t-headlist-scroll", null, { tabindex: 0, role: "region" });
+    this.table = make("table", "t-headlist-table");
     this.scroller.append(this.table);
-    this.note = make("p", "t-quiet t-heads-note");
+    this.note = make("p", "t-quiet t-headlist-note");
     this.foot = make("div");
     root.append(this.finders, this.verdict, this.measuring.root, this.scroller, this.note, this.foot);
     this.sort = { column: null, down: false };
@@ -44,7 +44,6 @@ class HeadTable {
     this.verdict.textContent = verdict?.said ?? "";
     this.verdict.dataset.finding = verdict?.finding ?? "";
     this.scroller.setAttribute("aria-label", labels.table);
-    this.note.textContent = labels.note;
     if (verdict && verdict.number !== this.found) {
       this.found = verdict.number;
       this.sort = { column: verdict.score, down: true };
@@ -68,6 +67,7 @@ class HeadTable {
     this.measuring.draw(feed, data.labels);
     const known = data.scores.filter(([score]) => Object.values(feed.scores).some((scores) => score in scores));
     this.drawFinders(known);
+    this.note.textContent = known.length ? `${data.labels.note} ${data.labels.note_scores}` : data.labels.note;
     const identity = JSON.stringify([data.heads, data.summaries, data.step, data.language, feed.version, this.sort]);
     if (identity !== this.drawn) this.drawTable(known);
     this.drawn = identity;
@@ -121,7 +121,7 @@ class HeadTable {
   drawTable(known) {
     const { labels, columns } = this.data;
     const focused = this.table.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-    const groups = make("tr", "t-heads-groups");
+    const groups = make("tr", "t-headlist-groups");
     groups.append(make("td"), make("th", "", labels.this_text, { scope: "colgroup", colspan: columns.length }));
     if (known.length) groups.append(make("th", "", this.manyTexts(), { scope: "colgroup", colspan: known.length }));
     const names = make("tr");
@@ -144,7 +144,7 @@ class HeadTable {
     const { column, down } = this.sort;
     const sorted = column === name;
     const cell = make("th", "", null, { scope: "col", "aria-sort": sorted ? (down ? "descending" : "ascending") : "none" });
-    const button = make("button", "t-heads-sort", title, { type: "button", title: meaning, "data-focus": `column ${name}` });
+    const button = make("button", "t-headlist-sort", title, { type: "button", title: meaning, "data-focus": `column ${name}` });
     button.onclick = () => {
       this.sort = { column: name, down: sorted ? !down : name !== null };
       this.draw();
@@ -154,9 +154,9 @@ class HeadTable {
   }
 
   row({ name, head, label, cells }, known) {
-    const row = make("tr", "t-heads-row", null, { "data-head": name });
+    const row = make("tr", "t-headlist-row", null, { "data-head": name });
     const title = make("th", "", null, { scope: "row" });
-    title.append(make("button", "t-heads-name", label, { type: "button", "data-focus": name }));
+    title.append(make("button", "t-headlist-name", label, { type: "button", "data-focus": name }));
     row.append(title);
     for (const [column, , , share] of this.data.columns) row.append(this.cell(cells[column], share));
     for (const [column] of known) row.append(this.cell(cells[column], true));
@@ -170,8 +170,8 @@ class HeadTable {
   }
 
   cell(content, share) {
-    if (!Number.isFinite(content?.value)) return make("td", "t-heads-none", "–");
-    const cell = make("td", content.weak ? "t-heads-weak" : "", decimals(content.value));
+    if (!Number.isFinite(content?.value)) return make("td", "t-headlist-none", "–");
+    const cell = make("td", content.weak ? "t-headlist-weak" : "", decimals(content.value));
     if (share) cell.style.setProperty("--share", String(Math.max(0, Math.min(1, content.value))));
     if (content.low === undefined) return cell;
     const { labels } = this.data;
@@ -211,6 +211,8 @@ class HeadTable {
       if (chosen && this.reveal) {
         this.reveal = false;
         this.scroller.scrollTop = row.offsetTop - this.scroller.clientHeight / 2;
+        const column = this.table.querySelector("thead [aria-sort]:not([aria-sort=none])");
+        this.scroller.scrollLeft = column.offsetLeft + column.offsetWidth - this.scroller.clientWidth;
       }
     }
   }

@@ -9,11 +9,11 @@ export default function (component) {
     host = make("div", "t-host");
     host.append(make("div"));
     parentElement.append(host);
-    host.part = new HEAD_PARTS[data.part](host.firstChild);
+    host.view = new HEAD_PARTS[data.part](host.firstChild);
   }
-  host.part.update(component);
+  host.view.update(component);
   return () => {
-    host.part.close();
+    host.view.close();
     host.remove();
   };
 }

@@ -20,7 +20,8 @@ def run(server: Server) -> Run:
     """A model of two heads, of which the second is said to do induction at the end."""
     grown = grow(server.runs)
     rows = []
-    for step, value in zip(grown.steps(), (0.05, 0.9), strict=True):
+    for step in grown.steps():
+        value = 0.9 if step == grown.steps()[-1] else 0.05
         rows.append(row(step, "induction", {(0, 1): value}, baseline=0.04, baseline_name="offset -1", **SHAPE))
         rows.append(row(step, "previous_token", {(0, 0): 0.7, (0, 1): 0.3}, **SHAPE))
     write_measuring(server.runs / "00000000000000ee", grown.id, rows)
@@ -28,7 +29,7 @@ def run(server: Server) -> Run:
 
 
 def heads(page: Page) -> list[str]:
-    return [line.get_attribute("data-head") or "" for line in page.locator(".t-heads-row").all()]
+    return [line.get_attribute("data-head") or "" for line in page.locator(".t-headlist-row").all()]
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -40,7 +41,7 @@ def test_the_table_sorts_and_a_row_leads_to_its_head(opened: Opened, run: Run, w
     press(column, lambda: heads(page) == ["decoder.0.1", "decoder.0.0"])
     expect(page.get_by_role("columnheader", name="Induction")).to_have_attribute("aria-sort", "descending")
     press(column, lambda: heads(page) == ["decoder.0.0", "decoder.0.1"])
-    second = page.locator(".t-heads-row[data-head='decoder.0.1']")
+    second = page.locator(".t-headlist-row[data-head='decoder.0.1']")
     press(second.get_by_role("button"), lambda: "head=1" in page.url)
     expect(second).to_have_attribute("aria-current", "true")
     expect(page.locator(".t-head-steps[data-drawn^='induction decoder.0.1']")).to_be_visible()
@@ -49,12 +50,12 @@ def test_the_table_sorts_and_a_row_leads_to_its_head(opened: Opened, run: Run, w
 
 def test_the_induction_head_is_found_at_its_step_and_not_before(opened: Opened, run: Run) -> None:
     page = opened(f"/attention?run={run.id}", heading="Attention")
-    verdict = page.locator(".t-heads-verdict")
+    verdict = page.locator(".t-headlist-verdict")
     press(page.get_by_role("button", name="Find me the induction head"), lambda: "does this" in verdict.inner_text())
     expect(page).to_have_url(re.compile("head=1"))
     assert heads(page)[0] == "decoder.0.1", "the table is sorted by what was asked for"
     page = opened(f"/attention?run={run.id}&step=0", heading="Attention")
-    verdict = page.locator(".t-heads-verdict")
+    verdict = page.locator(".t-headlist-verdict")
     press(page.get_by_role("button", name="Find me the induction head"), lambda: bool(verdict.inner_text()))
     expect(verdict).to_contain_text("no head of this model does that at step 0")
 
@@ -85,11 +86,11 @@ def test_a_measuring_fills_the_table_without_a_script_run(opened: Opened, run: R
     }).observe(document.body, { attributes: true, subtree: true, attributeFilter: ["data-test-script-state"] }); }""")
     told = 2
     expect(page.get_by_role("columnheader", name="Induction")).to_be_visible()
-    expect(page.locator(".t-heads-row").nth(1)).to_contain_text("0.900")
+    expect(page.locator(".t-headlist-row").nth(1)).to_contain_text("0.900")
     assert page.evaluate("window.ran") == 0
 
 
 def test_the_section_speaks_chinese(opened: Opened, run: Run) -> None:
     page = opened(f"/attention?run={run.id}&lang=zh", heading="注意力", width=390)
-    expect(page.locator(".t-heads-row")).to_have_count(2)
-    expect(page.locator(".t-heads-finders button").first).to_contain_text("归纳头")
+    expect(page.locator(".t-headlist-row")).to_have_count(2)
+    expect(page.locator(".t-headlist-finders button").first).to_contain_text("归纳头")

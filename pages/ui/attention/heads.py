@@ -37,7 +37,7 @@ Summaries = dict[str, dict[str, list[list[float]]]]
 
 def show(looking: Looking, subject: Subject) -> None:
     """All heads of the model, the chosen one marked."""
-    st.subheader(_("All heads"), help=meanings("head", "induction head", "interval"))
+    st.subheader(_("What each head does"), help=meanings("head", "induction head", "interval"))
     if (fault := st.session_state.pop(ATTENTION_FAULT_KEY, None)) is not None:
         refuse(fault)
     shape, rows = shape_of(subject.run), rows_of(subject.run)
@@ -180,7 +180,8 @@ def _labels() -> dict[str, Any]:
         "baseline": _("Without a model"),
         "baseline_meaning": _("What the best fixed offset reaches: a rule that always looks the same number of tokens away."),
         "weak": _("No better than the rule without a model."),
-        "note": _("One sentence is never evidence: the left columns tell of this text alone. The scores on the right are means over many other texts; a score in faint print is no better than a rule without a model."),
+        "note": _("One sentence is never evidence: what stands here of the text shown is true of that text alone."),
+        "note_scores": _("The scores are means over many other texts; one in faint print is no better than a rule without a model."),
         "parts": {part: _(name) for part, name in PARTS.items()},
         "empty": _("Here stands how well each head finds the previous token, a repetition, the subject of a verb and more, measured over 500 texts at every kept step."),
         "measure": _("Measure the heads"),

@@ -96,9 +96,9 @@ def heads_route(request: Request) -> Response:
         rows = _rows(run, measurings)
     except UserError as error:
         return _refuse(error, language)
-    measuring = _measuring(measurings[0], language) if measurings else None
-    lively = bool(measuring and measuring["lively"])
     kept = run.steps()
+    measuring = _measuring(measurings[0], len(kept), language) if measurings else None
+    lively = bool(measuring and measuring["lively"])
     reply: dict[str, Any] = {
         "version": rows.version, "measuring": measuring, "snapshots": len(kept),
         "measured": len(set(rows.steps) & set(kept)),
@@ -137,15 +137,17 @@ def as_csv(rows: HeadRows) -> str:
     )  # fmt: skip
 
 
-def _measuring(measuring: Run, language: str) -> dict[str, Any]:
-    """How a measuring stands: `progress` is the share that is done, `remaining` the seconds still."""
+def _measuring(measuring: Run, steps: int, language: str) -> dict[str, Any]:
+    """How a measuring of so many steps stands: `progress` is the share that is done, `remaining` the seconds still."""
     status = measuring.status()
     message = explain_in(UserError(status.template, **status.values), language) if status.template else ""
-    done = status.progress if status.state == "running" else None
+    progress = status.progress if status.state == "running" else None
+    # Its seconds are those up to the end of the last whole step.
+    whole = int((progress or 0.0) * steps + 1e-6)
+    remaining = status.seconds / whole * steps * (1 - (progress or 0.0)) if whole else None
     return {
-        "run": measuring.id, "state": status.state, "lively": status.under_way, "progress": done,
-        "remaining": status.seconds * (1 - done) / done if done and status.seconds else None,
-        "message": message, "controls": measuring.owner == OWNER,
+        "run": measuring.id, "state": status.state, "lively": status.under_way, "progress": progress,
+        "remaining": remaining, "message": message, "controls": measuring.owner == OWNER,
     }  # fmt: skip
 
 
