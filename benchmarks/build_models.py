@@ -1,6 +1,6 @@
 """Train the bundled models anew and put them in `assets/models/` (`make models`).
 
-    python -m benchmarks.build_models [NAME ...] [--steps N] [--models DIR]
+    python -m benchmarks.build_models [NAME ...] [--steps N] [--models DIR] [--heads]
 
 A bundled model is a read-only run folder: history, tokenizer, and as many 16-bit snapshots as fit in 8 MB, the first and
 the last among them, spread evenly over the logarithm of the steps unless the model names them. Its `card.json` says what it was made of and how
@@ -15,7 +15,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,16 @@ from llm_core.data.generated import grammar_digest
 from llm_core.data.prepare import open_corpus
 from llm_core.devices import physical_cores
 from llm_core.evaluate.language_model import score
+from llm_core.interpret.head_rows import Heads, Scored
+from llm_core.interpret.head_scores_over_steps import score_steps
 from llm_core.models.files import load_model, model_files
 from llm_core.models.size import count_parameters
 from llm_core.runs import history
 from llm_core.runs.files import replace_json
+from llm_core.runs.head_scores import FILE as HEADS
+from llm_core.runs.head_scores_job import exercises_for
 from llm_core.runs.run import Run
+from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.store import BUNDLED_MODELS, Store
 from llm_core.runs.truth import known_truth
 from llm_core.runs.worker import work
@@ -38,6 +43,8 @@ from llm_core.training.checkpoints import list_steps, step_folder
 
 RECIPES = Path(__file__).parents[1] / "assets" / "recipes"
 MOST_BYTES = 8_000_000
+KEPT_BESIDE = 500_000
+"""Bytes for what pages keep beside a model: head scores, and a text that it has written."""
 MOST_ROWS = 800
 COPIED = ("run.json", "name.txt", "tokenizer.json", "corpus.json", "status.json", "wanted.json")
 
@@ -95,11 +102,16 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODELS)}; all when none is named")
     parser.add_argument("--steps", type=int, help="fewer steps, for a trial")
     parser.add_argument("--models", type=Path, default=BUNDLED_MODELS)
+    parser.add_argument("--heads", action="store_true", help="train nothing: score the heads of models that are there")
     arguments = parser.parse_args()
     for name in arguments.names or MODELS:
+        if arguments.heads:
+            keep_head_scores(name, arguments.models)
+            continue
         with tempfile.TemporaryDirectory() as folder:
             run = train(MODELS[name], Path(folder), arguments.steps)
             card = install(run, MODELS[name], arguments.models / name)
+        keep_head_scores(name, arguments.models)
         if arguments.models == BUNDLED_MODELS:
             keep_first_text(name)
         print(json.dumps({"name": "build_models", "model": name, **card}))
@@ -139,7 +151,7 @@ def install(run: Run, bundle: Bundle, target: Path) -> dict[str, Any]:
         (built / history.FILE).write_text("".join(lines), encoding="utf-8")
         card = describe(run, bundle)
         replace_json(built / "card.json", card)
-        room = MOST_BYTES - sum(file.stat().st_size for file in built.iterdir()) - 200_000  # for what pages keep beside
+        room = MOST_BYTES - sum(file.stat().st_size for file in built.iterdir()) - KEPT_BESIDE
         for step, files in chosen_snapshots(run.folder / "steps", room, bundle.snapshots).items():
             write_folder(built / "steps", f"{step:08d}", files)
         if target.exists():
@@ -195,6 +207,20 @@ def truth(run: Run) -> dict[str, Any]:
         return {"grammar_digest": grammar, "sentences_translated": text.documents[1], **found}
     ratio = loss / found["entropy_floor"] if "entropy_floor" in found else None
     return {"grammar_digest": grammar, "loss_over_floor": ratio, "texts_written": WRITTEN, **found}
+
+
+def keep_head_scores(name: str, models: Path) -> None:
+    """Let the Attention page open with head scores that are there already, of every step that is kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder), bundled=models)
+        run = store.find(name)
+        model, tokenizer = store.model(run)
+        asked = exercises_for(run, model, tokenizer, HeadScoresConfig(run=name))
+        with (run.folder / HEADS).open("w", encoding="utf-8") as file:
+            for record in score_steps(lambda step: store.model(run, step)[0], run.steps(), asked, tokenizer):
+                if isinstance(record, Heads | Scored):
+                    row = {"kind": type(record).__name__.lower(), **asdict(record)}
+                    file.write(json.dumps(row, separators=(",", ":")) + "\n")
 
 
 def keep_first_text(name: str) -> None:

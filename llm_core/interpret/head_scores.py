@@ -184,7 +184,7 @@ class _Tally:
 
     def add_summary(self, part: Part, name: str, texts: Sequence[int], values: NDArray[np.float32]) -> None:
         """values (texts, layers, heads), NaN where a text has none."""
-        there = np.isfinite(values).all((1, 2))
+        there = np.array([bool(np.isfinite(text).all()) for text in values])
         self.add(part, name, texts, np.where(there[:, None, None], values, 0.0), there.astype(np.int64))
 
     def scores(self) -> Scores:

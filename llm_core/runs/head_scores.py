@@ -28,7 +28,7 @@ def start(store: Store, run: Run, owner: str, *, texts: int = 500, seed: int = 0
             store.want(known, "running", owner=owner)
             store.start(known)
             return known
-    made = store.create(HeadScoresConfig(run=run.id, texts=texts, seed=seed), name=run.name, owner=owner)
+    made = store.create(HeadScoresConfig(run=run.id, texts=texts, seed=seed), name=f"heads of {run.name}", owner=owner)
     store.start(made)
     return made
 

@@ -1,6 +1,7 @@
 """Scoring the attention heads of another run's model, as a worker does it: snapshot by snapshot, into its own history."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,6 +20,9 @@ from llm_core.runs.run import Run
 from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.store import Store
 from llm_core.training.records import Finish, Snapshot
+
+if TYPE_CHECKING:
+    from llm_core.data.tokenizers import Tokenizer
 
 _LOOKED_AT = 200_000
 """Tokens of a run's own text that are looked at to know which ones it uses."""
@@ -43,11 +47,7 @@ class HeadScoresJob(Job):
         refuse_headless(self._watched)
         torch.set_num_threads(slots.default_threads())
         model, self._tokenizer = self._store.model(self._watched)
-        language, grammar, vocabulary = _material(self._watched)
-        self._exercises = exercises(
-            model, self._tokenizer, texts=self._settings.texts, seed=self._settings.seed, language=language,
-            grammar=grammar, vocabulary=vocabulary, progress=progress,
-        )  # fmt: skip
+        self._exercises = exercises_for(self._watched, model, self._tokenizer, self._settings, progress)
 
     def resume_step(self) -> int | None:
         return max(self._done, default=None)
@@ -71,19 +71,23 @@ class HeadScoresJob(Job):
         return None
 
 
-def _material(run: Run) -> tuple[str | None, str, list[int] | None]:
-    """The language of the texts that a run's heads are asked about, the grammar that writes them, and the tokens for
-    random texts: those of its own text where that is at hand.
+def exercises_for(
+    run: Run, model: Model, tokenizer: "Tokenizer", settings: HeadScoresConfig, progress: Progress | None = None
+) -> tuple[Exercise, ...]:
+    """What the model of a run is asked, at any step.
 
-    A text of a grammar asks in its own world; a toy task speaks no language; all else is asked in stories.
+    A text of a grammar asks in its own world; a toy task speaks no language; all else is asked in stories. Random texts
+    are drawn from the tokens that the run's own text uses, where that is at hand.
     """
-    if not isinstance(run.settings, RunConfig):
-        return "en", "stories", None
-    corpus = CORPORA.get(run.settings.data.corpus)
-    language = corpus.language if corpus is not None and corpus.language in ("en", "zh") else "en"
-    if corpus is not None and corpus.kind == "grammar":
-        return language, corpus.source, None
-    return None if corpus is not None and corpus.kind == "task" else language, "stories", _own_tokens(run)
+    corpus = CORPORA.get(run.settings.data.corpus) if isinstance(run.settings, RunConfig) else None
+    language: str | None = corpus.language if corpus is not None and corpus.language in ("en", "zh") else "en"
+    own = corpus is not None and corpus.kind == "grammar"
+    return exercises(
+        model, tokenizer, texts=settings.texts, seed=settings.seed,
+        language=None if corpus is not None and corpus.kind == "task" else language,
+        grammar=corpus.source if corpus is not None and own else "stories",
+        vocabulary=None if own else _own_tokens(run), progress=progress,
+    )  # fmt: skip
 
 
 def _own_tokens(run: Run) -> list[int] | None:

@@ -49,10 +49,10 @@ def live_run(request: Request) -> Response:
 
 
 def live_list(request: Request) -> Response:
-    """The runs that are under way."""
+    """The trainings that are under way."""
     warm_up()
     rows = []
-    for run in store().runs():
+    for run in filter(lambda run: run.has_model, store().runs()):
         status = run.status()
         if status.under_way or status.state == "paused":
             loss = status.validation_loss if status.validation_loss is not None else status.loss

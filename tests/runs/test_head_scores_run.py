@@ -180,7 +180,7 @@ def test_starting_twice_is_starting_once_and_a_stopped_one_goes_on(
     monkeypatch.setattr(Store, "start", lambda self, run: started.append(run.id))
     first = start(store, watched, "local", texts=4)
     assert first.settings == HeadScoresConfig(run=watched.id, texts=4)
-    assert first.name == watched.name
+    assert first.name == "heads of bottles"
     assert start(store, watched, "local").id == first.id
     store.want(first, "stopped", owner="local")
     assert work(first).state == "stopped"
