@@ -10,7 +10,7 @@ import math
 import random
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from string import ascii_lowercase
@@ -187,38 +187,46 @@ class Brackets(Task):
 
 @dataclass(frozen=True)
 class Induction(Task):
-    """`qkzbxmzbxm`: different letters; the first that comes again (A B … A) is followed as before (→ B), to the end.
+    """`qkzbxmzbxm`: different signs; the first that comes again (A B … A) is followed as before (→ B), to the end.
 
-    No sign tells where the repetition begins: only looking back for the letter does.
+    No mark tells where the repetition begins: only looking back for the sign does.
+    signs: letters or whole words; `between` stands between two of them.
     """
 
-    letters: str = ascii_lowercase
+    signs: Sequence[str] = ascii_lowercase
     lengths: range = range(6, 13)
+    between: str = ""
 
     def question(self, seed: int, index: int) -> str:
         draw = _Draws(seed, index)
-        left = list(self.letters)
-        first = "".join(left.pop(draw.below(len(left))) for _ in range(draw.one_of(self.lengths)))
-        return first + first[draw.below(len(first) - 1)]
+        left = list(self.signs)
+        first = [left.pop(draw.below(len(left))) for _ in range(draw.one_of(self.lengths))]
+        return self.between.join([*first, first[draw.below(len(first) - 1)]])
 
     def answer_start(self, text: str) -> int:
-        for place, character in enumerate(text):
-            if character in text[:place]:
-                return place + 1
+        known: set[str] = set()
+        end = -len(self.between)
+        for sign in self._signs_of(text):
+            end += len(self.between) + len(sign)
+            if sign in known:
+                return end
+            known.add(sign)
         raise self._refuse(text)
 
     def solve(self, question: str) -> str:
-        first = question[:-1]
-        place = first.find(question[-1:])
-        wrong = len(set(first)) < len(first) or not set(first) <= set(self.letters)
-        if wrong or len(first) not in self.lengths or not 0 <= place < len(first) - 1:
+        *first, again = self._signs_of(question) or [""]
+        wrong = len(set(first)) < len(first) or not set(first) <= set(self.signs)
+        if wrong or len(first) not in self.lengths or again not in first[:-1]:
             raise self._refuse(question)
-        return first[place + 1 :]
+        return "".join(self.between + sign for sign in first[first.index(again) + 1 :])
 
     def question_log_probability(self, question: str) -> float:
-        length = len(question) - 1
-        orders = math.perm(len(self.letters), length)
+        length = len(self._signs_of(question)) - 1
+        orders = math.perm(len(self.signs), length)
         return -math.log(len(self.lengths)) - math.log(orders) - math.log(length - 1)
+
+    def _signs_of(self, text: str) -> list[str]:
+        return text.split(self.between) if self.between else list(text)
 
 
 class _Draws:
@@ -256,6 +264,13 @@ def _sort(letters: str) -> str:
     return "".join(sorted(letters))
 
 
+_WORDS = (
+    "Lily Tom Anna Max Mia Sam she he it they had put found saw went looked ate took gave liked cat dog ball box bag cup "
+    "apple pear cake book hat kite door table tree garden park river lake house bed school friend morning in on under "
+    "behind to at with from the a an and but red blue green yellow white black big small happy sad old new one two three "
+    ". ,"
+)
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -277,6 +292,11 @@ TASKS: dict[str, Task] = {
         Induction(
             "induction", N_("Induction"),
             N_("Letters without pattern; then one of them comes again, and what followed it follows again: qkzbxmzbxm. Grows induction heads."),
+        ),
+        Induction(
+            "word-induction", N_("Induction with words"),
+            N_("Words without pattern; then one of them comes again, and what followed it follows again: cat red put Tom red put Tom. Grows induction heads."),
+            signs=tuple(_WORDS.split(" ")), lengths=range(6, 21), between=" ",
         ),
     )
 }  # fmt: skip

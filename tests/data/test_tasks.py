@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ EXAMPLES = {
     "modular-addition": ("90+10=", "3"),
     "brackets": ("([]{()>", "})"),
     "induction": ("qkzbxmz", "bxm"),
+    "word-induction": ("Tom saw a cat in the box cat", " in the box"),
 }
 
 
@@ -35,13 +37,15 @@ SMALL = {
     "modular-addition": small("modular-addition", limit=7, modulus=5),
     "brackets": small("brackets", kinds=(("(", ")"), ("[", "]")), depth=2, lengths=range(1, 7)),
     "brackets of one kind": small("brackets", kinds=(("(", ")"),), depth=1, lengths=range(3, 6, 2)),
-    "induction": small("induction", letters="abcd", lengths=range(2, 5)),
+    "induction": small("induction", signs="abcd", lengths=range(2, 5)),
+    "induction of words": small("word-induction", signs=("a", "ab", "b", "c"), lengths=range(2, 5)),
 }
 
 
 def every_text(task: Task) -> set[str]:
     """All lines of a small task, made without its own code for drawing."""
-    signs: str
+    signs: Sequence[str]
+    between = ""
     if isinstance(task, Rewriting):
         signs, longest, end = task.letters, task.lengths[-1], ">"
     elif isinstance(task, Addition):
@@ -50,11 +54,11 @@ def every_text(task: Task) -> set[str]:
         signs, longest, end = "".join(map("".join, task.kinds)), task.lengths[-1], ">"
     else:
         assert isinstance(task, Induction)
-        signs, longest, end = task.letters, task.lengths[-1] + 1, ""
+        signs, longest, end, between = task.signs, task.lengths[-1] + 1, "", task.between
     found = set()
     for length in range(longest + 1):
         for characters in itertools.product(signs, repeat=length):
-            question = "".join(characters) + end
+            question = between.join(characters) + end
             try:
                 found.add(question + task.solve(question))
             except UserError:
@@ -130,6 +134,13 @@ def test_answers_agree_with_another_way_to_find_them() -> None:
         repeated = len(set(text)) - half
         assert text[-repeated:] * 2 == text[half : half + repeated] + text[-repeated:]
         assert len(set(text)) + repeated == len(text)
+    for text in TASKS["word-induction"].documents(300, seed=8):
+        words = text.split(" ")
+        half = next(place for place, word in enumerate(words) if word in words[:place])
+        period = half - words.index(words[half])
+        assert all(words[place] == words[place - period] for place in range(half, len(words)))
+        assert words.index(words[half]) + 2 * period == len(words)
+        assert len(set(words[:half])) == half
     for text in TASKS["addition"].documents(300, seed=8):
         question, answer = text.split("=")
         assert sum(map(int, question.split("+"))) == int(answer)
