@@ -69,13 +69,16 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(queries, keys, values, mask, dropout, causal, enable_gqa=grouped)
 
     def _explicit(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-        repeats = self.heads // self.groups
-        keys, values = keys.repeat_interleave(repeats, 1), values.repeat_interleave(repeats, 1)
-        scores = queries @ keys.transpose(-2, -1) / math.sqrt(self.size)  # (B, heads, T, length)
+        if self.groups != self.heads:
+            repeats = self.heads // self.groups
+            keys, values = keys.repeat_interleave(repeats, 1), values.repeat_interleave(repeats, 1)
+        # Divided before and masked in place: scores are the largest tensor here, and every pass over them counts.
+        scores = (queries / math.sqrt(self.size)) @ keys.transpose(-2, -1)  # (B, heads, T, length)
         if causal:
-            mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu_(1)
+            scores.masked_fill_(later, -math.inf)
         if mask is not None:
-            scores = scores.masked_fill(~mask, -math.inf)
+            scores.masked_fill_(~mask, -math.inf)
         pattern = self.pattern(self.scores(scores).softmax(-1))
         return F.dropout(pattern, self.dropout, self.training) @ values
 
