@@ -30,7 +30,7 @@ from llm_core.interpret.head_scores_over_steps import score_steps
 from llm_core.models.files import load_model, model_files
 from llm_core.models.size import count_parameters
 from llm_core.runs import history
-from llm_core.runs.files import replace_json
+from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.head_scores import FILE as HEADS
 from llm_core.runs.head_scores_job import exercises_for
 from llm_core.runs.run import Run
@@ -216,11 +216,13 @@ def keep_head_scores(name: str, models: Path) -> None:
         run = store.find(name)
         model, tokenizer = store.model(run)
         asked = exercises_for(run, model, tokenizer, HeadScoresConfig(run=name))
-        with (run.folder / HEADS).open("w", encoding="utf-8") as file:
-            for record in score_steps(lambda step: store.model(run, step)[0], run.steps(), asked, tokenizer):
-                if isinstance(record, Heads | Scored):
-                    row = {"kind": type(record).__name__.lower(), **asdict(record)}
-                    file.write(json.dumps(row, separators=(",", ":")) + "\n")
+        records = score_steps(lambda step: store.model(run, step)[0], run.steps(), asked, tokenizer)
+        rows = [
+            {"kind": type(record).__name__.lower(), **asdict(record)}
+            for record in records
+            if isinstance(record, Heads | Scored)
+        ]
+    replace_text(run.folder / HEADS, "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
 
 
 def keep_first_text(name: str) -> None:
