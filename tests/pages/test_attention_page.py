@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from llm_core.config import NgramConfig
 from llm_core.runs.run import Run
 from pages.ui import state
-from pages.ui.attention import first_text
+from pages.ui.attention import first_text, looking
 from tests.pages.grown import STEPS, grow
 
 PAGE = Path(__file__).parents[2] / "pages" / "attention.py"
@@ -149,11 +149,11 @@ def test_another_text_has_all_its_tokens_on(run: Run) -> None:
 
 def test_a_text_that_nobody_touched_is_the_one_of_the_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     test = open_page(run=run.id)
-    monkeypatch.setattr(first_text, "_sample", lambda run: "another model begins so")
+    monkeypatch.setattr(looking, "first_text", lambda run: "another model begins so")
     assert shown(ran(test))["request"]["text"] == "another model begins so"
     test.text_area(key="attention_text").set_value(TEXT)
     ran(test)
-    monkeypatch.setattr(first_text, "_sample", lambda run: "and a third one so")
+    monkeypatch.setattr(looking, "first_text", lambda run: "and a third one so")
     assert shown(ran(test))["request"]["text"] == TEXT
 
 

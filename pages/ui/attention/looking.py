@@ -92,7 +92,7 @@ def _fit(run: Run, shape: Shape) -> None:
     """Put into the session what is missing there, and what fits in place of what does not."""
     state = st.session_state
     # A text that nobody has touched is the one of the model that was looked at before.
-    usual = first_text(run), first_source(run)
+    usual = first_text(run), first_source()
     before = state.get(ATTENTION_USUAL_KEY, (None, None))
     for key, now, then in zip((ATTENTION_TEXT_KEY, ATTENTION_SOURCE_KEY), usual, before, strict=True):
         if state.get(key) in (None, then):
