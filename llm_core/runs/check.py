@@ -15,7 +15,8 @@ from llm_core.models.size import check_size
 
 SMALL = 200_000
 LOOKED_AT = 2_000_000
-FEW = 200
+FEW = {"documents": 200, "pairs": 2000}
+"""By what a row is: so many that hardly a word stands there only once, to be spelled out and make a text longer."""
 
 
 def refuse_impossible(config: RunConfig, corpora: Path) -> None:
@@ -29,7 +30,7 @@ def refuse_impossible(config: RunConfig, corpora: Path) -> None:
         check_size(config.model.model_copy(update={"vocabulary_size": config.model.vocabulary_size or 2}))
     check_rows(config.data)
     if generated(config.data) and config.data.rows != "windows":
-        few = config.data.model_copy(update={"documents": min(sum(counts(config.data)), FEW)})
+        few = config.data.model_copy(update={"documents": min(sum(counts(config.data)), FEW[config.data.rows])})
         with tempfile.TemporaryDirectory(prefix="terrarium-") as trial:
             require_length(prepare(few, Path(trial)), config.model.context)
     if config.data.corpus in CORPORA:

@@ -55,6 +55,12 @@ def generate_page(**query: str) -> AppTest:
     return test
 
 
+def refusal(test: AppTest) -> str:
+    """The one error on the page, without the signs that keep Markdown from reading it."""
+    (error,) = test.error
+    return str(error.value).replace("\\", "")
+
+
 def test_generate_asks_for_a_sentence_and_writes_its_translation_below(run: Run) -> None:
     test = generate_page(run=run.id)
     box = test.text_area(key="generate_prompt")
@@ -72,7 +78,8 @@ def test_generate_asks_for_a_sentence_and_writes_its_translation_below(run: Run)
 
 def test_an_empty_sentence_is_that_of_the_runs_samples(run: Run) -> None:
     assert (
-        generate_page(run=run.id, prompt=" ").text_area(key="generate_prompt").value == "Lily had a ball, and she put it in the box."
+        generate_page(run=run.id, prompt=" ").text_area(key="generate_prompt").value
+        == "Lily had a ball, and she put it in the box."
     )
 
 
@@ -133,14 +140,13 @@ def test_the_recipe_brings_its_text_and_trains_on_it(store: Store, started: list
     assert made.config.model == RECIPE.model
 
 
-@pytest.mark.parametrize("text", ["stories-en", "python-reference", "copy"])
+@pytest.mark.parametrize("text", ["stories-en", "python-library", "copy"])
 def test_another_text_than_pairs_is_refused_and_the_way_back_works(store: Store, started: list[str], text: str) -> None:
     test = train_page()
     test.selectbox(key="train_corpus").set_value(text).run()
     test.selectbox(key="train_recipe").set_value("translate").run()
     assert not test.exception
-    (error,) = test.error
-    assert "parallel-en-zh" in error.value
+    assert "parallel-en-zh" in refusal(test)
     assert test.button(key="train_start").disabled
     test.selectbox(key="train_corpus").set_value("parallel-en-zh").run()
     assert not test.exception
@@ -155,8 +161,7 @@ def test_pairs_are_refused_to_a_decoder_and_the_way_back_works(store: Store, sta
     test = train_page()
     test.selectbox(key="train_corpus").set_value("parallel-en-zh").run()
     assert not test.exception
-    (error,) = test.error
-    assert "translate" in error.value
+    assert "recipe translate" in refusal(test)
     test.selectbox(key="train_corpus").set_value("stories-en").run()
     assert not test.exception
     assert not test.error
@@ -171,5 +176,4 @@ def test_a_pasted_text_has_no_pairs(store: Store, started: list[str]) -> None:
     test.segmented_control(key="train_text_way").set_value("paste").run()
     test.text_area(key="train_paste").set_value("A line of a poem.\n" * 400).run()
     assert not test.exception
-    (error,) = test.error
-    assert "parallel-en-zh" in error.value
+    assert "parallel-en-zh" in refusal(test)
