@@ -8,6 +8,7 @@ class Framed {
     this.foot = make("div");
     root.append(this.stage, this.foot);
     this.begin = 0;
+    this.height = "320px";
     this.onMessage = (event) => event.source === this.frame?.contentWindow && this.hear(event.data);
     window.addEventListener("message", this.onMessage);
     this.observer = new ResizeObserver(() => this.direct());
@@ -34,6 +35,7 @@ class Framed {
   async open() {
     const { wanted, begin } = this;
     this.stage.setAttribute("aria-busy", "true");
+    this.frame = null; // what is still to be seen shows another text, and is not listened to
     delete this.root.dataset.drawn;
     const body = JSON.stringify({ ...this.request(), part: this.place.part, layer: 0, head: 0, language: this.data.language });
     let page;
@@ -47,13 +49,12 @@ class Framed {
     if (wanted !== this.wanted || begin !== this.begin || !this.root.isConnected) return;
     this.stage.removeAttribute("aria-busy");
     if (page === null) {
-      this.frame = null;
       this.wanted = null;
       this.stage.replaceChildren(make("p", "t-quiet", this.data.labels.lost, { role: "alert" }));
       return;
     }
     const frame = make("iframe", "t-frame", null, { title: this.data.label, sandbox: "allow-scripts allow-downloads" });
-    Object.assign(frame.style, { display: "block", width: "100%", height: this.frame?.style.height || "320px", border: 0 });
+    Object.assign(frame.style, { display: "block", width: "100%", height: this.height, border: 0 });
     frame.srcdoc = page;
     frame.onload = () => this.direct();
     this.stage.replaceChildren(frame);
@@ -69,7 +70,7 @@ class Framed {
 
   hear({ height, begin, chosen }) {
     if (Number.isInteger(height) && height > 0 && height < 20_000) {
-      this.frame.style.height = `${height}px`;
+      this.height = this.frame.style.height = `${height}px`;
       this.root.dataset.drawn = `${this.data.asked.view} ${this.begin}`;
     }
     if (Number.isInteger(begin) && begin >= 0 && begin < 100_000) {

@@ -33,7 +33,7 @@ WORDS = {
     "neuron_view_hint": N_("Point at a token on the left; a click holds the picture. The plus sign beside it opens the calculation: query times key, element by element, their sum, and the attention that the softmax makes of it."),
     "decoder": N_("decoder"), "encoder": N_("encoder"), "cross": N_("cross-attention"),
     "part": N_("Part of the model"), "layer": N_("Layer"), "head": N_("Head"),
-    "heads": N_("Heads"), "layers": N_("Layers"), "one": N_("Layer {layer}, head {head}"),
+    "heads": N_("Head"), "layers": N_("Layer"), "one": N_("Layer {layer}, head {head}"),
     "query": N_("Query"), "key": N_("Key"), "product": N_("q × k (elementwise)"), "nothing": N_("No token selected"),
     "window": N_("Only tokens {first} to {last} of {count} are drawn, and how they look at one another."),
     "window_text": N_("Of the text, on the left, only tokens {first} to {last} of {count} are drawn."),
