@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from llm_core.config import RunConfig, load_recipe, parse
 from llm_core.data.corpora import with_corpus
 from llm_core.data.generated import grammar_digest
@@ -26,6 +28,7 @@ from llm_core.data.prepare import open_corpus
 from llm_core.devices import physical_cores
 from llm_core.evaluate.language_model import score
 from llm_core.interpret.head_rows import Heads, Scored
+from llm_core.interpret.head_scores import SCORES
 from llm_core.interpret.head_scores_over_steps import score_steps
 from llm_core.models.files import load_model, model_files
 from llm_core.models.size import count_parameters
@@ -86,6 +89,42 @@ MODELS = {
     ),
     "stories-en": _stories("Story GPT in English", "stories-en"),
     "stories-zh": _stories("Story GPT in Chinese", "stories-zh"),
+    "induction-en": Bundle(
+        "Induction heads in words",
+        "attention-only",
+        "Words and weights come under this project's licence.",
+        training={
+            "threads": 1,
+            "evaluation_every": 20,
+            "checkpoint_every": 20,
+            "sample_prompt": "Lily saw the cat and Tom found a red ball . Lily saw",
+        },
+        # The head forms between 320 and 480.
+        snapshots=(
+            20,
+            60,
+            120,
+            180,
+            240,
+            280,
+            300,
+            320,
+            340,
+            360,
+            380,
+            400,
+            420,
+            440,
+            460,
+            480,
+            520,
+            560,
+            620,
+            700,
+            820,
+            1000,
+        ),
+    ),
     "translate-en-zh": Bundle(
         "Translator from English to Chinese",
         "translate",
@@ -223,6 +262,25 @@ def keep_head_scores(name: str, models: Path) -> None:
             if isinstance(record, Heads | Scored)
         ]
     replace_text(run.folder / HEADS, "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
+    card = run.folder / "card.json"
+    replace_json(card, json.loads(card.read_bytes()) | {"best_heads": best_heads(rows, run.steps()[-1])})
+
+
+def best_heads(rows: list[dict[str, Any]], step: int) -> dict[str, dict[str, Any]]:
+    """By part and score: the head of the highest mean at a step, with its 95 % interval, and the best fixed offset."""
+    found = {}
+    for row in rows:
+        if row["kind"] == "heads" and row["step"] == step and row["score"] in SCORES:
+            mean, low, high = (np.array(row[name], dtype=float) for name in ("mean", "low", "high"))
+            if np.isnan(mean).all():
+                continue
+            layer, head = np.unravel_index(int(np.nanargmax(mean)), mean.shape)
+            found[f"{row['part']} {row['score']}"] = {
+                "layer": int(layer), "head": int(head), "mean": round(float(mean[layer, head]), 4),
+                "interval": [round(float(low[layer, head]), 4), round(float(high[layer, head]), 4)],
+                "baseline": row["baseline"], "texts": row["texts"],
+            }  # fmt: skip
+    return found
 
 
 def keep_first_text(name: str) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from llm_core.config import RunConfig
-from llm_core.data.corpora import CORPORA
+from llm_core.data.corpora import CORPORA, Corpus
+from llm_core.data.generated import documents
 from llm_core.data.prepare import open_corpus
 from llm_core.devices import choose_device
 from llm_core.errors import UserError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 200_000
 """Tokens of a run's own text that are looked at to know which ones it uses."""
+_LINES = 2_000
+"""Lines of a toy task that are written to know the same."""
 
 
 class HeadScoresJob(Job):
@@ -77,7 +80,7 @@ def exercises_for(
     """What the model of a run is asked, at any step.
 
     A text of a grammar asks in its own world; a toy task speaks no language; all else is asked in stories. Random texts
-    are drawn from the tokens that the run's own text uses, where that is at hand.
+    are drawn from the tokens that the run's own text uses, where that is at hand: that of a task can always be written.
     """
     corpus = CORPORA.get(run.settings.data.corpus) if isinstance(run.settings, RunConfig) else None
     language: str | None = corpus.language if corpus is not None and corpus.language in ("en", "zh") else "en"
@@ -86,11 +89,14 @@ def exercises_for(
         model, tokenizer, texts=settings.texts, seed=settings.seed,
         language=None if corpus is not None and corpus.kind == "task" else language,
         grammar=corpus.source if corpus is not None and own else "stories",
-        vocabulary=None if own else _own_tokens(run), progress=progress,
+        vocabulary=None if own else _own_tokens(run, corpus, tokenizer), progress=progress,
     )  # fmt: skip
 
 
-def _own_tokens(run: Run) -> list[int] | None:
+def _own_tokens(run: Run, corpus: Corpus | None, tokenizer: "Tokenizer") -> list[int] | None:
+    if corpus is not None and corpus.kind == "task":
+        # A word that begins a line is a token of its own, without a space, that stands nowhere else.
+        return sorted({token for text in documents(corpus, 0, _LINES) for token in tokenizer.encode(text)[1:]})
     if run.digest is None:
         return None
     try:

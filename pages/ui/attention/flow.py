@@ -90,7 +90,7 @@ def _controls(looking: Looking) -> tuple[str, float]:
         )  # fmt: skip
         threshold = st.select_slider(
             _("Draw lines from"), THRESHOLDS, key=ATTENTION_FLOW_THRESHOLD_KEY, persist_state="session", width=260,
-            format_func=lambda share: f"{100 * share:.0f} %",
+            format_func=lambda share: f"{100 * share:g} %",
         )  # fmt: skip
     return str(kind), float(threshold)
 
@@ -173,7 +173,7 @@ def _columns(kind: str, looking: Looking, layers: int) -> list[str]:
 
 def _said(picture: Picture, kind: str, threshold: float) -> str:
     """What the lines mean, and what is left out."""
-    least = f"{100 * threshold:.0f} %"
+    least = f"{100 * threshold:g} %"
     token = token_graph.readable(picture.right[picture.chosen[1]]) if picture.chosen else ""
     if picture.chosen is None:
         said = _("Every line of at least {least} is drawn. Click a token to see what flows into it.", least=least)

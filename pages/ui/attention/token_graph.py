@@ -21,8 +21,8 @@ Floats = NDArray[np.floating[Any]]
 WAYS = {"rollout": N_("Rollout"), "flow": N_("Maximum flow"), "head": N_("This head")}
 """Each way to say how much of one token is in another: its name in links, and on screen."""
 
-THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-USUAL_THRESHOLD = 0.05
+THRESHOLDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+USUAL_THRESHOLD = 0.01
 """The weights from which on lines can be drawn."""
 
 MOST = 64
