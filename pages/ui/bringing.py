@@ -13,18 +13,19 @@ LARGEST_UPLOAD = 50  # MB, as .streamlit/config.toml has it
 @st.fragment
 def bring_a_model() -> None:
     """A button that opens on an uploader. Only this runs again while a file is taken in; then the page shows the model."""
-    with st.popover(_("Bring a model"), icon=":material/upload:", width="stretch"):
+    # Once a model is in, panel and uploader are new ones: closed, and without a file.
+    count = st.session_state.get(BRING_COUNT_KEY, 0)
+    with st.popover(_("Bring a model"), icon=":material/upload:", width="stretch", key=f"bring_panel_{count}"):
         st.caption(
             _("A zip of a Hugging Face folder (GPT-2, BERT, Llama, Qwen): config.json, safetensors and a tokenizer. At most {size} MB, {parameters} million parameters; everything stays on this computer.",
               size=LARGEST_UPLOAD, parameters=50)
         )  # fmt: skip
         file = st.file_uploader(
-            _("Zip file"), type=["zip"], key=f"bring_zip_{st.session_state.get(BRING_COUNT_KEY, 0)}",
+            _("Zip file"), type=["zip"], key=f"bring_zip_{count}",
             max_upload_size=LARGEST_UPLOAD, label_visibility="collapsed",
         )  # fmt: skip
         if file is None:
-            st.caption(_("Larger models come in on the command line:"))
-            st.code("python -m llm_core import FOLDER", language=None, wrap_lines=True)
+            st.caption(_("Larger models come in on the command line: `python -m llm_core import FOLDER`"))
             return
         tried, fault = st.session_state.get(BRING_FAULT_KEY, (None, None))
         if tried != file.file_id:
