@@ -49,7 +49,7 @@ class Baseline:
 
     @property
     def name(self) -> str:
-        return f"offset {self.offset:+d}"
+        return f"offset {self.offset:+d}" if self.offset else "offset 0"
 
 
 @dataclass(frozen=True)

@@ -58,3 +58,5 @@ def test_of_equal_offsets_the_nearest_counts_and_nothing_asked_has_none() -> Non
     assert best is not None
     assert (best.offset, best.share) == (-1, 1.0)
     assert best_offset([]) is None
+    names = [best.name for place in (2, 4, 7) if (best := best_offset([Question((0,), place, frozenset({4}))]))]
+    assert names == ["offset +2", "offset 0", "offset -3"]
