@@ -60,15 +60,15 @@ class AttentionView {
     const another = !before || before.request.run !== request.run;
     // What was chosen here and is still on its way to the page is not taken back by an answer to something older.
     const waits = this.sent !== null && data.heard !== this.sent.name && performance.now() < this.sent.until;
+    const led = another || (!waits && request.step !== this.told.step); // whether the page has led to another step
     if (another || !waits) {
       for (const [name, value] of Object.entries(place)) if (another || value !== this.told[name]) this.at[name] = value;
       this.told = place;
     }
-    if (another) {
-      this.steps = data.steps;
-      this.live = data.live;
-      this.following = data.live && request.step === data.steps.at(-1);
-    } else if (data.steps.length > this.steps.length) this.steps = data.steps;
+    if (another || data.steps.at(-1) >= this.steps.at(-1)) this.steps = data.steps;
+    this.live = data.live;
+    if (another) this.following = data.live;
+    if (led && request.step !== this.steps.at(-1)) this.following = false;
     if (another || before.request.text !== request.text || before.request.source !== request.source) this.corner = { row: 0, column: 0 };
     this.say();
     this.show().then(() => this.begin(before));
@@ -291,10 +291,9 @@ class AttentionView {
   // The page learns where this has come to rest, so that its link and its other parts follow.
   tell() {
     clearTimeout(this.telling);
-    if (this.time.playing || this.following) return;
     this.telling = setTimeout(() => {
       const { part, layer, head, step } = this.at;
-      if (isSame(this.told, { part, layer, head, step })) return;
+      if (this.time.playing || isSame(this.told, { part, layer, head, step })) return;
       const name = `${Date.now()}`;
       this.sent = { name, until: performance.now() + 5000 };
       this.told = { part, layer, head, step };

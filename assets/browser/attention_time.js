@@ -64,7 +64,9 @@ class TimeLine {
     while (this.turn === turn && this.step !== this.steps.at(-1)) {
       await new Promise((done) => setTimeout(done, BEAT));
       if (this.turn !== turn || !this.root.isConnected) return;
+      const before = this.step;
       await this.advance();
+      if (this.step === before) break; // that step cannot be had
     }
     if (this.turn === turn) this.stop(true);
   }
