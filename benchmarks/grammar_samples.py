@@ -1,6 +1,7 @@
 """Samples of everything that the grammars write, to be read one by one.
 
     python -m benchmarks.grammar_samples [KIND ...] [--count 40] [--seed 40]
+    python -m benchmarks.grammar_samples > benchmarks/samples.md
 
 Both languages of a number are one derivation. Kinds: stories (with headline and questions), sentences (with their
 alignment), entities, reviews, unfamiliar (reviews with held-out words), headlines, talk.
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--seed", type=int, default=40)
     arguments = parser.parse_args()
+    print("# What the grammars write\n\nThe English and the Chinese text of a number are one derivation.")
     for kind in arguments.kinds or KINDS:
         print(f"\n## {kind}\n")
         for index in range(arguments.count):
