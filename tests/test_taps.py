@@ -10,7 +10,7 @@ from torch import Tensor
 from llm_core.config import RecurrentConfig, TransformerConfig
 from llm_core.models.base import Batch, Model
 from llm_core.models.build import build
-from llm_core.taps import observe, tap_names
+from llm_core.taps import Tap, observe, tap_names
 
 CONFIG = TransformerConfig(vocabulary_size=13, context=16, width=16, layers=2, heads=2)
 
@@ -38,6 +38,12 @@ def test_an_encoder_decoder_has_taps_under_each_side() -> None:
     assert not any(name.startswith("encoder") and "cross" in name for name in names)
 
 
+@pytest.mark.parametrize("architecture", ["decoder", "encoder", "encoder_decoder"])
+def test_taps_are_named_as_torch_names_modules(architecture: str) -> None:
+    model = build(CONFIG.model_copy(update={"architecture": architecture}))
+    assert tap_names(model) == [name for name, module in model.named_modules() if isinstance(module, Tap)]
+
+
 def test_shapes_are_what_the_names_say(model: Model) -> None:
     with observe(model) as seen:
         model(batch())
@@ -58,6 +64,8 @@ def test_unknown_names_are_refused_at_once(model: Model) -> None:
     with pytest.raises(KeyError, match=r"blocks\.7"), observe(model, only=["blocks.7.*"]):
         pass
     with pytest.raises(KeyError, match="nonsense"), observe(model, edits={"nonsense": torch.zeros_like}):
+        pass
+    with pytest.raises(KeyError, match=r"\*\.pattern"), observe(model, edits={"*.pattern": torch.zeros_like}):
         pass
 
 
