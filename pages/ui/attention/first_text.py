@@ -37,7 +37,8 @@ def first_text(run: Run) -> str:
     if corpus is not None and corpus.kind == "parallel":
         return CHINESE_SENTENCE
     if corpus is not None and corpus.kind == "task":
-        return next(iter(documents(corpus, 0, 1)))
+        asked = run.settings.training.sample_prompt
+        return (_sample(run) if asked else "") or next(iter(documents(corpus, 0, 1)))
     if corpus is not None and corpus.source == "stories":
         return CHINESE_STORY if corpus.language == "zh" else ENGLISH_STORY
     return _sample(run) or ENGLISH
