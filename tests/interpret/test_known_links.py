@@ -1,9 +1,11 @@
 """Questions out of texts whose truth is written down here by hand, and out of the shipped grammars."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from llm_core.data.foreign_files import read_tokenizer
 from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.parallel import ParallelSentence
 from llm_core.data.grammar.sampler import Sampled, sample
@@ -11,8 +13,9 @@ from llm_core.data.grammar.truth import Chain, Item, Link, Node, Truth, Word
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.interpret.attention import Part
 from llm_core.interpret.known_links import aligned_texts, ask_pair, ask_text, known_texts
-from llm_core.interpret.questions import AskedText, Question
+from llm_core.interpret.questions import NO_UNIT, AskedText, Question
 from llm_core.models.base import Model
+from tests import foreign
 from tests.interpret.opened import model_of
 
 TEXT = "Lily had two cups. They were on the bed near Tom. Where is the ball? He said, “It is in the box.” He looked in the box."  # fmt: skip
@@ -208,3 +211,19 @@ def test_pairs_are_drawn_until_there_are_enough() -> None:
     assert len(found) == 25
     assert all(text.questions["cross"]["alignment"] for text in found)
     assert len({text.reading.text.ids for text in found}) > 20
+
+
+@pytest.mark.parametrize(("kind", "part"), [("gpt2", "decoder"), ("bert", "encoder")])
+def test_a_model_that_was_brought_in_is_asked_in_its_own_tokens(kind: str, part: Part, tmp_path: Path) -> None:
+    """BERT's tokenizer drops spaces and capitals: places in the text are what counts."""
+    size = foreign.tokenizer(kind).get_vocab_size()
+    folder = foreign.write_tokenizer(kind, tmp_path)
+    tokenizer = read_tokenizer(folder, size, encoder=part == "encoder", config={})
+    model = model_of(vocabulary_size=size, context=400, architecture=part)
+    asked = ask_text(model, tokenizer, part, told())
+    assert asked.units[part][0] == NO_UNIT
+    assert (asked.units[part][-1] == NO_UNIT) == (kind == "bert"), "its last token is [SEP]"
+    for score, expected in (("subject", ["They", "It"]), ("antecedent", ["Tom", "Tom", "cups", "ball"])):
+        found = [shown(asked, part, question)[2] for question in asked.questions[part][score]]
+        # An encoder also sees the ball that comes after its verb.
+        assert [right for right in found if right != {"ball"} or score == "antecedent"] == [{word} for word in expected]
