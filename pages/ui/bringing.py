@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from llm_core.config import MAXIMUM_PARAMETERS
 from llm_core.errors import UserError
 from pages.ui.faults import refuse
 from pages.ui.state import BRING_COUNT_KEY, BRING_FAULT_KEY, BROUGHT_KEY, OWNER, store
@@ -17,8 +18,8 @@ def bring_a_model() -> None:
     count = st.session_state.get(BRING_COUNT_KEY, 0)
     with st.popover(_("Bring a model"), icon=":material/upload:", width="stretch", key=f"bring_panel_{count}"):
         st.caption(
-            _("A zip of a Hugging Face folder (GPT-2, BERT, Llama, Qwen): config.json, safetensors and a tokenizer. At most {size} MB, {parameters} million parameters; everything stays on this computer.",
-              size=LARGEST_UPLOAD, parameters=50)
+            _("A zip of a Hugging Face folder (GPT-2, BERT, Llama, Qwen): config.json, safetensors and a tokenizer. At most {size} MB, {parameters:,} parameters; everything stays on this computer.",
+              size=LARGEST_UPLOAD, parameters=MAXIMUM_PARAMETERS)
         )  # fmt: skip
         file = st.file_uploader(
             _("Zip file"), type=["zip"], key=f"bring_zip_{count}",
