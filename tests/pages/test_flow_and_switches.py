@@ -41,7 +41,8 @@ def made(root: Path, name: str, architecture: str) -> None:
     )  # fmt: skip
     values["config"]["model"] = config.model_dump(mode="json")
     if architecture == "encoder_decoder":
-        values["config"]["training"]["objective"] = "translation"
+        values["config"]["training"]["objective"] = "sequence_to_sequence"
+        values["config"]["data"] |= {"rows": "pairs", "corpus": "parallel-en-zh"}
     (folder / "run.json").write_text(json.dumps(values))
     tokenizer.save(folder / "tokenizer.json")
     model = build(config.model_copy(update={"vocabulary_size": tokenizer.vocabulary_size}), seed=1)
@@ -61,6 +62,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         patch.setattr(state, "_warm_up", lambda: None)
         state.store.cache_clear()
         made(root, DECODER, "decoder")
+        made(root, BOTH, "encoder_decoder")
         yield state.store()
     state.store.cache_clear()
 
@@ -80,9 +82,9 @@ def component(test: AppTest, has: str) -> dict[str, Any]:
     return data
 
 
-def table(test: AppTest, kind: str) -> list[dict[str, str]]:
+def table(test: AppTest, kind: str, run: str = DECODER) -> list[dict[str, str]]:
     """What the picture of this kind is drawn from."""
-    (data,) = [data for data in map(data_of, test.get("bidi_component")) if data.get("name") == f"terrarium-{kind}-{DECODER}-0"]  # fmt: skip
+    (data,) = [data for data in map(data_of, test.get("bidi_component")) if data.get("name") == f"terrarium-{kind}-{run}-0"]  # fmt: skip
     return list(csv.DictReader(io.StringIO(data["table"])))
 
 
@@ -190,3 +192,77 @@ def test_another_place_shows_the_predictions_there(store: Store) -> None:
     logits = seen_directly(store.find(DECODER)).logits[3]
     before = [row["shares"][0] for row in component(test, "rows")["rows"]]
     assert max(before) == pytest.approx(float(torch.tensor(logits).softmax(-1).max()), rel=1e-4)
+
+
+SOURCE = "a dog sees the cat"
+
+
+def test_of_an_encoder_decoder_source_tokens_can_be_switched_off(store: Store) -> None:
+    test = open_page(run=BOTH, source=SOURCE, part="cross", source_tokens_off="0,1", view="heads")
+    model, tokenizer = store.model(store.find(BOTH))
+    reading = read(model, tokenizer, TEXT, SOURCE)
+    assert reading.source is not None
+    switches = component(test, "sides")
+    assert [(side["side"], side["tokens"]) for side in switches["sides"]] == [
+        ("source_tokens", list(reading.source.tokens)), ("tokens", list(reading.text.tokens)),
+    ]  # fmt: skip
+    assert [part["part"] for part in switches["parts"]] == ["cross", "encoder", "decoder"]
+    before = torch.tensor(see(model, reading).logits).log_softmax(-1)
+    after = torch.tensor(see(model, reading, source_tokens_off=[0, 1]).logits).log_softmax(-1)
+    nats = (before.exp() * (before - after)).sum(-1)
+    assert [float(row["divergence_nats"]) for row in table(test, "divergence", BOTH)] == pytest.approx(nats.tolist(), abs=2e-6)  # fmt: skip
+    assert nats.max() > 0.01
+
+
+def test_cross_attention_is_drawn_from_the_source_into_the_text(store: Store) -> None:
+    test = open_page(run=BOTH, source=SOURCE, part="cross", layer="1", head="0", **{"from": "0.1"})
+    model, tokenizer = store.model(store.find(BOTH))
+    seen = see(model, read(model, tokenizer, TEXT, SOURCE)).parts["cross"]
+    lines = table(test, "head", BOTH)
+    assert len(lines) == int((seen.pattern[1, 0] >= 0.1).sum()) > 0
+    for row in lines:
+        assert row["from_token"].strip("'") == seen.key_tokens[int(row["from_position"])]
+        assert row["into_token"].strip("'") == seen.query_tokens[int(row["into_position"])]
+
+
+def obeying(off: dict[str, object]) -> None:
+    """A script that is told by the browser what is off, and says what the page takes."""
+    import streamlit as st
+
+    from pages.ui.attention.shape import shape_of
+    from pages.ui.attention.switches import SWITCHES, _obey
+    from pages.ui.state import (
+        ATTENTION_HEADS_OFF_KEY,
+        ATTENTION_SOURCE_OFF_KEY,
+        ATTENTION_TOKENS_OFF_KEY,
+        store,
+    )
+
+    class Told:
+        def __init__(self) -> None:
+            from llm_core.interpret.reading import Reading, Side
+
+            side = Side((1, 2, 3), ("a", "b", "c"), ((0, 1), (1, 2), (2, 3)))
+            self.reading = Reading(side, Side((1, 2), ("x", "y"), ((0, 1), (1, 2))), 0)
+
+    st.session_state[SWITCHES] = {"off": off}
+    _obey(Told(), shape_of(store().find("e" * 16)))  # type: ignore[arg-type]
+    for key in (ATTENTION_HEADS_OFF_KEY, ATTENTION_TOKENS_OFF_KEY, ATTENTION_SOURCE_OFF_KEY):
+        st.text(str(st.session_state[key]) if key in st.session_state else "untouched")
+
+
+@pytest.mark.parametrize(
+    ("off", "taken"),
+    [
+        (
+            {"heads": ["cross.1.1", "cross.9.1", 7, "x"], "tokens": [2, 1, 1, 9, -1, "0", True], "source_tokens": [1]},
+            ["('cross.1.1',)", "(1, 2)", "(1,)"],
+        ),
+        ({"heads": "cross.1.1", "tokens": None}, ["()", "()", "()"]),
+        ({"source_tokens": [0, 1]}, ["untouched"] * 3),
+    ],
+)
+def test_what_the_browser_says_is_off_is_checked(store: Store, off: dict[str, object], taken: list[str]) -> None:
+    test = AppTest.from_function(obeying, args=(off,), default_timeout=90).run()
+    assert not test.exception
+    assert [text.value for text in test.text] == taken
