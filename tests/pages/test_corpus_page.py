@@ -1,6 +1,7 @@
 """The Corpus page as a script: what it asks the browser to show, its link, and what it makes of a person's text."""
 
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,7 @@ def test_both_languages_of_a_text_have_the_same_floor() -> None:
         ("stories-en", "The floor is the chance"),
         ("python-reference", "There is no floor"),
         ("sort", "the answer is certain"),
+        ("parallel-en-zh", "not how likely a translation is"),
     ],
 )
 def test_every_text_has_a_floor_or_a_reason(corpus: str, sentence: str) -> None:
@@ -151,6 +153,12 @@ def test_a_task_shows_questions_with_their_right_answers() -> None:
     question, answer = line.split(">")
     assert answer == question[::-1]
     assert f"<span>{question}&gt;</span><b>{answer}</b>" in body
+
+
+def test_sentence_pairs_stand_beside_each_other() -> None:
+    body = html(open_page(corpus="parallel-en-zh"))
+    sentence, translation = texts.embedded("parallel-en-zh").documents[0].split("\t")
+    assert f"<span>{escape(sentence)}</span><b>{escape(translation)}</b>" in body
 
 
 def own_text(text: str) -> AppTest:

@@ -1,10 +1,13 @@
-"""The picture at the top of the Corpus page for texts without a derivation: how they begin, or questions with answers."""
+"""The picture at the top of the Corpus page for texts without a derivation: how they begin, questions with answers, or
+sentences with translations."""
 
 import re
+from collections.abc import Iterable
 from html import escape
 
 import streamlit as st
 
+from llm_core.data.pairs import both
 from llm_core.data.tasks import TASKS
 from pages.ui.corpus import story
 from pages.ui.corpus.texts import Looked
@@ -17,9 +20,12 @@ _SENTENCE = re.compile(r"[^.?!。？！\n]{8,160}[.?!。？！]”?")
 
 
 def show(text: Looked) -> None:
-    """The first documents, or lines of a task."""
+    """The first documents, lines of a task, or sentences with their translations."""
     if text.kind == "task":
         _examples(text)
+        return
+    if text.kind == "parallel":
+        _beside(_("sentence"), _("translation"), [both(pair) for pair in text.documents[:_LINES]])
         return
     for place, document in enumerate(text.documents[:SHOWN], 1):
         beginning = document.strip("\n")[:_LONGEST]
@@ -32,12 +38,14 @@ def _examples(text: Looked) -> None:
     """Questions with their right answers."""
     assert text.corpus is not None
     task = TASKS[text.corpus.source]
-    rows = []
-    for line in text.documents[:_LINES]:
-        at = task.answer_start(line)
-        rows.append(f"<div class='t-line'><span>{escape(line[:at])}</span><b>{escape(line[at:])}</b></div>")
-    asked, answered = escape(_("question")), escape(_("right answer"))
-    head = f"<div class='t-line t-quiet'><span>{asked}</span><span>{answered}</span></div>"
+    lines = [(line, task.answer_start(line)) for line in text.documents[:_LINES]]
+    _beside(_("question"), _("right answer"), [(line[:at], line[at:]) for line, at in lines])
+
+
+def _beside(left: str, right: str, lines: Iterable[tuple[str, str]]) -> None:
+    """Two columns under their names."""
+    head = f"<div class='t-line t-quiet'><span>{escape(left)}</span><span>{escape(right)}</span></div>"
+    rows = [f"<div class='t-line'><span>{escape(one)}</span><b>{escape(other)}</b></div>" for one, other in lines]
     st.html(f"<div class='t-host t-still'>{head}{''.join(rows)}</div>")
 
 
@@ -46,6 +54,8 @@ def a_sentence(text: Looked) -> str:
     if text.kind == "grammar" and text.corpus is not None:
         sides = story.chosen(text.corpus)
         return " ".join(side.text[: side.sentences[0].end] for side in sides if side.sentences)
+    if text.kind == "parallel":
+        return text.documents[0].replace("\t", " ")
     for document in text.documents[:20]:
         if found := _SENTENCE.search(document):
             return found[0].strip()
