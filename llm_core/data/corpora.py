@@ -155,15 +155,16 @@ def _parallel(title: str, description: str, documents: int, context: int, sample
 
 def _task(
     source: str, documents: int, context: int, *,
-    held_out: float = 0.05, tokenizer: str = "character", vocabulary: int = 400, layers: int = 2, **training: Any
+    held_out: float = 0.05, tokenizer: str = "character", vocabulary: int = 400, model: Mapping[str, Any] | None = None,
+    layers: int = 2, **training: Any
 ) -> Corpus:  # fmt: skip
-    """So few layers and steps learn each task in about a minute of one core."""
+    """So few layers and steps learn each task in about a minute of one core; `model`: what else that takes."""
     defaults = _whole(tokenizer, vocabulary, context, held_out, 64)
     task = TASKS[source]
     return Corpus(
         source, task.title, task.description, "none", kind="task", source=source, documents=documents,
         defaults={
-            **defaults, "model": {**defaults["model"], "layers": layers},
+            **defaults, "model": {**defaults["model"], "layers": layers, **(model or {})},
             "training": {**defaults["training"], "steps": 500, **training},
         },
     )  # fmt: skip
@@ -212,7 +213,11 @@ _TASKS = (
     _task("modular-addition", 97 * 97, 16, held_out=0.2, tokenizer="word", layers=1, batch_size=512, weight_decay=0.1),
     _task("brackets", 20_000, 32),
     _task("induction", 20_000, 32),
-    _task("word-induction", 20_000, 48, tokenizer="word", vocabulary=512),
-)
+    # Feed-forward layers learn the words' shares first, and then the heads form much later.
+    _task(
+        "word-induction", 20_000, 48, tokenizer="word", vocabulary=512, steps=1200,
+        model={"width": 64, "feed_forward_width": 0, "norm_weights": True},
+    ),
+)  # fmt: skip
 
 CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_GRAMMARS, *_PARALLEL, *_TASKS)}
