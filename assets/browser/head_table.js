@@ -67,7 +67,7 @@ class HeadTable {
     this.measuring.draw(feed, data.labels);
     const known = data.scores.filter(([score]) => Object.values(feed.scores).some((scores) => score in scores));
     this.drawFinders(known);
-    this.note.textContent = known.length ? `${data.labels.note} ${data.labels.note_scores}` : data.labels.note;
+    this.note.textContent = known.length ? data.labels.note_with_scores : data.labels.note;
     const identity = JSON.stringify([data.heads, data.summaries, data.step, data.language, feed.version, this.sort]);
     if (identity !== this.drawn) this.drawTable(known);
     this.drawn = identity;

@@ -87,9 +87,8 @@ def verdict(found: Found, title: str, several: bool) -> str:
         score=found.value, low=low, high=high, step=measured.step,
     )  # fmt: skip
     if measured.baseline is not None:
-        said += " " + _(
-            _BASELINES[found.finding], baseline=baseline_name(measured, language()), value=measured.baseline
-        )
+        name = baseline_name(measured, language())
+        return joined(said, _(_BASELINES[found.finding], baseline=name, value=measured.baseline))
     return said
 
 
@@ -100,5 +99,11 @@ def climb(before: Measured, after: Measured, layer: int, head: int, losses: tupl
         before=before.step, after=after.step, low=float(before.mean[layer, head]), high=float(after.mean[layer, head]),
     )  # fmt: skip
     if losses is not None:
-        said += " " + _("The held-out loss goes from {first} to {second} meanwhile.", first=losses[0], second=losses[1])
+        meanwhile = _("The held-out loss goes from {first} to {second} meanwhile.", first=losses[0], second=losses[1])
+        return joined(said, meanwhile)
     return said
+
+
+def joined(first: str, second: str) -> str:
+    """Two sentences one after the other; not every language puts a space between them."""
+    return _("{first} {second}", first=first, second=second)

@@ -16,7 +16,7 @@ from llm_core.runs import head_scores
 from pages.ui.attention import head_steps
 from pages.ui.attention.head_parts import component
 from pages.ui.attention.head_rows import HeadRows, find
-from pages.ui.attention.head_words import FINDERS, head_name, score_words, summary_words, verdict
+from pages.ui.attention.head_words import FINDERS, head_name, joined, score_words, summary_words, verdict
 from pages.ui.attention.looking import PARTS, Looking, choose_head
 from pages.ui.attention.measured import rows_of
 from pages.ui.attention.seen import Patterns, patterns
@@ -171,6 +171,7 @@ def table(shape: Shape, shown: Summaries, rows: HeadRows, step: int) -> str:
 
 
 def _labels() -> dict[str, Any]:
+    note = _("One sentence is never evidence: what stands here of the text shown is true of that text alone.")
     return {
         "table": _("All heads of the model"),
         "caption": _("One row a head, counted from 0. A click on a column sorts, a click on a row shows the head in the picture."),
@@ -180,8 +181,7 @@ def _labels() -> dict[str, Any]:
         "baseline": _("Without a model"),
         "baseline_meaning": _("What the best fixed offset reaches: a rule that always looks the same number of tokens away."),
         "weak": _("No better than the rule without a model."),
-        "note": _("One sentence is never evidence: what stands here of the text shown is true of that text alone."),
-        "note_scores": _("The scores are means over many other texts; one in faint print is no better than a rule without a model."),
+        "note": note, "note_with_scores": joined(note, _("The scores are means over many other texts; one in faint print is no better than a rule without a model.")),
         "parts": {part: _(name) for part, name in PARTS.items()},
         "empty": _("Here stands how well each head finds the previous token, a repetition, the subject of a verb and more, measured over 500 texts at every kept step."),
         "measure": _("Measure the heads"),
