@@ -1,10 +1,10 @@
 // One head, large: a Plotly heatmap with tokens on both axes. Stands behind format.js, chips.js, curve.js and
 // attention_scale.js. Of a long text a window is drawn; whoever draws says where it begins.
 const WINDOW = 64; // tokens
-const LONGEST_LABEL = 14; // characters
+const LONGEST_LABEL = { row: 14, column: 10 }; // letters
 const SIZES = {
-  page: { least: 10.5, most: 38, font: 12, tall: () => Math.max(420, innerHeight - 480) },
-  projector: { least: 12, most: 64, font: 19, tall: () => innerHeight - 210 },
+  page: { least: 10.5, most: 38, font: 12, tall: () => Math.max(360, innerHeight - 540) },
+  projector: { least: 12, most: 64, font: 19, tall: () => innerHeight - 310 },
 };
 
 // Plotly reads what it writes as a kind of HTML.
@@ -41,10 +41,10 @@ class HeatMap {
     const upright = keys.filter((key) => lettersOf(key) > 2).length <= 2;
     const letter = size.font * 0.62;
     const room = (labels, longest) => Math.ceil(Math.min(longest, Math.max(2, ...labels.map(lettersOf))) * letter) + 34;
-    const margin = { l: room(queries, LONGEST_LABEL), b: upright ? size.font + 36 : room(keys, LONGEST_LABEL), t: 10, r: width > 520 ? 78 : 8 };
+    const margin = { l: room(queries, LONGEST_LABEL.row), b: upright ? size.font + 36 : room(keys, LONGEST_LABEL.column), t: 10, r: width > 520 ? 78 : 8 };
     const fits = Math.max(12, Math.min(WINDOW, Math.floor((width - margin.l - margin.r) / size.least)));
     const [rows, columns] = [Math.min(fits, queries.length), Math.min(fits, keys.length)];
-    const cell = Math.min(size.most, (width - margin.l - margin.r) / columns, Math.max(size.least, (size.tall() - margin.b) / rows));
+    const cell = Math.min(size.most, (width - margin.l - margin.r) / columns, Math.max(size.least, size.tall() / rows));
     const font = Math.max(8, Math.min(size.font, cell * 0.86));
     return { margin, rows, columns, cell, font, upright, titles: Math.min(size.font, 15) };
   }
@@ -78,7 +78,7 @@ class HeatMap {
     const count = (from, length) => Array.from({ length }, (_, index) => from + index);
     const [asked, looked] = [queries.map(asPlotlyText), keys.map(asPlotlyText)];
     const customdata = count(row, rows).map((y) => count(column, columns).map((x) => [asked[y], looked[x]]));
-    const axis = (from, length, labels, title, longest = LONGEST_LABEL) => ({
+    const axis = (from, length, labels, title, longest) => ({
       ...theme.layout.xaxis, tickmode: "array", tickvals: count(from, length), range: [from - 0.5, from + length - 0.5],
       ticktext: labels.slice(from, from + length).map((label) => asPlotlyText(shortened(label, longest))), showgrid: false, fixedrange: true,
       tickfont: { family: this.codeFont(), size: font, color: theme.colors.text },
@@ -92,8 +92,8 @@ class HeatMap {
       showscale: margin.r > 20,
       colorbar: {
         thickness: 10, len: 0.7, lenmode: "fraction", y: 1, yanchor: "top", x: 1.01, outlinewidth: 0, ticklen: 3,
-        tickvals: diverging ? [-1, -0.25, 0, 0.25, 1] : [0, 0.05, 0.25, 0.5, 1],
-        ticktext: diverging ? ["−1", "−0.25", "0", "+0.25", "+1"] : ["0 %", "5 %", "25 %", "50 %", "100 %"],
+        tickvals: diverging ? [-1, -0.25, 0, 0.25, 1] : [0, 0.1, 0.25, 0.5, 1],
+        ticktext: diverging ? ["−1", "−0.25", "0", "+0.25", "+1"] : ["0 %", "10 %", "25 %", "50 %", "100 %"],
         tickfont: { size: Math.max(11, titles - 2), color: theme.colors.quiet },
       },
     };
@@ -102,8 +102,8 @@ class HeatMap {
       width: margin.l + Math.round(cell * columns) + margin.r, height: margin.t + Math.round(cell * rows) + margin.b,
       hoverlabel: { ...theme.layout.hoverlabel, font: { ...theme.layout.hoverlabel.font, size: Math.max(13, titles) } },
       plot_bgcolor: theme.colors.background,
-      xaxis: { ...axis(column, columns, keys, words.keys, upright ? 2 : LONGEST_LABEL), tickangle: upright ? 0 : -90 },
-      yaxis: { ...axis(row, rows, queries, words.queries), range: [row + rows - 0.5, row - 0.5] },
+      xaxis: { ...axis(column, columns, keys, words.keys, upright ? 2 : LONGEST_LABEL.column), tickangle: upright ? 0 : -90 },
+      yaxis: { ...axis(row, rows, queries, words.queries, LONGEST_LABEL.row), range: [row + rows - 0.5, row - 0.5] },
     };
     return [[trace], layout];
   }

@@ -199,7 +199,7 @@ def test_script_in_a_text_is_text(opened: Opened, run: Run) -> None:
         + f"/attention?run={run.id}&text={STRANGE.replace('%', '%25')}&view=difference&against=text"
     )
     drawn(page, "decoder.0.0")
-    labels = "".join(page.locator(".t-heat .ytick text").all_inner_texts())
+    labels = "".join(page.locator(".t-heat .ytick text").all_text_contents())
     assert "script" in labels.replace("\n", "") or "<" in labels
     assert page.title() != "owned"
     assert page.locator(".t-attention img, .t-attention script").count() == 0

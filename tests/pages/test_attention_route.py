@@ -16,7 +16,7 @@ from llm_core.interpret.attention import see
 from llm_core.interpret.reading import read
 from llm_core.runs.run import Run
 from pages.ui import state
-from pages.ui.attention import files, route, seen
+from pages.ui.attention import files, first_text, route, seen
 from pages.ui.routes import ROUTES
 from tests.pages.grown import STEPS, grow
 
@@ -108,6 +108,27 @@ def test_the_newest_step_comes_without_asking_for_it_and_only_once(run: Run, ask
     light = got(asked | {"step": None, "have": STEPS})
     assert "all" not in light
     assert light["steps"] == run.steps()
+
+
+@pytest.mark.parametrize(
+    ("part", "sides"), [("encoder", "source source"), ("decoder", "text text"), ("cross", "text source")]
+)
+def test_a_translator_looks_in_its_source_in_its_text_and_from_one_to_the_other(
+    run: Run, part: str, sides: str
+) -> None:
+    model, tokenizer = state.store().model(state.store().find("translate-en-zh"))
+    reading = read(model, tokenizer, first_text.CHINESE_SENTENCE, first_text.ENGLISH_SENTENCE)
+    assert reading.source is not None
+    step = state.store().find("translate-en-zh").steps()[-1]
+    reply = got({
+        "run": "translate-en-zh", "step": step, "part": part, "layer": 1, "head": 0,
+        "text": first_text.CHINESE_SENTENCE, "source": first_text.ENGLISH_SENTENCE,
+    })  # fmt: skip
+    tokens = {"text": list(reading.text.tokens), "source": list(reading.source.tokens)}
+    looks, looked_at = sides.split()
+    assert (reply["queries"], reply["keys"]) == (tokens[looks], tokens[looked_at])
+    pattern = numbers(reply["all"], reply["layers"], reply["heads"], reply["rows"], reply["columns"])
+    np.testing.assert_allclose(pattern, see(model, reading).parts[part].pattern, atol=1e-6)  # type: ignore[index]
 
 
 def test_another_step_another_pattern(run: Run, asked: dict[str, Any]) -> None:

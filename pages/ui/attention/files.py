@@ -1,6 +1,7 @@
 """The picture as a file: a table, and a page that needs nothing else. `?looking=` names it, `&other=` what is subtracted."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -143,7 +144,7 @@ def _position(share: float, difference: bool) -> float:
     if not difference:
         return share**2
     signed = 2 * share - 1
-    return (np.sign(signed) * signed**2 + 1) / 2  # type: ignore[no-any-return]
+    return (math.copysign(signed**2, signed) + 1) / 2
 
 
 def _label(token: str) -> str:
