@@ -184,23 +184,22 @@ def test_a_translated_word_is_asked_for_where_it_is_to_be_written() -> None:
 def test_in_stories_every_score_gets_as_many_texts_as_are_wanted(language: str, decoder: Model) -> None:
     kind = "word" if language == "en" else "character"
     stories = load_grammar("stories")
-    tokenizer = train_tokenizer(kind, 900, [sample(stories, language, 1, index).text for index in range(200)])
-    found = list(known_texts(decoder, tokenizer, 30, 0, language))
+    tokenizer = train_tokenizer(kind, 900, [sample(stories, language, 1, index).text for index in range(100)])
+    found = list(known_texts(decoder, tokenizer, 20, 0, language))
     served = {
         score: sum(bool(text.questions["decoder"][score]) for text in found)
         for score in ("subject", "antecedent", "place")
     }
     # Chinese verbs show no number.
-    assert served == {"subject": 30 * (language == "en"), "antecedent": served["antecedent"], "place": 30}
-    assert 28 <= served["antecedent"] <= 30
-    assert 30 < len(found) < 90
-    for text in found[30:]:
+    assert served == {"subject": 20 * (language == "en"), "antecedent": served["antecedent"], "place": 20}
+    assert 18 <= served["antecedent"] <= 20
+    assert 20 < len(found) < 60
+    for text in found[20:]:
         asks = [question for questions in text.questions["decoder"].values() for question in questions]
         last = max(question.positions[-1] for question in asks)
         assert len(text.reading.text.ids) == last + 1, "no more is read than is asked about"
-    again = list(known_texts(decoder, tokenizer, 30, 0, language))
-    assert again == found
-    assert next(known_texts(decoder, tokenizer, 30, 1, language)) != found[0]
+    assert next(known_texts(decoder, tokenizer, 20, 0, language)) == found[0]
+    assert next(known_texts(decoder, tokenizer, 20, 1, language)) != found[0]
 
 
 def test_pairs_are_drawn_until_there_are_enough() -> None:
