@@ -10,6 +10,7 @@ from pages.ui.start_form import run_in_python
 from pages.ui.state import FAULT_KEY, warm_up
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
+from pages.ui.writing import is_translator
 
 st.title(_("Train"))
 st.markdown(
@@ -56,7 +57,9 @@ else:
             },
             {
                 "view": "ngram", "button": _("Show the crossing"),
-                "text": _("Where the curve passes the n-gram, the model begins to use more than the last few tokens."),
+                "text": _("Where the curve passes the n-gram, which sees the translation alone, the model has begun to use the sentence that it reads.")
+                if is_translator(subject.run) else
+                _("Where the curve passes the n-gram, the model begins to use more than the last few tokens."),
             },
             {
                 "view": "end", "button": _("Show the end"),
