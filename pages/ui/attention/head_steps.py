@@ -71,9 +71,10 @@ def _pick(subject: Subject, picked: object) -> None:
     if not isinstance(picked, dict):
         return
     part, step, layer, head = (picked.get(name) for name in ("part", "step", "layer", "head"))
-    if isinstance(part, str) and part in PARTS and all(type(number) is int for number in (step, layer, head)):
+    if isinstance(part, str) and part in PARTS and type(step) is int and type(layer) is int and type(head) is int:
+        wanted = step
         choose_head(part, layer, head)
-        choose_step(min(subject.run.steps(), key=lambda kept: abs(kept - step)))
+        choose_step(min(subject.run.steps(), key=lambda kept: abs(kept - wanted)))
 
 
 def _labels() -> dict[str, Any]:
