@@ -49,7 +49,9 @@ def test_a_corpus_fits_its_own_defaults(name: str, tmp_path: Path) -> None:
     assert corpus.rows == ("pairs" if CORPORA[name].kind == "parallel" else "documents")
     assert lengths(corpus.training).max() <= 0.9 * config.model.context
     assert corpus.tokenizer.vocabulary_size < 0.9 * config.data.vocabulary_size
-    assert config.training.sample_prompt == ("Lily had a ball, and she put it in the box." if corpus.rows == "pairs" else "")
+    assert config.training.sample_prompt == (
+        "Lily had a ball, and she put it in the box." if corpus.rows == "pairs" else ""
+    )
     assert config.training.sample_tokens >= lengths(corpus.training).max()
 
 
