@@ -19,6 +19,7 @@ from llm_core.config import MAXIMUM_PARAMETERS, TransformerConfig, parse
 from llm_core.errors import UserError
 from llm_core.models.base import Model
 from llm_core.models.build import outline
+from llm_core.models.encoder_decoder import EncoderDecoder
 from llm_core.models.files import WEIGHTS, check_fit, load_tensors, read_shapes, read_tensors
 from llm_core.models.formats import FORMATS, Format
 from llm_core.models.size import count_parameters, inner_width
@@ -98,6 +99,8 @@ def find_format(model: Model) -> Format:
         for kind in FORMATS.values():
             if _same(read_config(kind, write_config(kind, model.config)), model.config):
                 return kind
+    if isinstance(model, EncoderDecoder):
+        raise UserError("This model is an encoder-decoder, and none of the Hugging Face models that can be written is one: {allowed}.", allowed=", ".join(FORMATS))  # fmt: skip
     raise UserError(
         "No Hugging Face model has the options of this one; {allowed} can be written. Start from one of these presets.",
         allowed=", ".join(FORMATS),

@@ -1,14 +1,11 @@
 """The command line with a model that translates: train, evaluate, generate, resume, and what is refused."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llm_core import __main__ as command_line
-from llm_core import hub
-from llm_core.errors import UserError
 from llm_core.runs import history
 from llm_core.runs.store import Store
 from tests.test_command_line import Outcome
@@ -109,10 +106,11 @@ def test_sentence_pairs_are_refused_to_models_that_write_on(tmp_path: Path, caps
     assert not (tmp_path / "runs").exists()
 
 
-def test_no_folder_of_hugging_face_can_hold_it(trained: str, root: Path, tmp_path: Path) -> None:
-    store = Store(root)
-    model, _ = store.model(store.find(Path(trained).name))
-    with pytest.raises(UserError, match="No Hugging Face model"):
-        hub.write_folder(model, tmp_path / "out")
+def test_export_says_why_there_is_no_such_folder(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = Outcome(capsys, "export", trained, str(tmp_path / "out"))
+    assert refused.status == 2
+    assert "is an encoder-decoder" in refused.err
+    assert len(refused.err.splitlines()) == 1
     assert not (tmp_path / "out").exists()
-    assert json.loads((Path(trained) / "run.json").read_text())["grammar"]
