@@ -136,8 +136,9 @@ class HeadTable {
 
   manyTexts() {
     const { feed, data } = this;
-    const texts = Object.keys(feed.scores).flatMap((part) => Object.values(feed.at(part, data.step)).map((score) => score.texts));
-    return fill(data.labels.many_texts, { texts: number(Math.min(...texts)) });
+    const scores = Object.keys(feed.scores).flatMap((part) => Object.values(feed.at(part, data.step)));
+    const texts = Math.min(...scores.map((score) => score.texts));
+    return fill(data.labels.many_texts, { texts: number(texts), step: number(scores[0].step) });
   }
 
   column(name, title, meaning) {

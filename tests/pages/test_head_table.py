@@ -19,7 +19,7 @@ from llm_core.runs.store import Store
 from pages.ui import state
 from pages.ui.attention import heads, measured
 from pages.ui.attention.head_rows import HeadRows, find, read_rows
-from pages.ui.attention.head_words import score_words, verdict
+from pages.ui.attention.head_words import baseline_name, score_words, verdict
 from tests.pages.made_heads import HEADS, LAYERS, STEPS, made_rows, row, write_measuring
 from tests.pages.recorded import write, write_run
 
@@ -340,3 +340,9 @@ def test_what_is_no_head_is_not_chosen(picked: object, monkeypatch: pytest.Monke
 def test_the_python_is_python(run: Run) -> None:
     looking = heads.Looking(RUN, 400, 'a "text"\n\\', "", "decoder", 0, 0, "heads")
     compile(heads.as_python(looking), "table", "exec")
+
+
+@pytest.mark.parametrize("name", ["<a href='x'>y</a>", "offset", "offset 1e9", "", "offset -12345678"])
+def test_a_rule_that_no_measuring_names_is_not_shown(name: str) -> None:
+    (only,) = read_rows([row(0, "induction", {}, baseline=0.1, baseline_name=name)]).measured
+    assert baseline_name(only, "en") == "–"

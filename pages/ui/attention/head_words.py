@@ -1,5 +1,6 @@
 """What is said about heads: the names of parts, summaries and scores, and the sentences on what was found."""
 
+import re
 from dataclasses import dataclass
 
 from llm_core.errors import N_
@@ -21,6 +22,7 @@ FINDERS = {
 }
 """What the button for each score says."""
 
+_OFFSET = re.compile(r"offset (-?[0-9]{1,6})")
 _OFFSETS = {"word": N_("offset {offset} words"), "token": N_("offset {offset} tokens")}
 _SENTENCES: dict[Finding, str] = {
     "does": N_("{title}: {head} does this. Its score over {texts} texts is {score} (95 % interval {low} to {high})."),
@@ -70,11 +72,10 @@ def baseline_name(measured: Measured, code: str) -> str:
     """The rule that a score is compared with, always looking a fixed number of words or tokens away, in a language."""
     from llm_core.interpret.head_scores import SCORES
 
-    kind, _space, offset = measured.baseline_name.partition(" ")
-    unit = SCORES[measured.score].unit if measured.score in SCORES else ""
-    if kind != "offset" or unit not in _OFFSETS:
-        return measured.baseline_name
-    return translate(_OFFSETS[unit], code).format(offset=offset.replace("-", "−"))
+    offset = _OFFSET.fullmatch(measured.baseline_name)
+    if offset is None or measured.score not in SCORES:
+        return "–"
+    return translate(_OFFSETS[SCORES[measured.score].unit], code).format(offset=offset[1].replace("-", "−"))
 
 
 def verdict(found: Found, title: str, several: bool) -> str:

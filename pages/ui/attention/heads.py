@@ -177,7 +177,7 @@ def _labels() -> dict[str, Any]:
         "caption": _("One row a head, counted from 0. A click on a column sorts, a click on a row shows the head in the picture."),
         "head": _("Head"),
         "this_text": _("In the text shown"),
-        "many_texts": _("Over {texts} texts or more, with 95 % intervals", texts="{texts}"),
+        "many_texts": _("Over {texts} texts or more, at step {step}, with 95 % intervals", texts="{texts}", step="{step}"),
         "baseline": _("Without a model"),
         "baseline_meaning": _("What the best fixed offset reaches: a rule that always looks the same number of tokens away."),
         "weak": _("No better than the rule without a model."),
