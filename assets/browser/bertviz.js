@@ -5,11 +5,12 @@ class Framed {
   constructor(root) {
     this.root = root;
     this.stage = make("div", "t-framed");
+    this.stage.style.position = "relative";
     this.foot = make("div");
     root.append(this.stage, this.foot);
     this.begin = 0;
     this.height = "320px";
-    this.onMessage = (event) => event.source === this.frame?.contentWindow && this.hear(event.data);
+    this.onMessage = (event) => event.source === this.frame?.contentWindow && this.hear(event.data ?? {});
     window.addEventListener("message", this.onMessage);
     this.observer = new ResizeObserver(() => this.direct());
     this.observer.observe(this.stage);
@@ -53,11 +54,14 @@ class Framed {
       this.stage.replaceChildren(make("p", "t-quiet", this.data.labels.lost, { role: "alert" }));
       return;
     }
-    const frame = make("iframe", "t-frame", null, { title: this.data.label, sandbox: "allow-scripts allow-downloads" });
-    Object.assign(frame.style, { display: "block", width: "100%", height: this.height, border: 0 });
+    // What was to be seen stays until the new picture is drawn behind it.
+    this.stage.querySelector(".t-coming")?.remove();
+    const frame = make("iframe", "t-frame t-coming", null, { title: this.data.label, sandbox: "allow-scripts allow-downloads" });
+    const { height } = this;
+    Object.assign(frame.style, { display: "block", position: "absolute", opacity: 0, width: "100%", height, border: 0 });
     frame.srcdoc = page;
     frame.onload = () => this.direct();
-    this.stage.replaceChildren(frame);
+    this.stage.append(frame);
     this.frame = frame;
   }
 
@@ -71,6 +75,9 @@ class Framed {
   hear({ height, begin, chosen }) {
     if (Number.isInteger(height) && height > 0 && height < 20_000) {
       this.height = this.frame.style.height = `${height}px`;
+      this.frame.classList.remove("t-coming");
+      Object.assign(this.frame.style, { position: "", opacity: "" });
+      for (const child of [...this.stage.children]) if (child !== this.frame) child.remove();
       this.root.dataset.drawn = `${this.data.asked.view} ${this.begin}`;
     }
     if (Number.isInteger(begin) && begin >= 0 && begin < 100_000) {

@@ -178,6 +178,7 @@ function fit() {
   const zoom = Math.min(scale, Math.max(room / width, 0.65));
   svg.style.width = `${width * zoom}px`;
   svg.style.height = `${height * zoom}px`;
+  tellHeight();
 }
 
 const title = () => `${told.words[told.view]} · ${told.words[place.part]}`;
@@ -274,4 +275,9 @@ window.addEventListener("message", ({ data, source }) => {
   else draw();
 });
 window.addEventListener("resize", fit);
-if (framed) new ResizeObserver(() => tell({ height: Math.ceil(document.body.getBoundingClientRect().height) })).observe(document.body);
+if (framed) new ResizeObserver(tellHeight).observe(document.body);
+
+// Told after drawing too: a browser does not observe sizes in a frame that cannot be seen yet.
+function tellHeight() {
+  tell({ height: Math.ceil(document.body.getBoundingClientRect().height) });
+}

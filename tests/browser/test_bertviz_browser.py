@@ -26,7 +26,8 @@ SOURCE, TARGET = ENGLISH[:7], CHINESE
 
 @pytest.fixture(scope="module")
 def run(server: Server) -> Run:
-    return grow(server.runs)
+    """One layer of two heads that can read 96 tokens."""
+    return grow(server.runs, context=96, batch_size=4)
 
 
 @pytest.fixture
@@ -216,3 +217,20 @@ def test_what_is_chosen_in_a_view_is_chosen_on_the_page(opened: Opened, run: Run
         saved = downloaded(page.get_by_role("button", name=name).or_(page.get_by_role("link", name=name)).first)
         assert saved.suggested_filename == f"terrarium-neuron-view-{run.id}.{suffix}"
         assert saved.path().stat().st_size > 1_000
+
+
+def test_of_a_long_text_the_page_says_what_is_drawn_and_goes_on(opened: Opened, run: Run) -> None:
+    page = opened(f"/attention?run={run.id}&view=neuron_view&text={'the cat sees the moon. ' * 12}")
+    frame = frame_of(page, "neuron_view")
+    first = frame.locator("#collapsed #leftText text")
+    expect(first).to_have_count(40)
+    expect(frame.locator("#said")).to_contain_text("Only tokens 0 to 39 of ")
+    press(
+        frame.get_by_role("button", name="Later tokens"),
+        lambda: page.locator("[data-drawn='neuron_view 40']").count() > 0,
+    )
+    frame = frame_of(page, "neuron_view")
+    expect(frame.locator("#said")).not_to_contain_text("tokens 0 to")
+    expect(frame.get_by_role("button", name="Earlier tokens")).to_be_visible()
+    table = downloaded(page.get_by_role("link", name="CSV").first).path().read_text(encoding="utf-8-sig")
+    assert {int(line.split(",")[3]) for line in table.split("\n")[1:-1]} >= {40, 50}
