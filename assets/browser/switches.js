@@ -36,7 +36,7 @@ class Switches {
     this.labels = data.labels;
     const groups = data.sides.map(({ side, title, tokens }) => {
       const row = make("div", "row");
-      tokens.forEach((token, place) => row.append(this.button(side, place, chip(token, "token"), token)));
+      tokens.forEach((token, place) => row.append(this.button(side, place, chip(token, "token"), visible(token))));
       return group(title, row);
     });
     const heads = make("div", "heads");
@@ -90,7 +90,7 @@ class Switches {
     for (const { side, name, node, words } of this.buttons) {
       const off = this.off[side].has(name);
       node.setAttribute("aria-pressed", String(off));
-      node.title = fill(off ? this.labels.turn_on : this.labels.turn_off, { name: visible(words) });
+      node.title = fill(off ? this.labels.turn_on : this.labels.turn_off, { name: words });
       node.setAttribute("aria-label", node.title);
     }
     this.again.disabled = Object.values(this.off).every((off) => !off.size);

@@ -64,12 +64,9 @@ def show(looking: Looking, subject: Subject) -> None:
 
 def _switches(looking: Looking, shape: Shape, before: "Seen") -> None:
     reading = before.reading
-    sides = [{"side": "tokens", "title": _("Tokens"), "tokens": reading.text.tokens}]
+    sides = [{"side": "tokens", "title": _("Text"), "tokens": reading.text.tokens}]
     if reading.source is not None:
-        sides = [
-            {"side": "source_tokens", "title": _("Source"), "tokens": reading.source.tokens},
-            sides[0] | {"title": _("Text")},
-        ]
+        sides.insert(0, {"side": "source_tokens", "title": _("Source"), "tokens": reading.source.tokens})
     several = len(shape.parts) > 1
     first = [looking.part, *(part for part in shape.parts if part != looking.part)]
     heads = _("layer {layer}, head {head}", layer="{layer}", head="{head}")
@@ -83,7 +80,7 @@ def _switches(looking: Looking, shape: Shape, before: "Seen") -> None:
         },
         "off": {"heads": looking.heads_off, "tokens": looking.tokens_off, "source_tokens": looking.source_tokens_off},
         "labels": {
-            "heads": _("Heads"), "layer": _("layer {layer}", layer="{layer}"), "head": heads, "again": _("All on again"),
+            "heads": _("All heads"), "layer": _("layer {layer}", layer="{layer}"), "head": heads, "again": _("All on again"),
             "turn_off": _("Switch off: {name}", name="{name}"), "turn_on": _("Switch on again: {name}", name="{name}"),
         },
     }  # fmt: skip

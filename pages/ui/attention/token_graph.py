@@ -218,7 +218,8 @@ def _nodes(drawing: go.Figure, picture: Picture, colors: Colors) -> None:
     drawing.add_scatter(
         name="nodes", mode="markers", x=column.tolist(), y=_row_of(picture, column, token).tolist(), customdata=at,
         marker={
-            "size": [6 + 9 * (given.get(node, 0.0) / strongest) ** 0.5 if picture.chosen else 7 for node in at],
+            "size": [13 if node == picture.chosen else 6 + 9 * (given.get(node, 0.0) / strongest) ** 0.5 if picture.chosen else 7 for node in at],
+            "line": {"width": 0},
             "color": [colors.held_out if node == picture.chosen else colors.training if given.get(node) else colors.quiet for node in at],
             "symbol": ["diamond" if node == picture.chosen else "circle" for node in at], "opacity": 1,
         },
