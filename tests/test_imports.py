@@ -1,6 +1,7 @@
 """The arrows of the house: who may import whom. Read from the source, so that nothing has to be imported."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,16 @@ BELOW: dict[str, set[str]] = {
 SOURCES = sorted(path for folder in ("llm_core", "pages") for path in (ROOT / folder).rglob("*.py"))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imported(path: Path) -> set[str]:
     """Full names of all modules that a file imports, at its top or inside its functions."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -61,7 +68,7 @@ def test_imports_are_absolute_and_the_library_knows_no_page(path: Path) -> None:
     if path.is_relative_to(ROOT / "llm_core"):
         forbidden |= {"pages", "streamlit", "plotly", "pandas"}
     assert not {name.split(".")[0] for name in imported(path)} & forbidden
-    relative = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.ImportFrom)]
+    relative = [n for n in ast.walk(parsed(path)) if isinstance(n, ast.ImportFrom)]
     assert all(node.level == 0 for node in relative)
 
 
@@ -93,7 +100,7 @@ def test_no_module_is_part_of_a_circle() -> None:
 
 def is_typing_only(path: Path, module: str) -> bool:
     """Whether a file imports a module only under `if TYPE_CHECKING`, which is no arrow at run time."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     guarded = [
         node for node in ast.walk(tree)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
