@@ -93,10 +93,10 @@ def exercises_for(
     )  # fmt: skip
 
 
-def _own_tokens(run: Run, corpus: Corpus | None, tokenizer: "Tokenizer") -> list[int] | None:
-    if corpus is not None and corpus.kind == "task":
+def _own_tokens(run: Run, embedded: Corpus | None, tokenizer: "Tokenizer") -> list[int] | None:
+    if embedded is not None and embedded.kind == "task":
         # A word that begins a line is a token of its own, without a space, that stands nowhere else.
-        return sorted({token for text in documents(corpus, 0, _LINES) for token in tokenizer.encode(text)[1:]})
+        return sorted({token for text in documents(embedded, 0, _LINES) for token in tokenizer.encode(text)[1:]})
     if run.digest is None:
         return None
     try:

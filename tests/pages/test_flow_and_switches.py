@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from llm_core.config import TransformerConfig
 from llm_core.data.tokenizers import train_tokenizer
+from llm_core.errors import UserError
 from llm_core.interpret.attention import HeadName, see
 from llm_core.interpret.reading import read
 from llm_core.interpret.rollout import rollout
@@ -266,3 +267,35 @@ def test_what_the_browser_says_is_off_is_checked(store: Store, off: dict[str, ob
     test = AppTest.from_function(obeying, args=(off,), default_timeout=90).run()
     assert not test.exception
     assert [text.value for text in test.text] == taken
+
+
+def test_a_link_restores_the_way_the_threshold_the_token_and_the_place(store: Store) -> None:
+    link = {"flow": "flow", "from": "0.02", "into": "1.2", "predicted": "1"}
+    test = open_page(**link)
+    rows = table(test, "flow")
+    assert rows
+    assert {(row["into_column"], row["into_position"]) for row in rows} == {("1", "2")}
+    assert test.selectbox(key=state.ATTENTION_PREDICTED_KEY).value == 1
+    written = {name: value if isinstance(value, str) else value[0] for name, value in test.query_params.items()}
+    assert {name: written[name] for name in link} == link
+    another = open_page(**{**link, "into": "<script>", "from": "7", "flow": "up", "predicted": "9999"})
+    assert table(another, "rollout") == table(open_page(), "rollout")
+    assert another.selectbox(key=state.ATTENTION_PREDICTED_KEY).value == len(read_ids(store)) - 1
+
+
+def read_ids(store: Store) -> tuple[int, ...]:
+    model, tokenizer = store.model(store.find(DECODER))
+    return read(model, tokenizer, TEXT).text.ids
+
+
+def test_a_text_too_long_for_the_maximum_flow_is_told_so_and_rollout_draws_its_last_tokens() -> None:
+    from pages.ui.attention.flow import Into, _flow_into
+
+    pattern = np.full((1, 1, 300, 300), 1 / 300, dtype=np.float32)
+    with pytest.raises(UserError, match="at most 256"):
+        _flow_into(pattern, Into(1, 299), 0.01)
+    causal = np.tril(np.ones((1, 1, 300, 300), dtype=np.float32))
+    causal /= causal.sum(-1, keepdims=True)
+    lines, shares = _flow_into(causal, Into(1, 9), 0.01)
+    assert lines.from_token.tolist() == list(range(10))
+    assert shares[:10] == pytest.approx([0.05] * 9 + [0.55])

@@ -93,8 +93,8 @@ def test_every_line_is_drawn_once_and_the_strongest_is_the_widest(colors: object
     lines = shown.lines
     assert len(widths) == len(lines)
     top = int(lines.weight.argmax())
-    key = tuple(int(each[top]) for each in (lines.from_column, lines.from_token, lines.into_column, lines.into_token))
-    assert widths[key] == max(widths.values()) > min(widths.values())
+    start, end = (lines.from_column[top], lines.from_token[top]), (lines.into_column[top], lines.into_token[top])
+    assert widths[*start, *end] == max(widths.values()) > min(widths.values())
 
 
 def test_nodes_say_which_they_are_and_tokens_are_plain_text() -> None:
