@@ -181,27 +181,32 @@ class HeadTable {
     return cell;
   }
 
-  // The last row: what the best fixed offset reaches, for each part that has one.
+  // The last row: what the best fixed offset reaches; for each part, where they differ.
   baselines(known) {
     const { feed, data } = this;
-    const lines = Object.keys(feed.scores).map((part) => [part, feed.at(part, data.step)]);
-    const shown = lines.filter(([, scores]) => known.some(([name]) => scores[name]?.baseline != null));
-    if (!shown.length) return [];
-    const foot = make("tfoot");
-    for (const [part, scores] of shown) {
-      const row = make("tr");
-      const title = make("th", "", data.labels.baseline, { scope: "row", title: data.labels.baseline_meaning });
-      if (shown.length > 1) title.append(make("small", "", data.labels.parts[part]));
-      row.append(title, make("td", "", null, { colspan: data.columns.length }));
-      for (const [name] of known) {
-        const score = scores[name];
-        const cell = make("td", "", score?.baseline == null ? "–" : decimals(score.baseline));
-        if (score?.baseline != null) cell.append(make("small", "", score.baseline_name));
-        row.append(cell);
+    const parts = Object.keys(feed.scores).map((part) => [part, feed.at(part, data.step)]);
+    const row = make("tr");
+    row.append(make("th", "", data.labels.baseline, { scope: "row", title: data.labels.baseline_meaning }));
+    row.append(make("td", "", null, { colspan: data.columns.length }));
+    let some = false;
+    for (const [name] of known) {
+      const lines = new Map();
+      for (const [part, { [name]: score }] of parts) {
+        if (score?.baseline == null) continue;
+        const key = `${decimals(score.baseline)} ${score.baseline_name}`;
+        lines.set(key, { score, parts: [...(lines.get(key)?.parts ?? []), data.labels.parts[part]] });
       }
-      foot.append(row);
+      const cell = make("td", "", lines.size ? null : "–");
+      for (const { score, parts: of } of lines.values()) {
+        const where = lines.size > 1 ? `${of.join(", ")}: ` : "";
+        cell.append(make("span", "", decimals(score.baseline)), make("small", "", `${where}${score.baseline_name}`));
+        some = true;
+      }
+      row.append(cell);
     }
-    return [foot];
+    const foot = make("tfoot");
+    foot.append(row);
+    return some ? [foot] : [];
   }
 
   mark() {

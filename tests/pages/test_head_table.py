@@ -130,7 +130,7 @@ def test_where_no_head_does_it_the_sentence_says_so(rows: HeadRows) -> None:
 
 def test_between_faint_and_strong_a_head_does_it_in_part_and_its_part_is_named() -> None:
     rows = read_rows([row(5, "alignment", {(1, 3): 0.35}, baseline=0.1, baseline_name="offset 0", part="cross")])
-    assert "cross-attention, layer 1, head 3 does this in part" in said(rows, "alignment", 5, several=True)
+    assert "layer 1, head 3 of the cross-attention does this in part" in said(rows, "alignment", 5, several=True)
 
 
 def test_a_score_without_a_baseline_is_compared_with_none(rows: HeadRows) -> None:

@@ -13,7 +13,6 @@ from pages.ui.attention.head_rows import HeadRows, rise
 from pages.ui.attention.head_words import climb, head_name, score_words, summary_words
 from pages.ui.attention.looking import PARTS, Looking, choose_head, choose_step
 from pages.ui.attention.measured import loss_at
-from pages.ui.attention.shape import shape_of
 from pages.ui.live import copy_labels
 from pages.ui.state import ATTENTION_SCORE_KEY
 from pages.ui.subject import Subject
@@ -24,7 +23,6 @@ STEPS = "attention_head_steps"
 
 def show(looking: Looking, subject: Subject, rows: HeadRows) -> None:
     """The curves of one score, that of the chosen head strong. Nothing is seen until something has been measured."""
-    several = len(shape_of(subject.run).parts) > 1
     score = chosen_score(rows, looking.part)
     words = score_words() | summary_words()
     component()(
@@ -32,7 +30,7 @@ def show(looking: Looking, subject: Subject, rows: HeadRows) -> None:
         data={
             "part": "steps", "run": looking.run, "language": language(), "step": looking.step, "score": score,
             "chosen": [looking.part, looking.layer, looking.head],
-            "head": head_name(looking.part, looking.layer, looking.head, several),
+            "head": head_name(looking.part, looking.layer, looking.head, several=False),
             "titles": [(name, word.title, word.share) for name, word in words.items()],
             "said": moment(rows, looking, subject, score), "themes": charts.themes(),
             "csv": f"./heads/{looking.run}.csv?lang={language()}", "name": f"terrarium-head-steps-{looking.run}",

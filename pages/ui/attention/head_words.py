@@ -68,6 +68,13 @@ def head_name(part: str, layer: int, head: int, several: bool) -> str:
     return _("layer {layer}, head {head}", layer=layer, head=head)
 
 
+def head_in_words(part: str, layer: int, head: int, several: bool) -> str:
+    """The same within a sentence."""
+    if several:
+        return _("layer {layer}, head {head} of the {part}", part=_(PARTS[part]), layer=layer, head=head)
+    return head_name(part, layer, head, several)
+
+
 def baseline_name(measured: Measured, code: str) -> str:
     """The rule that a score is compared with, always looking a fixed number of words or tokens away, in a language."""
     from llm_core.interpret.head_scores import SCORES
@@ -84,7 +91,7 @@ def verdict(found: Found, title: str, several: bool) -> str:
     low, high = found.interval
     said = _(
         _SENTENCES[found.finding],
-        title=title, head=head_name(measured.part, found.layer, found.head, several), texts=measured.texts,
+        title=title, head=head_in_words(measured.part, found.layer, found.head, several), texts=measured.texts,
         score=found.value, low=low, high=high, step=measured.step,
     )  # fmt: skip
     if measured.baseline is not None:

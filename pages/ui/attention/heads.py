@@ -57,7 +57,7 @@ def show(looking: Looking, subject: Subject) -> None:
             "columns": [(name, words[name].title, words[name].meaning, words[name].share) for name in columns],
             "summaries": {name: [_value(shown, part, name, layer, head) for part, layer, head, _label in heads] for name in columns},
             "scores": [(name, word.title, word.meaning, True) for name, word in scores.items()],
-            "finders": [(score, _(label)) for score, label in FINDERS.items()],
+            "finders": _finders(several),
             "verdict": _verdict(rows, looking, several),
             "csv": table(shape, shown, rows, looking.step), "code": as_python(looking),
             "name": f"terrarium-heads-{looking.run}-{looking.step}", "labels": _labels(),
@@ -68,6 +68,12 @@ def show(looking: Looking, subject: Subject) -> None:
         on_measured_change=lambda: None,
     )  # fmt: skip
     head_steps.show(looking, subject, rows)
+
+
+def _finders(several: bool) -> list[tuple[str, str]]:
+    """The buttons, first the one for what this kind of model is known for."""
+    known_for = "alignment" if several else "induction"
+    return [(score, _(FINDERS[score])) for score in sorted(FINDERS, key=lambda score: score != known_for)]
 
 
 def find_head(rows: HeadRows, score: object, step: int) -> None:
