@@ -6,7 +6,7 @@ const root = document.getElementById("bertviz");
 const framed = window.parent !== window;
 const place = { ...told.start };
 const darkness = matchMedia("(prefers-color-scheme: dark)");
-const LONGEST_TOKEN = { head_view: 12, model_view: 9, neuron_view: 12 }; // in columns of a monospaced font
+const LONGEST_TOKEN = { head_view: 13, model_view: 9, neuron_view: 13 }; // in columns of a monospaced font
 let look = darkness.matches ? "dark" : "light";
 let scale = 1;
 let paint = null;
@@ -55,7 +55,7 @@ function controls() {
     return label.appendChild(make("select", "", null, { id }));
   };
   const parts = Object.keys(told.parts);
-  if (parts.length > 1) {
+  if (!framed && parts.length > 1) {
     const select = chooser("part", "part");
     for (const part of parts) select.append(make("option", "", told.words[part], { value: part }));
     select.value = place.part;

@@ -22,7 +22,7 @@ from tests.browser.conftest import Opened, Server, at_rest
 from tests.browser.injection import INJECTIONS, nothing_ran
 
 TEXT = " the ".join(INJECTIONS)
-MARKUP = "img, svg, iframe, object, embed, video, marquee, details, input, link, style, base, meta, a[href^=javascript]"
+MARKUP = "img, svg, iframe, object, embed, video, marquee, details, input, link, style, base, meta[http-equiv], a[href^=javascript]"
 
 
 @pytest.fixture(scope="module")
