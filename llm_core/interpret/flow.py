@@ -20,7 +20,7 @@ from llm_core.interpret.rollout import mix
 Array = NDArray[np.float64]
 
 _NOTHING = 1e-12  # a pipe or a rest as small as this is none: what rounding leaves over
-_MOST_FLOATS = 1 << 20
+_MOST_FLOATS = 1 << 16  # of the pipes of a batch of tokens, so that they stay in the processor's cache
 _FAR = 1 << 14  # farther than any path is long
 
 
@@ -32,15 +32,22 @@ def flow(pattern: Floats, positions: Sequence[int] | None = None) -> Floats:
     grows with the cube of T: ask for few positions of a long text.
     Raises ValueError where a text looks at another text.
     """
-    capacity = mix(pattern)
-    layers, length = capacity.shape[:2]
+    layers, _, length, _ = pattern.shape
     chosen = range(length) if positions is None else positions
     flows = np.zeros((layers, len(chosen), length), dtype=np.float32)
-    causal = not np.triu(capacity, 1).any()
     for row, position in enumerate(chosen):
-        reach = position + 1 if causal else length
         for layer in range(layers):
-            flows[layer, row, :reach] = _to_each_token(capacity[: layer + 1, :reach, :reach], position)
+            flows[layer, row] = flow_into(pattern[: layer + 1], position)
+    return flows
+
+
+def flow_into(pattern: Floats, position: int) -> Floats:
+    """(T,): as `flow`, into one position after the last layer alone."""
+    capacity = mix(pattern)
+    length = capacity.shape[-1]
+    reach = length if np.triu(capacity, 1).any() else position + 1  # a causal text's later tokens have no part in it
+    flows = np.zeros(length, dtype=np.float32)
+    flows[:reach] = _to_each_token(capacity[:, :reach, :reach], position)
     return flows
 
 

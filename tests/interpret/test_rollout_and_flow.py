@@ -6,7 +6,7 @@ import networkx
 import numpy as np
 import pytest
 
-from llm_core.interpret.flow import flow
+from llm_core.interpret.flow import flow, flow_into
 from llm_core.interpret.rollout import rollout
 
 
@@ -83,7 +83,9 @@ def test_flow_counted_by_hand() -> None:
 
 def test_only_the_positions_asked_for_are_counted() -> None:
     pattern = pattern_of(2, layers=3, heads=1, length=6, causal=True)
-    np.testing.assert_allclose(flow(pattern, [4, 1]), flow(pattern)[:, [4, 1]], atol=1e-7)
+    flows = flow(pattern)
+    np.testing.assert_allclose(flow(pattern, [4, 1]), flows[:, [4, 1]], atol=1e-7)
+    np.testing.assert_allclose(flow_into(pattern[:2], 4), flows[1, 4], atol=1e-7)
 
 
 def test_the_attention_to_another_text_leads_nowhere() -> None:
