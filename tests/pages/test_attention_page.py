@@ -13,6 +13,7 @@ from llm_core.config import NgramConfig
 from llm_core.runs.run import Run
 from pages.ui import state
 from pages.ui.attention import first_text, looking
+from pages.ui.attention.first_head import first_head
 from tests.pages.grown import STEPS, grow
 
 PAGE = Path(__file__).parents[2] / "pages" / "attention.py"
@@ -236,6 +237,29 @@ def test_the_page_speaks_chinese(run: Run) -> None:
     test = open_page(run=run.id, lang="zh")
     assert test.title[0].value == "注意力"
     assert shown(test)["words"]["layer"] == "层"
+
+
+def test_a_measured_model_is_first_seen_with_the_head_that_stands_out(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(step: int, score: str, mean: list[list[float | None]], baseline: float | None, part: str = "decoder") -> dict[str, Any]:  # fmt: skip
+        return {"step": step, "score": score, "mean": mean, "baseline": baseline, "part": part}
+
+    rows = [
+        measured(0, "place", [[0.0, 1.0]], None),
+        measured(8, "place", [[0.7, 0.2]], 0.1),
+        measured(8, "antecedent", [[0.1, 0.9]], 0.8),
+        measured(8, "entropy", [[0.0, 5.0]], None),
+        measured(8, "alignment", [[0.0, 1.0]], None, part="cross"),
+        measured(8, "induction", [[None, None]], 0.0),
+    ]
+    monkeypatch.setattr("llm_core.runs.head_scores.find_rows", lambda store, run: rows)
+    first_head.cache_clear()
+    assert first_head(run, "decoder") == (0, 0), "what is not above the rule without a model does not count"
+    assert first_head(run, "cross") == (0, 1)
+    rows.clear()
+    first_head.cache_clear()
+    assert first_head(run, "decoder") == (0, 0)
 
 
 def test_the_bundled_stories_begin_with_a_pronoun_and_a_place_and_have_a_second_text_as_long() -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from llm_core.errors import N_
 from llm_core.runs.run import Run
+from pages.ui.attention.first_head import first_head
 from pages.ui.attention.first_text import first_source, first_text
 from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.state import (
@@ -98,10 +99,16 @@ def _fit(run: Run, shape: Shape) -> None:
         if state.get(key) in (None, then):
             state[key] = now
     state[ATTENTION_USUAL_KEY] = usual
+    if state.get(ATTENTION_OFF_FOR_KEY, (run.id,))[0] != run.id:
+        for key in (ATTENTION_PART_KEY, ATTENTION_LAYER_KEY, ATTENTION_HEAD_KEY):
+            state.pop(key, None)  # heads of two models have nothing to do with each other
     if state.get(ATTENTION_PART_KEY) not in shape.parts:
         state[ATTENTION_PART_KEY] = shape.parts[-1]
+    layer, head = first_head(run, state[ATTENTION_PART_KEY])
+    state.setdefault(ATTENTION_LAYER_KEY, layer)
+    state.setdefault(ATTENTION_HEAD_KEY, head)
     for key, count in ((ATTENTION_LAYER_KEY, shape.layers), (ATTENTION_HEAD_KEY, shape.heads)):
-        state[key] = min(max(state.get(key, 0), 0), count - 1)
+        state[key] = min(max(state[key], 0), count - 1)
     if state.get(ATTENTION_VIEW_KEY) not in VIEWS:
         state[ATTENTION_VIEW_KEY] = next(iter(VIEWS))
     _forget_switches(run)
@@ -159,4 +166,4 @@ def set_off(
     """Switch off exactly these heads (by name, as `decoder.0.2`) and tokens (by place); None leaves them as they are."""
     for key, off in ((ATTENTION_HEADS_OFF_KEY, heads), (ATTENTION_TOKENS_OFF_KEY, tokens), (ATTENTION_SOURCE_OFF_KEY, source_tokens)):  # fmt: skip
         if off is not None:
-            st.session_state[key] = tuple(sorted(set(off)))  # type: ignore[type-var]
+            st.session_state[key] = tuple(sorted(set(off)))

@@ -133,8 +133,8 @@ class _Kept:
 
 
 def _size_of_seen(found: "Seen") -> int:
-    arrays = [value for attention in found.parts.values() for value in vars(attention).values() if hasattr(value, "nbytes")]  # fmt: skip
-    return sum(array.nbytes for array in arrays) + found.logits.nbytes + sys.getsizeof(found)
+    arrays = [value for attention in found.parts.values() for value in vars(attention).values()]
+    return sum(int(getattr(array, "nbytes", 0)) for array in arrays) + found.logits.nbytes + sys.getsizeof(found)
 
 
 def _size_of_patterns(found: Patterns) -> int:
