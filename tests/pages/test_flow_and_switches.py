@@ -17,6 +17,7 @@ from llm_core.config import TransformerConfig
 from llm_core.data.tokenizers import train_tokenizer
 from llm_core.errors import UserError
 from llm_core.interpret.attention import HeadName, see
+from llm_core.interpret.flow import flow_into
 from llm_core.interpret.reading import read
 from llm_core.interpret.rollout import rollout
 from llm_core.models.build import build
@@ -283,19 +284,38 @@ def test_a_link_restores_the_way_the_threshold_the_token_and_the_place(store: St
     assert another.selectbox(key=state.ATTENTION_PREDICTED_KEY).value == len(read_ids(store)) - 1
 
 
+def test_the_maximum_flow_is_searched_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+
+    def search(pattern: Any, position: int) -> Any:
+        searched.append(position)
+        return flow_into(pattern, position)
+
+    monkeypatch.setattr("llm_core.interpret.flow.flow_into", search)
+    test = open_page(flow="flow", into="2.3")
+    test.select_slider(key=state.ATTENTION_FLOW_THRESHOLD_KEY).set_value(0.1).run()
+    expected = flow_into(seen_directly(store.find(DECODER)).parts["decoder"].pattern, 3)
+    found = {int(row["from_position"]): float(row["weight"]) for row in table(test, "flow")}
+    assert found == pytest.approx({place: share for place, share in enumerate(expected) if share >= 0.1}, abs=1e-5)
+    assert searched == [3]
+
+
 def read_ids(store: Store) -> tuple[int, ...]:
     model, tokenizer = store.model(store.find(DECODER))
     return read(model, tokenizer, TEXT).text.ids
 
 
-def test_a_text_too_long_for_the_maximum_flow_is_told_so_and_rollout_draws_its_last_tokens() -> None:
+def test_a_text_too_long_for_the_maximum_flow_is_told_so_and_a_part_of_it_is_searched() -> None:
     from pages.ui.attention.flow import Into, _flow_into
+    from pages.ui.attention.looking import Looking
 
-    pattern = np.full((1, 1, 300, 300), 1 / 300, dtype=np.float32)
-    with pytest.raises(UserError, match="at most 256"):
-        _flow_into(pattern, Into(1, 299), 0.01)
+    now = Looking("r", 0, "t", "", "decoder", 0, 0, "flow")
+    everywhere = np.full((6, 1, 300, 300), 1 / 300, dtype=np.float32)
+    for layers, most in ((1, 256), (6, 85)):
+        with pytest.raises(UserError, match=f"at most {most}"):
+            _flow_into(everywhere, now, Into(layers, 9), 0.01)
     causal = np.tril(np.ones((1, 1, 300, 300), dtype=np.float32))
     causal /= causal.sum(-1, keepdims=True)
-    lines, shares = _flow_into(causal, Into(1, 9), 0.01)
+    lines, shares = _flow_into(causal, now, Into(1, 9), 0.01)
     assert lines.from_token.tolist() == list(range(10))
     assert shares[:10] == pytest.approx([0.05] * 9 + [0.55])

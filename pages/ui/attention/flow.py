@@ -1,10 +1,11 @@
 """What flows into a token: rollout, flow, or one head's own attention, as a graph of tokens and layers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from llm_core.errors import UserError
 from pages.ui.attention import token_graph
@@ -15,6 +16,7 @@ from pages.ui.drawing import as_table, drawing
 from pages.ui.faults import as_text
 from pages.ui.glossary import meanings
 from pages.ui.state import (
+    ATTENTION_FLOW_FOUND_KEY,
     ATTENTION_FLOW_INTO_FOR_KEY,
     ATTENTION_FLOW_INTO_KEY,
     ATTENTION_FLOW_KIND_KEY,
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from llm_core.interpret.attention import Floats
     from llm_core.interpret.reading import Side
 
-_LONGEST_FLOW = 256
-"""Tokens for which the maximum flow is found while a person waits."""
+_LONGEST_FLOW, _MOST_NODES = 256, 512
+"""Tokens, and tokens times layers, for which the maximum flow is found while a person waits: a few seconds at most."""
 
 
 @dataclass(frozen=True)
@@ -140,26 +142,38 @@ def _lines(
         return token_graph.graph(steps, least), None
     if kind == "rollout":
         return token_graph.paths(steps, into.column, into.token, least)
-    return _flow_into(pattern, into, least)
+    return _flow_into(pattern, looking, into, least)
 
 
-def _flow_into(pattern: "Floats", into: Into, least: float) -> tuple[Lines, token_graph.Floats]:
+def _flow_into(pattern: "Floats", looking: Looking, into: Into, least: float) -> tuple[Lines, token_graph.Floats]:
     """Lines straight from the input to a token, each the maximum flow between the two."""
-    from llm_core.interpret.flow import flow
-
     length = pattern.shape[-1]
     reach = length if pattern[0, 0, 0, 1:].any() else into.token + 1
-    if reach > _LONGEST_FLOW:
+    most = min(_LONGEST_FLOW, _MOST_NODES // into.column)
+    if reach > most:
         raise UserError(
-            "Finding the maximum flow takes too long for {have} tokens; at most {limit} can be searched. Rollout has no such limit.",
-            have=reach, limit=_LONGEST_FLOW,
+            "Finding the maximum flow through {layers} layers takes too long for {have} tokens; at most {limit} can be searched. Rollout has no such limit.",
+            layers=into.column, have=reach, limit=most,
         )  # fmt: skip
-    shares = np.zeros(length)
-    shares[:reach] = flow(pattern[: into.column, :, :reach, :reach], [into.token])[-1, 0]
+    shares = _found_flow(pattern, replace(looking, view="", layer=0, head=0), into)
     (from_,) = np.nonzero(shares >= least)
     count = len(from_)
     lines = Lines(np.zeros(count, dtype=int), from_, np.full(count, into.column), np.full(count, into.token), shares[from_])  # fmt: skip
     return lines, shares
+
+
+def _found_flow(pattern: "Floats", looking: Looking, into: Into) -> NDArray[np.float64]:
+    """(T,): searched once, and kept for the next run of the script."""
+    from llm_core.interpret.flow import flow_into
+
+    asked, shares = st.session_state.get(ATTENTION_FLOW_FOUND_KEY, (None, None))
+    if asked != (looking, into):
+        with st.spinner(_("Searching for the maximum flow…")):
+            shares = flow_into(pattern[: into.column], into.token).astype(float)
+        st.session_state[ATTENTION_FLOW_FOUND_KEY] = (looking, into), shares
+        st.session_state[ATTENTION_FLOW_FOUND_KEY] = (looking, into), shares
+    found: NDArray[np.float64] = shares
+    return found
 
 
 def _columns(kind: str, looking: Looking, layers: int) -> list[str]:
@@ -228,9 +242,15 @@ def _python(looking: Looking, kind: str, into: Into | None) -> str:
     made = {
         "head": head,
         "rollout": f"print(rollout(pattern){position}.round(3))  # [layer, position, input token]",
-        "flow": f"print(flow(pattern, [{0 if into is None else into.token}])[{-1 if into is None else into.column - 1}, 0].round(3))",
+        "flow": "print(mix(pattern).round(3))  # the pipes: [layer, position, position of the layer below]"
+        if into is None
+        else f"print(flow_into(pattern[:{into.column}], {into.token}).round(3))",
     }[kind]  # fmt: skip
-    imported = "" if kind == "head" else f"from llm_core.interpret.{kind} import {kind}\n"
+    names = {
+        "rollout": "rollout import rollout",
+        "flow": "rollout import mix" if into is None else "flow import flow_into",
+    }
+    imported = "" if kind == "head" else f"from llm_core.interpret.{names[kind]}\n"
     return f"""\
 from llm_core.interpret.attention import HeadName, see
 {imported}from llm_core.interpret.reading import read
