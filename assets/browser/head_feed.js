@@ -108,11 +108,6 @@ class HeadFeed {
     }
     return found;
   }
-
-  get steps() {
-    const all = Object.values(this.scores).flatMap((scores) => Object.values(scores).flatMap((columns) => columns.step));
-    return [...new Set(all)].sort((a, b) => a - b);
-  }
 }
 
 function nearestIndex(steps, step) {

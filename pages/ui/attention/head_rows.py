@@ -67,15 +67,6 @@ class HeadRows:
         """The steps at which something was measured, ascending."""
         return tuple(sorted({each.step for each in self.measured}))
 
-    @cached_property
-    def scores(self) -> tuple[str, ...]:
-        """What was measured, in the order of the rows."""
-        return tuple(dict.fromkeys(each.score for each in self.measured))
-
-    def nearest(self, step: int) -> int | None:
-        """The measured step that is nearest to this one; None when there is none."""
-        return min(self.steps, key=lambda measured: abs(measured - step), default=None)
-
     def over(self, part: str, score: str) -> tuple[Measured, ...]:
         """One score of one part over the steps."""
         return tuple(each for each in self.measured if each.part == part and each.score == score)
