@@ -26,6 +26,8 @@ from safetensors.torch import load_file, save_file
 
 from llm_core import hub
 from llm_core.errors import UserError
+from llm_core.interpret.attention import see
+from llm_core.interpret.reading import read
 from llm_core.models.base import Batch
 from llm_core.runs import importing, unpacking
 from llm_core.runs.importing import import_folder, import_zip
@@ -98,14 +100,14 @@ def test_a_folder_becomes_a_run(kind: str, store: Store, folders: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "bert"])
-def test_logits_for_a_text_equal_those_of_transformers(kind: str, store: Store, tmp_path: Path) -> None:
+def test_logits_and_attention_for_a_text_equal_those_of_transformers(kind: str, store: Store, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
     folder = foreign.write_model(kind, tmp_path / kind)
     names = {"gpt2": "GPT2Tokenizer", "bert": "BertTokenizer"}
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": names[kind]}))
     peer_class = AutoModelForCausalLM if kind == "gpt2" else AutoModelForMaskedLM
-    peer = peer_class.from_pretrained(folder, local_files_only=True).eval()
+    peer = peer_class.from_pretrained(folder, local_files_only=True, attn_implementation="eager").eval()
     text = "The quick brown fox jumps, 我们去公园看花。"
     ids = AutoTokenizer.from_pretrained(folder, local_files_only=True)(text, return_tensors="pt").input_ids
     model, tokenizer = store.model(import_folder(store, folder))
@@ -113,6 +115,12 @@ def test_logits_for_a_text_equal_those_of_transformers(kind: str, store: Store, 
     assert [*before, *tokenizer.encode(text), *tokenizer.end] == ids[0].tolist()
     with torch.no_grad():
         torch.testing.assert_close(model(Batch(ids)), peer(ids).logits, atol=1e-4, rtol=0)
+        reading = read(model, tokenizer, text)
+        attentions = peer(torch.tensor([reading.text.ids]), output_attentions=True).attentions
+    assert reading.text.tokens[0] == (foreign.END if kind == "gpt2" else "[CLS]")
+    assert [text[start:end].strip() for start, end in reading.text.spans][:4] == ["", "The", "quick", "brown"]
+    (attention,) = see(model, reading).parts.values()
+    assert attention.pattern == pytest.approx(torch.stack(attentions)[:, 0].numpy(), abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "bert", "llama", "qwen2"])
