@@ -193,7 +193,7 @@ class AttentionView {
     const isHeads = diverging && other.against === "head";
     this.grid.draw({
       layers: first.layers, heads: first.heads, words, causal,
-      tile: (layer, head) => (isHeads || !second ? first.thumbnail(layer, head) : this.smallDifference(first, second, layer, head)),
+      tile: (layer, head) => (isHeads || !second ? first.thumbnail(layer, head) : smallDifference(first, second, layer, head)),
       chosen: this.at, other: isHeads && other.part === this.at.part ? other : null,
       shades: isHeads || !second ? tables.shares : tables.differences, diverging: diverging && !isHeads,
     });
@@ -231,15 +231,6 @@ class AttentionView {
       values: subtracted({ ...first, values }, { ...second, values: second.at(layer, head) }, rows, columns),
       queries: both("queries", rows), keys: both("keys", columns), causal: causal && second.part === "decoder",
     };
-  }
-
-  smallDifference(first, second, layer, head) {
-    const [whole, other] = [first.at(layer, head), second.at(layer, head)];
-    const [rows, columns] = [Math.min(first.rows, second.rows), Math.min(first.columns, second.columns)];
-    if (whole && other) return shrunk(subtracted({ ...first, values: whole }, { ...second, values: other }, rows, columns), rows, columns);
-    const [a, b] = [first.thumbnail(layer, head), second.thumbnail(layer, head)];
-    if (!a.values || !b.values || a.rows !== b.rows || a.columns !== b.columns) return null;
-    return { ...a, values: subtracted(a, b, a.rows, a.columns) };
   }
 
   sentence() {
@@ -317,17 +308,6 @@ class AttentionView {
     this.projector.close();
     this.map.close();
   }
-}
-
-// first - second over the rows and columns that both have; each is {columns, values}.
-function subtracted(first, second, rows, columns) {
-  const values = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      values[row * columns + column] = first.values[row * first.columns + column] - second.values[row * second.columns + column];
-    }
-  }
-  return values;
 }
 
 export default function (component) {

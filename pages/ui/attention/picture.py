@@ -22,7 +22,7 @@ from pages.ui.text import _, language
 
 KEY = "attention_picture"
 _REQUEST = ("run", "step", "text", "source", "part", "layer", "head", "heads_off", "tokens_off", "source_tokens_off")
-_SCRIPTS = ("scale", "patterns", "heatmap", "grid", "time", "window", "projector", "follower", "files")
+_SCRIPTS = ("scale", "patterns", "difference", "heatmap", "grid", "time", "window", "projector", "follower", "files")
 
 
 @cache
