@@ -27,7 +27,7 @@ SOURCE, TARGET = ENGLISH[:7], CHINESE
 @pytest.fixture(scope="module")
 def run(server: Server) -> Run:
     """One layer of two heads that can read 96 tokens."""
-    return grow(server.runs, context=96, batch_size=4)
+    return grow(server.runs, context=96, batch_size=2)
 
 
 @pytest.fixture
