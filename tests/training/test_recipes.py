@@ -23,7 +23,11 @@ def test_a_recipe_is_sound_and_says_what_it_is(path: Path) -> None:
     assert all(about.values())
     sized = config.model.model_copy(update={"vocabulary_size": config.data.vocabulary_size})
     parameters = count_parameters(sized)
-    assert parameters == 0 if isinstance(config.model, NgramConfig) else (60_000 if path.stem == "attention-only" else 300_000) < parameters < 2_000_000
+    assert (
+        parameters == 0
+        if isinstance(config.model, NgramConfig)
+        else (60_000 if path.stem == "attention-only" else 300_000) < parameters < 2_000_000
+    )
 
 
 def test_the_recipe_for_learning_speed_has_nanogpts_parameters_within_five_percent() -> None:
