@@ -114,7 +114,7 @@ def measure_long(browser: Any, root: Path, times: int) -> dict[str, Any]:
         page.set_default_timeout(120_000)
         page.goto(f"{url}/attention?run={run}&text={words}")
         page.locator(".t-attention[data-drawn] .t-window-note").wait_for()
-        field = page.get_by_label("Text", exact=True)
+        field = page.locator(".st-key-attention_text textarea")
         for turn in range(times + 1):
             page.wait_for_timeout(3000)
             field.fill(f"Number {turn}: {words}"[: 3900 - turn])

@@ -4,6 +4,8 @@ Drawn in the browser (`assets/browser/attention.js`), which asks the route `patt
 the steps and following a run that trains cost no run of the script. Where it has come to rest, the page is told.
 """
 
+import sys
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -13,6 +15,7 @@ import streamlit as st
 from llm_core.errors import UserError
 from pages.ui import charts
 from pages.ui.attention.looking import PARTS, Looking, choose_head, choose_step
+from pages.ui.attention.seen import patterns
 from pages.ui.attention.shape import shape_of
 from pages.ui.attention.words import words_in
 from pages.ui.live import BROWSER, copy_labels, script
@@ -40,6 +43,7 @@ def show(looking: Looking, subject: Subject) -> None:
 def draw(looking: Looking, subject: Subject, *, other: dict[str, Any] | None = None, code: str) -> None:
     """Place the component. `other`: what is subtracted, as `assets/browser/attention.js` takes it."""
     run = subject.run
+    _prepare(looking)
     _component()(
         key=KEY,
         data={
@@ -49,6 +53,14 @@ def draw(looking: Looking, subject: Subject, *, other: dict[str, Any] | None = N
         },
         on_moved_change=lambda: follow_picture(st.session_state[KEY].get("moved")),
     )  # fmt: skip
+
+
+def _prepare(looking: Looking) -> None:
+    """Have the patterns ready when the browser asks, before other parts of the page compute theirs; not where the model
+    would have to wait for torch, for then the picture says that it is being loaded."""
+    if "torch" in sys.modules:
+        with suppress(UserError):  # the picture says it
+            patterns(looking)
 
 
 def request(looking: Looking) -> dict[str, Any]:
