@@ -100,7 +100,8 @@ def main() -> None:
     for code in TRANSLATED:
         if arguments.update:
             update(code)
-        missing = [message for message in extracted() if not translations(code).get(message)]
+        have = translations(code)
+        missing = [message for message in extracted() if not have.get(message)]
         print(f"{path_of(code).relative_to(ROOT)}: {len(extracted())} messages, {len(missing)} to translate")
         for message in missing:
             print("  ", message)
