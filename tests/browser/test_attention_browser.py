@@ -18,7 +18,6 @@ from tests.browser.conftest import Opened, Server, at_rest, downloaded, press
 from tests.pages.grown import STEPS, grow
 
 TEXT = "the cat sees the sea. my old friend likes a red house."
-STRANGE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> %{z} <b>x</b>"
 VIEWS = ("heads", "difference", "head_view", "model_view", "neuron_view", "flow")
 
 
@@ -52,9 +51,8 @@ def test_every_view_is_drawn_without_a_word_of_complaint(
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_a_click_opens_a_head_and_the_link_opens_it_again(opened: Opened, run: Run, width: int) -> None:
-    page = opened(f"/attention?run={run.id}&text={TEXT}", heading="Attention", width=width)
+def test_a_click_opens_a_head_on_a_phone_and_the_link_opens_it_again(opened: Opened, run: Run) -> None:
+    page = opened(f"/attention?run={run.id}&text={TEXT}", heading="Attention", width=390)
     drawn(page, "decoder.0.0")
     tile = page.get_by_role("gridcell", name="Layer 1, head 0")
     press(tile, lambda: "layer=1" in page.url)
@@ -65,7 +63,7 @@ def test_a_click_opens_a_head_and_the_link_opens_it_again(opened: Opened, run: R
     drawn(page, "decoder.1.1")
     expect(page.get_by_role("gridcell", name="Layer 1, head 1")).to_be_focused()
     expect(page).to_have_url(re.compile("layer=1&head=1|head=1&layer=1"))
-    again = opened(page.url.replace(page.url.split("/attention")[0], ""), heading="Attention", width=width)
+    again = opened(page.url.replace(page.url.split("/attention")[0], ""), heading="Attention", width=390)
     drawn(again, "decoder.1.1")
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
 
@@ -190,19 +188,6 @@ def test_what_differs_is_said_and_what_cannot_be_compared_too(opened: Opened, ru
     page.goto(page.url.split("/attention")[0] + f"{link}&against=text&other_text=the cat sees")
     expect(title).to_contain_text("minus the same for the second text")
     expect(page.locator(".t-attention-notes")).to_contain_text("different numbers of tokens")
-
-
-def test_script_in_a_text_is_text(opened: Opened, run: Run) -> None:
-    page = opened("/")
-    page.goto(
-        page.url.rstrip("/")
-        + f"/attention?run={run.id}&text={STRANGE.replace('%', '%25')}&view=difference&against=text"
-    )
-    drawn(page, "decoder.0.0")
-    labels = "".join(page.locator(".t-heat .ytick text").all_text_contents())
-    assert "script" in labels.replace("\n", "") or "<" in labels
-    assert page.title() != "owned"
-    assert page.locator(".t-attention img, .t-attention script").count() == 0
 
 
 def test_the_picture_can_be_taken_away_and_read_without_a_network(opened: Opened, run: Run, browser: Browser, tmp_path: Path) -> None:  # fmt: skip

@@ -19,7 +19,7 @@ def whole_form(kind_name: str) -> None:
 
     kind = getattr(llm_core.config, kind_name)
     config = kind()
-    forms.fields(config, forms.folded_names(kind, {"encoding", "text_column", "architecture"}))
+    forms.fields(config, forms.folded_names(kind, {"encoding", "text_column", "architecture", "objective"}))
     st.session_state["read"] = forms.read(config)
 
 
@@ -41,7 +41,7 @@ def test_a_typed_number_reaches_the_config() -> None:
 
 def test_every_choice_has_a_name() -> None:
     for kind in KINDS:
-        for name in forms.folded_names(kind, {"architecture"}):
+        for name in forms.folded_names(kind, {"architecture", "objective"}):
             annotation = forms._plain(kind.model_fields[name])[0]
             if get_origin(annotation) is Literal:
                 assert set(get_args(annotation)) <= set(forms.CHOICES), name
