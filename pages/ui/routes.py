@@ -15,30 +15,29 @@ from starlette.routing import Route
 from llm_core.errors import UserError
 from llm_core.runs import history
 from llm_core.runs.live import live
-from llm_core.runs.run import Run
 from pages.ui import charts
 from pages.ui.attention import files as attention_files
 from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES
 from pages.ui.attention.measured import heads_csv_route, heads_route
 from pages.ui.attention.route import patterns_route
+from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
 from pages.ui.live import line_names
 from pages.ui.state import store, warm_up
-from pages.ui.text import explain_in, known_language
+from pages.ui.text import explain_in
 from pages.ui.truth import truth_route
 from pages.ui.writing import csv_route, write_route
 
-NO_STORE = {"Cache-Control": "no-store"}
 COLUMNS = ("kind", "step", "tokens", "seconds", "loss", "learning_rate", "gradient_norm", "tokens_per_second", "perplexity", "bits_per_character")  # fmt: skip
 
 
 def live_run(request: Request) -> Response:
     """What a run has said since a byte offset, and how it stands."""
     warm_up()
-    language = _language(request)
+    language = language_of(request)
     try:
         reply = live(store(), request.path_params["run"], _offset(request))
     except UserError as error:
-        return _refuse(error, language)
+        return refusal(error, language)
     message = reply["message"]
     template, values = (message["template"], message["values"]) if message else ("", {})
     reply["message"] = explain_in(UserError(template, **values), language)
@@ -65,25 +64,25 @@ def history_csv(request: Request) -> Response:
     try:
         run = store().find(request.path_params["run"])
     except UserError as error:
-        return _refuse(error, _language(request))
+        return refusal(error, language_of(request))
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(row for row in history.records(run.folder) if row.get("kind") in ("step", "evaluation"))
-    return Response(text.getvalue(), media_type="text/csv", headers=_attachment(run, "csv"))
+    return Response(text.getvalue(), media_type="text/csv", headers=attachment(f"terrarium-{run.id}.csv"))
 
 
 def history_html(request: Request) -> Response:
     """The curve as one page that needs nothing else, Plotly inside."""
-    language = _language(request)
+    language = language_of(request)
     try:
         run = store().find(request.path_params["run"])
         names = line_names(run, language)
     except UserError as error:
-        return _refuse(error, language)
+        return refusal(error, language)
     figure = charts.curve(history.records(run.folder), names.__getitem__)
     page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
-    return Response(page, media_type="text/html", headers=_attachment(run, "html"))
+    return Response(page, media_type="text/html", headers=attachment(f"terrarium-{run.id}.html"))
 
 
 def plotly_script(request: Request) -> Response:
@@ -92,26 +91,12 @@ def plotly_script(request: Request) -> Response:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     path = Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
-    # Said to be encoded, so that nothing spends half a second on compressing it anew for every browser.
-    headers = {"Cache-Control": "public, max-age=86400", "Content-Encoding": "identity"}
-    return FileResponse(path, media_type="text/javascript", headers=headers)
+    return FileResponse(path, media_type="text/javascript", headers=KEPT_A_DAY)
 
 
 def _offset(request: Request) -> int:
     text = request.query_params.get("from", "0")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else 0
-
-
-def _language(request: Request) -> str:
-    return known_language(request.query_params.get("lang"))
-
-
-def _refuse(error: UserError, language: str) -> Response:
-    return JSONResponse({"error": explain_in(error, language)}, status_code=404, headers=NO_STORE)
-
-
-def _attachment(run: Run, suffix: str) -> dict[str, str]:
-    return {**NO_STORE, "Content-Disposition": f'attachment; filename="terrarium-{run.id}.{suffix}"'}
 
 
 ROUTES = [

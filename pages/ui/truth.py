@@ -21,9 +21,10 @@ from llm_core.errors import UserError
 from llm_core.runs.files import read_object
 from llm_core.runs.run import Run
 from pages.ui.glossary import meaning, meanings
+from pages.ui.http import NO_STORE, from_elsewhere, language_of, object_in
 from pages.ui.live import BROWSER, script
 from pages.ui.state import inference, store
-from pages.ui.text import _, explain_in, known_language, language
+from pages.ui.text import _, explain_in, language
 from pages.ui.writing import STORED, Part, Writing, painted, prompt_ids, whole
 
 _TRUTH = "truth"
@@ -93,16 +94,13 @@ def _kept(writing: Writing) -> list[Part] | None:
 
 def truth_route(request: Request) -> Response:
     """The judgement of the text that `?writing=` names, a part a line, as it is found."""
-    # A page elsewhere must not set this computer to work.
-    if request.headers.get("sec-fetch-site") == "cross-site":
+    if from_elsewhere(request):
         return Response(status_code=403)
     try:
-        values = json.loads(request.query_params.get("writing", ""))
-        writing = parse(Writing, values if isinstance(values, dict) else {})
+        writing = parse(Writing, object_in(request.query_params.get("writing", "")))
     except (ValueError, RecursionError, UserError):
         return Response(status_code=400)
-    lines = _lines(writing, known_language(request.query_params.get("lang")))
-    return StreamingResponse(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
+    return StreamingResponse(_lines(writing, language_of(request)), media_type="application/x-ndjson", headers=NO_STORE)
 
 
 def _lines(writing: Writing, code: str) -> Iterator[str]:

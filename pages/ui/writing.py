@@ -25,8 +25,9 @@ from llm_core.config import Config, DecodingConfig, RunConfig, parse
 from llm_core.errors import N_, UserError
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.run import Run
+from pages.ui.http import NO_STORE, from_elsewhere, language_of, object_in, posted, refusal_of_file
 from pages.ui.state import inference, store
-from pages.ui.text import explain_in, known_language, translate
+from pages.ui.text import explain_in, translate
 
 if TYPE_CHECKING:
     from llm_core.data.tokenizers import Tokenizer
@@ -40,7 +41,6 @@ DEFAULT = DecodingConfig(tokens=192)
 
 STORED = "writing.json"
 LONGEST_PROMPT = 4_000  # it travels in links
-_LARGEST_REQUEST = 200_000
 _KEPT_TOKENS = 20_000
 _FAILED = N_("The program failed while it wrote; the log of the server says more.")
 _BEAT = 0.03  # seconds between two parts on the way to the browser
@@ -192,37 +192,23 @@ _finished = _Finished()
 
 async def write_route(request: Request) -> Response:
     """POST a `Writing` and a language as JSON; answers with parts, one JSON object a line, as they are written."""
-    # A page elsewhere can post plain text here, but JSON only after asking, and it is not let.
-    if request.headers.get("content-type", "").split(";")[0] != "application/json":
-        return Response(status_code=415)
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _LARGEST_REQUEST:
-            return Response(status_code=413)
-    try:
-        values = json.loads(body)
-        language = values.pop("language")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Response(status_code=400)
-    return StreamingResponse(_lines(values, known_language(language)), media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})  # fmt: skip
+    found = await posted(request)
+    if isinstance(found, Response):
+        return found
+    return StreamingResponse(_lines(*found), media_type="application/x-ndjson", headers=NO_STORE)
 
 
 def csv_route(request: Request) -> Response:
     """The text that `?writing=` names, as a table. Written again, in a thread of the server's pool, if need be."""
-    # A page elsewhere must not set this computer to work.
-    if request.headers.get("sec-fetch-site") == "cross-site":
+    if from_elsewhere(request):
         return Response(status_code=403)
-    language = known_language(request.query_params.get("lang"))
     try:
-        values = json.loads(request.query_params.get("writing", ""))
-        writing = parse(Writing, values if isinstance(values, dict) else {})
-        table = as_csv(writing)
+        table = as_csv(parse(Writing, object_in(request.query_params.get("writing", ""))))
     except (ValueError, RecursionError):
         return Response(status_code=400)
     except UserError as error:
-        return Response(explain_in(error, language), status_code=404, media_type="text/plain")
-    return Response(table, media_type="text/csv", headers={"Cache-Control": "no-store"})
+        return refusal_of_file(error, language_of(request))
+    return Response(table, media_type="text/csv", headers=NO_STORE)
 
 
 async def _lines(values: dict[str, Any], language: str) -> AsyncIterator[str]:

@@ -19,6 +19,7 @@ from pages.ui import state
 from pages.ui.attention import files, first_text, route, seen
 from pages.ui.routes import ROUTES
 from tests.pages.grown import STEPS, grow
+from tests.pages.recorded import write_run
 
 TEXT = "the cat sees the sea. my old friend likes a red house."
 STRANGE = "<script>alert(1)</script> </title>\u202e\u0000 <img src=x onerror=alert(1)> %{z} <b>{text}</b>"
@@ -295,6 +296,15 @@ def test_the_colours_of_the_page_to_take_away_are_those_of_the_screen() -> None:
 def test_a_file_of_nothing_is_refused(query: str) -> None:
     for name in ("csv", "html"):
         assert client().get(f"/attention.{name}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("suffix", ["csv", "html"])
+def test_a_file_of_the_newest_step_of_a_run_that_has_none_is_one_sentence(run: Run, asked: dict[str, Any], suffix: str) -> None:  # fmt: skip
+    empty = write_run(run.folder.parent / ("c" * 16 if suffix == "csv" else "d" * 16), state="running", until=1)
+    newest = {name: value for name, value in asked.items() if name != "step"} | {"run": empty.name}
+    response = client().get(f"/attention.{suffix}", params={"looking": json.dumps(newest)})
+    assert response.status_code == 404
+    assert "has not kept a model yet" in response.text
 
 
 def test_a_file_of_no_run_is_one_sentence(asked: dict[str, Any]) -> None:

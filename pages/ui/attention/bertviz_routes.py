@@ -1,7 +1,6 @@
 """Routes for bertviz's views: the frame that a page shows, the same as a file, the arrays as a table, and the libraries
 that the frame takes from here."""
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,20 +13,26 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from llm_core.config import parse
-from llm_core.errors import N_, UserError
+from llm_core.errors import UserError
 from pages.ui.attention import bertviz_data, bertviz_file
 from pages.ui.attention.bertviz_scripts import LIBRARIES, library
 from pages.ui.attention.looking import Looking
-from pages.ui.attention.route import Asked
+from pages.ui.attention.route import FAILED, Asked
 from pages.ui.attention.seen import seen
 from pages.ui.attention.shape import shape_of
 from pages.ui.drawing import as_table
+from pages.ui.http import (
+    KEPT_A_DAY,
+    NO_STORE,
+    attachment,
+    from_elsewhere,
+    language_of,
+    object_in,
+    posted,
+    refusal_of_file,
+)
 from pages.ui.state import store
-from pages.ui.text import explain_in, known_language, translate
-
-_LARGEST_REQUEST = 200_000
-_FAILED = N_("The program failed while it looked; the log of the server says more.")
-_NO_STORE = {"Cache-Control": "no-store"}
+from pages.ui.text import explain_in, translate
 
 
 class AskedView(Asked):
@@ -57,20 +62,10 @@ def file_name(looking: Looking) -> str:
 
 async def frame_route(request: Request) -> Response:
     """POST an `AskedView` and a language as JSON; answers with the document of the frame, or one that says why not."""
-    # A page elsewhere can post plain text here, but JSON only after asking, and it is not let.
-    if request.headers.get("content-type", "").split(";")[0] != "application/json":
-        return Response(status_code=415)
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _LARGEST_REQUEST:
-            return Response(status_code=413)
-    try:
-        values = json.loads(body)
-        language = known_language(values.pop("language"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Response(status_code=400)
-    return await run_in_threadpool(_frame, values, language)
+    found = await posted(request)
+    if isinstance(found, Response):
+        return found
+    return await run_in_threadpool(_frame, *found)
 
 
 def _frame(values: dict[str, Any], language: str) -> Response:
@@ -85,8 +80,8 @@ def _frame(values: dict[str, Any], language: str) -> Response:
         status, text = 404, bertviz_file.refusal(explain_in(error, language), language)
     except Exception:
         logging.getLogger(__name__).exception("Looking at attention failed")
-        status, text = 500, bertviz_file.refusal(translate(_FAILED, language), language)
-    return Response(text.encode("utf-8", "replace"), status_code=status, media_type="text/html", headers=_NO_STORE)
+        status, text = 500, bertviz_file.refusal(translate(FAILED, language), language)
+    return Response(text.encode("utf-8", "replace"), status_code=status, media_type="text/html", headers=NO_STORE)
 
 
 def file_route(request: Request) -> Response:
@@ -113,21 +108,20 @@ def table_route(request: Request) -> Response:
 
 
 def _file(request: Request, suffix: str, make: Callable[[AskedView, Looking, str], str]) -> Response:
-    # A page elsewhere must not set this computer to work.
-    if request.headers.get("sec-fetch-site") == "cross-site":
+    if from_elsewhere(request):
         return Response(status_code=403)
-    language = known_language(request.query_params.get("lang"))
+    language = language_of(request)
     try:
-        values = json.loads(request.query_params.get("looking", ""))
+        values = object_in(request.query_params.get("looking", ""))
     except (ValueError, RecursionError):
         return Response(status_code=400)
     try:
-        asked = parse(AskedView, values if isinstance(values, dict) else {})
+        asked = parse(AskedView, values)
         looking = asked.looking_at()
         text = make(asked, looking, language)
     except UserError as error:
-        return Response(explain_in(error, language), status_code=404, media_type="text/plain", headers=_NO_STORE)
-    headers = {**_NO_STORE, "Content-Disposition": f'attachment; filename="{file_name(looking)}.{suffix}"'}
+        return refusal_of_file(error, language)
+    headers = attachment(f"{file_name(looking)}.{suffix}")
     return Response(text.encode("utf-8", "replace"), media_type=f"text/{suffix}", headers=headers)
 
 
@@ -136,8 +130,7 @@ def library_route(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in LIBRARIES:
         return Response(status_code=404)
-    headers = {"Cache-Control": "public, max-age=86400", "Content-Encoding": "identity"}
-    return FileResponse(library(name), media_type="text/javascript", headers=headers)
+    return FileResponse(library(name), media_type="text/javascript", headers=KEPT_A_DAY)
 
 
 BERTVIZ_ROUTES = [

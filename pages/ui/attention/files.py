@@ -1,6 +1,5 @@
 """The picture as a file: a table, and a page that needs nothing else. `?looking=` names it, `&other=` what is subtracted."""
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ from starlette.responses import Response
 from llm_core.config import parse
 from llm_core.errors import UserError
 from pages.ui.attention.looking import PARTS
-from pages.ui.attention.route import Asked, part_of
+from pages.ui.attention.route import Asked, part_of, step_of
 from pages.ui.attention.seen import patterns
 from pages.ui.attention.words import token_label, words_in
 from pages.ui.charts import LIGHT, layout
 from pages.ui.drawing import as_table
+from pages.ui.http import attachment, from_elsewhere, language_of, object_in, refusal_of_file
 from pages.ui.state import store
-from pages.ui.text import explain_in, known_language, number, translate
+from pages.ui.text import number, translate
 
 _LETTER, _CELL = 8, 16  # pixels
 
@@ -38,39 +38,35 @@ class Matrix:
 
 def csv_route(request: Request) -> Response:
     """A row for each pair of tokens: position, token, position, token, attention."""
-    return _file(request, "csv", "text/csv", lambda matrix, _language: as_csv(matrix))
+    return _file(request, "csv", lambda matrix, _language: as_csv(matrix))
 
 
 def html_route(request: Request) -> Response:
     """The heatmap as one page, Plotly inside."""
-    return _file(request, "html", "text/html", as_html)
+    return _file(request, "html", as_html)
 
 
-def _file(request: Request, suffix: str, kind: str, make: Callable[[Matrix, str], str]) -> Response:
-    # A page elsewhere must not set this computer to work.
-    if request.headers.get("sec-fetch-site") == "cross-site":
+def _file(request: Request, suffix: str, make: Callable[[Matrix, str], str]) -> Response:
+    if from_elsewhere(request):
         return Response(status_code=403)
-    language = known_language(request.query_params.get("lang"))
+    language = language_of(request)
     try:
-        asked = [_asked(request.query_params[name]) for name in ("looking", "other") if name in request.query_params]
+        asked = [
+            parse(Asked, object_in(request.query_params[name]))
+            for name in ("looking", "other")
+            if name in request.query_params
+        ]
         if not asked:
             return Response(status_code=400)
     except (ValueError, RecursionError):
         return Response(status_code=400)
     except UserError as error:
-        return Response(explain_in(error, language), status_code=400, media_type="text/plain")
+        return refusal_of_file(error, language, status=400)
     try:
         content = make(matrix_of(asked, language), language)
     except UserError as error:
-        return Response(explain_in(error, language), status_code=404, media_type="text/plain")
-    name = f"terrarium-attention.{suffix}"
-    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=kind, headers=headers)
-
-
-def _asked(text: str) -> Asked:
-    values = json.loads(text)
-    return parse(Asked, values if isinstance(values, dict) else {})
+        return refusal_of_file(error, language)
+    return Response(content, media_type=f"text/{suffix}", headers=attachment(f"terrarium-attention.{suffix}"))
 
 
 def matrix_of(asked: list[Asked], language: str) -> Matrix:
@@ -86,7 +82,7 @@ def matrix_of(asked: list[Asked], language: str) -> Matrix:
 
 
 def _one(asked: Asked, language: str) -> Matrix:
-    step = asked.step if asked.step is not None else store().find(asked.run).steps()[-1]
+    step = step_of(asked, store().find(asked.run))
     pattern, queries, keys = part_of(patterns(asked.looking(step)), asked)
     part = translate(PARTS[asked.part], language)
     title = words_in(language)["head_at"].format(part=part, layer=asked.layer, head=asked.head, step=number(step))  # fmt: skip

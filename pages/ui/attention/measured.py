@@ -21,14 +21,14 @@ from pages.ui.attention.head_rows import Floats, HeadRows, Measured, read_rows
 from pages.ui.attention.head_words import baseline_name
 from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.drawing import as_table
+from pages.ui.http import NO_STORE, attachment, language_of, refusal
 from pages.ui.state import OWNER, store
-from pages.ui.text import explain_in, known_language
+from pages.ui.text import explain_in
 
 COLUMNS = ("step", "part", "layer", "head", "score", "mean", "low", "high", "texts", "items", "baseline", "baseline_name")  # fmt: skip
 _MOST_KEPT = 16
 _kept: OrderedDict[tuple[Any, ...], HeadRows] = OrderedDict()
 _lock = threading.Lock()
-_NO_STORE = {"Cache-Control": "no-store"}
 
 
 def rows_of(run: Run) -> HeadRows:
@@ -89,13 +89,13 @@ def loss_at(run: Run, step: int) -> float | None:
 
 def heads_route(request: Request) -> Response:
     """The scores of a run's heads, unless the browser has just these, and how a measuring of them stands."""
-    language = known_language(request.query_params.get("lang"))
+    language = language_of(request)
     try:
         run = store().find(request.path_params["run"])
         measurings = head_scores.find_runs(store(), run)
         rows = _rows(run, measurings)
     except UserError as error:
-        return _refuse(error, language)
+        return refusal(error, language)
     kept = run.steps()
     measuring = _measuring(measurings[0], len(kept), language) if measurings else None
     lively = bool(measuring and measuring["lively"])
@@ -106,19 +106,18 @@ def heads_route(request: Request) -> Response:
     }  # fmt: skip
     if not rows.version or request.query_params.get("have") != rows.version:
         reply |= {"scores": _columns(rows, language), "shape": _shapes(rows), "losses": losses(run)}
-    return JSONResponse(reply, headers=_NO_STORE)
+    return JSONResponse(reply, headers=NO_STORE)
 
 
 def heads_csv_route(request: Request) -> Response:
     """Every score of every head at every step as a table."""
-    language = known_language(request.query_params.get("lang"))
+    language = language_of(request)
     try:
         run = store().find(request.path_params["run"])
         table = as_csv(rows_of(run))
     except UserError as error:
-        return _refuse(error, language)
-    headers = {**_NO_STORE, "Content-Disposition": f'attachment; filename="terrarium-heads-{run.id}.csv"'}
-    return Response(table, media_type="text/csv", headers=headers)
+        return refusal(error, language)
+    return Response(table, media_type="text/csv", headers=attachment(f"terrarium-heads-{run.id}.csv"))
 
 
 def as_csv(rows: HeadRows) -> str:
@@ -177,7 +176,3 @@ def _row(each: Measured, language: str) -> dict[str, Any]:
 def _flat(table: Floats) -> list[float | None]:
     """Four digits are all that a picture shows; JSON has no NaN."""
     return [None if value != value else round(value, 4) for value in table.ravel().tolist()]
-
-
-def _refuse(error: UserError, language: str) -> Response:
-    return JSONResponse({"error": explain_in(error, language)}, status_code=404, headers=_NO_STORE)

@@ -5,7 +5,6 @@ trains. The browser keeps what it got, so that going back and forth asks for not
 """
 
 import base64
-import json
 import logging
 from typing import Annotated, Any, Literal
 
@@ -23,17 +22,16 @@ from llm_core.runs.run import Run
 from pages.ui.attention.looking import Looking
 from pages.ui.attention.seen import Patterns, patterns
 from pages.ui.attention.shape import shape_of
+from pages.ui.http import NO_STORE, posted, refusal
 from pages.ui.state import store
-from pages.ui.text import explain_in, known_language, translate
+from pages.ui.text import translate
 
 SMALL = 300_000
 """With so many numbers, all heads are sent exactly; with more only the one that is looked at, the others as thumbnails."""
 THUMBNAIL = 48
 """Rows and columns of a thumbnail at most: each of its points is the largest of a block."""
 
-_LARGEST_REQUEST = 200_000
-_FAILED = N_("The program failed while it looked; the log of the server says more.")
-_NO_STORE = {"Cache-Control": "no-store"}
+FAILED = N_("The program failed while it looked; the log of the server says more.")
 _Place = Annotated[int, Field(ge=0, le=100_000)]
 
 
@@ -73,44 +71,39 @@ class Asked(Config):
 
 async def patterns_route(request: Request) -> Response:
     """POST an `Asked` and a language as JSON; answers with arrays, or with one sentence."""
-    # A page elsewhere can post plain text here, but JSON only after asking, and it is not let.
-    if request.headers.get("content-type", "").split(";")[0] != "application/json":
-        return Response(status_code=415)
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _LARGEST_REQUEST:
-            return Response(status_code=413)
-    try:
-        values = json.loads(body)
-        language = known_language(values.pop("language"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Response(status_code=400)
-    return await run_in_threadpool(_answer, values, language)
+    found = await posted(request)
+    if isinstance(found, Response):
+        return found
+    return await run_in_threadpool(_answer, *found)
 
 
 def _answer(values: dict[str, Any], language: str) -> Response:
     try:
-        return JSONResponse(answer(parse(Asked, values)), headers=_NO_STORE)
+        return JSONResponse(answer(parse(Asked, values)), headers=NO_STORE)
     except UserError as error:
-        return JSONResponse({"error": explain_in(error, language)}, status_code=404, headers=_NO_STORE)
+        return refusal(error, language)
     except Exception:
         logging.getLogger(__name__).exception("Looking at attention failed")
-        return JSONResponse({"error": translate(_FAILED, language)}, status_code=500, headers=_NO_STORE)
+        return JSONResponse({"error": translate(FAILED, language)}, status_code=500, headers=NO_STORE)
 
 
 def answer(asked: Asked) -> dict[str, Any]:
     """What the browser draws; without arrays where it has the newest step already. Raises UserError."""
     run = store().find(asked.run)
     shape_of(run)
-    steps = run.steps()
-    if not steps:
-        raise UserError("Run {run} has not kept a model yet; it does at its first step.", run=run.id)
-    step = steps[-1] if asked.step is None else asked.step
-    reply = {"run": run.id, "step": step, "steps": steps, **_how_it_stands(run)}
+    step = step_of(asked, run)
+    reply = {"run": run.id, "step": step, "steps": run.steps(), **_how_it_stands(run)}
     if asked.step is None and asked.have == step:
         return reply
     return reply | arrays(asked, patterns(asked.looking(step)))
+
+
+def step_of(asked: Asked, run: Run) -> int:
+    """The step that is asked for: the newest where none is named. Raises UserError where the run has kept none."""
+    steps = run.steps()
+    if not steps:
+        raise UserError("Run {run} has not kept a model yet; it does at its first step.", run=run.id)
+    return steps[-1] if asked.step is None else asked.step
 
 
 def _how_it_stands(run: Run) -> dict[str, Any]:

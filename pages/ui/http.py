@@ -1,0 +1,68 @@
+"""What routes share: how a request is read, guarded against pages elsewhere, and how one is answered or refused.
+
+A page elsewhere can make a person's browser send requests here. It must not set this computer to work.
+"""
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from llm_core.errors import UserError
+from pages.ui.text import explain_in, known_language
+
+NO_STORE = {"Cache-Control": "no-store"}
+KEPT_A_DAY = {"Cache-Control": "public, max-age=86400", "Content-Encoding": "identity"}
+"""For scripts out of installed packages. Said to be encoded, so that nothing spends half a second on compressing them
+anew for every browser."""
+
+_LARGEST_REQUEST = 200_000
+
+
+async def posted(request: Request) -> tuple[dict[str, Any], str] | Response:
+    """The JSON object that was posted and the language it names, or the response that refuses what is none."""
+    # A page elsewhere can post plain text here, but JSON only after asking, and it is not let.
+    if request.headers.get("content-type", "").split(";")[0] != "application/json":
+        return Response(status_code=415)
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LARGEST_REQUEST:
+            return Response(status_code=413)
+    try:
+        values = json.loads(body)
+        return values, known_language(values.pop("language"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Response(status_code=400)
+
+
+def from_elsewhere(request: Request) -> bool:
+    """Whether another site's page sent this: what takes work answers it with 403."""
+    return request.headers.get("sec-fetch-site") == "cross-site"
+
+
+def language_of(request: Request) -> str:
+    """The language that `?lang=` names."""
+    return known_language(request.query_params.get("lang"))
+
+
+def object_in(text: str) -> dict[str, Any]:
+    """The JSON object in a query parameter, empty for other JSON. Raises ValueError or RecursionError for what is none."""
+    values = json.loads(text)
+    return values if isinstance(values, dict) else {}
+
+
+def refusal(error: UserError, language: str) -> Response:
+    """One sentence for a script that asked."""
+    return JSONResponse({"error": explain_in(error, language)}, status_code=404, headers=NO_STORE)
+
+
+def refusal_of_file(error: UserError, language: str, status: int = 404) -> Response:
+    """One sentence in place of a file."""
+    return Response(explain_in(error, language), status_code=status, media_type="text/plain", headers=NO_STORE)
+
+
+def attachment(name: str) -> dict[str, str]:
+    """Headers of a file to be saved under this name."""
+    return {**NO_STORE, "Content-Disposition": f'attachment; filename="{name}"'}
