@@ -13,14 +13,14 @@ from functools import cached_property
 from llm_core.data.grammar.grammar import Grammar, load_grammar
 from llm_core.data.grammar.lexicon import Word
 from llm_core.data.grammar.predictor import Predictor
-from llm_core.data.grammar.sampler import Drawing, write
+from llm_core.data.grammar.sampler import Drawing, texts, write
 from llm_core.data.grammar.surface import surface_of
 from llm_core.errors import UserError
 
 LABEL = "T"
 """The variable that is the label, in every grammar of labelled texts."""
 
-_UNFAMILIAR = "unfamiliar"
+_UNFAMILIAR, _MIXED = "unfamiliar", "mixed"
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,16 @@ def labelled_texts(
     """The first texts of a seed with their labels. Raises UserError as `labelled_grammar`."""
     grammar = labelled_grammar(name, held_out_words)
     return (labelled_text(grammar, language, seed, index) for index in range(count))
+
+
+def unlabelled_texts(name: str, language: str, seed: int, start: int, count: int) -> Iterator[str]:
+    """Texts `start` to `start + count - 1` that use familiar and held-out words side by side, without their labels.
+
+    What a pre-training reads: which words go together, and nothing of what they are called. A grammar that holds no
+    words out gives its ordinary texts.
+    """
+    mixed = _MIXED if _MIXED in load_grammar(name).groups else None
+    return texts(load_grammar(name, mixed), language, seed, start, count)
 
 
 def accuracy_ceiling(name: str, language: str, count: int, seed: int, held_out_words: bool = False) -> Ceiling:

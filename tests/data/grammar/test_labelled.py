@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from llm_core.data.grammar.grammar import LANGUAGES, Grammar, build_grammar
+from llm_core.data.grammar.grammar import LANGUAGES, Grammar, build_grammar, load_grammar
 from llm_core.data.grammar.labelled import (
     LabelledText,
     accuracy_ceiling,
@@ -17,6 +17,7 @@ from llm_core.data.grammar.labelled import (
     labelled_text,
     labelled_texts,
     telling_words,
+    unlabelled_texts,
 )
 from llm_core.data.grammar.lexicon import Word
 from llm_core.data.grammar.sampler import Drawing, write
@@ -145,6 +146,27 @@ def slots(grammar: Grammar, language: str, count: int) -> set[str]:
             if isinstance(value, Word):
                 found.add(" ".join(value.english) if language == "en" else "".join(value.chinese))
     return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_texts_without_labels_have_held_out_words_beside_familiar_ones(language: str) -> None:
+    mixed = load_grammar("reviews", "mixed")
+    familiar, held_out = (set(telling_words("reviews", language, which)) for which in (False, True))
+    together = alone = 0
+    for index in range(400):
+        draws = Drawing(1, index)
+        text = write(mixed, draws, Surface(language))
+        words = {str(value) if language == "en" else "".join(value.chinese) for value in draws.memo.values() if isinstance(value, Word)}  # fmt: skip
+        together += bool(words & held_out and words & familiar)
+        alone += bool(words & held_out and not words & familiar)
+        assert text == next(unlabelled_texts("reviews", language, 1, index, 1))
+    assert together > 5 * alone
+    assert together > 100
+
+
+def test_a_grammar_that_holds_no_words_out_gives_its_ordinary_texts_without_labels() -> None:
+    expected = [one.text for one in labelled_texts("headlines", "en", 9, 3)]
+    assert list(unlabelled_texts("headlines", "en", 3, 4, 5)) == expected[4:]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
