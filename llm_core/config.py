@@ -17,6 +17,7 @@ from llm_core.errors import N_, UserError
 
 MAXIMUM_PARAMETERS = 50_000_000
 MAXIMUM_STEPS = 10_000_000
+_FAMILIES = ("transformer", "recurrent", "ngram", "task")
 
 
 def setting(
@@ -135,7 +136,60 @@ class NgramConfig(Config):
     context: int = setting(128, N_("Context"), N_("Length of the windows in which the model is scored."), ge=2, le=8192, unit=N_("tokens"), logarithmic=True)  # fmt: skip
 
 
-ModelConfig = Annotated[TransformerConfig | RecurrentConfig | NgramConfig, Field(discriminator="family")]
+Task = Literal["classify", "tag", "answer"]
+Pooling = Literal["first", "mean", "mean_and_max"]
+
+
+class TaskConfig(Config):
+    """A network that reads a whole text, with a head that answers for it: a class, a tag for each token, or a place."""
+
+    family: Literal["task"] = "task"
+    task: Task = setting("classify", N_("Task"), N_("What is said of a text: its class, a tag for each of its tokens, or where in it the answer to a question stands."))  # fmt: skip
+    body: Annotated[TransformerConfig | RecurrentConfig, Field(discriminator="family")] = setting(TransformerConfig(architecture="encoder"), N_("Body"), N_("The network that reads the text: an encoder, or a recurrent network that reads it once."))  # fmt: skip
+    labels: int | None = setting(None, N_("Labels"), N_("How many classes or tags there are; taken from the text."), ge=1, le=1000)  # fmt: skip
+    pooling: Pooling = setting("mean_and_max", N_("Pooling"), N_("How the vectors of all tokens become one for the whole text, where its class is asked."))  # fmt: skip
+    dropout: float = setting(0.1, N_("Dropout before the head"), N_("Share of what the head sees that is set to zero while training."), ge=0, le=0.9)  # fmt: skip
+
+    @property
+    def vocabulary_size(self) -> int | None:
+        """How many tokens the body knows."""
+        return self.body.vocabulary_size
+
+    @property
+    def context(self) -> int:
+        """How many tokens the body reads at once."""
+        return self.body.context
+
+    @property
+    def reader(self) -> TransformerConfig | RecurrentConfig:
+        """The body without what only writes: no matrix and no bias for the next token."""
+        unused: dict[str, Any] = {"tied_embeddings": True}
+        if isinstance(self.body, TransformerConfig):
+            unused |= {"head_bias": False, "head_transform": False}
+        return self.body.model_copy(update=unused)
+
+    @model_validator(mode="after")
+    def _check(self) -> "TaskConfig":
+        if isinstance(self.body, TransformerConfig) and self.body.architecture != "encoder":
+            raise UserError(
+                "The body of a model for a task reads the whole text at once: set model.body.architecture to encoder; it is {architecture}.",
+                architecture=self.body.architecture,
+            )  # fmt: skip
+        if isinstance(self.body, RecurrentConfig) and self.pooling == "first" and self.task == "classify":
+            raise UserError("At its first token a recurrent network has read nothing yet: set model.pooling to mean or mean_and_max.")  # fmt: skip
+        return self
+
+
+ModelConfig = Annotated[TransformerConfig | RecurrentConfig | NgramConfig | TaskConfig, Field(discriminator="family")]
+
+
+def with_vocabulary_size(config: ModelConfig, size: int) -> ModelConfig:
+    """The same model for so many tokens."""
+    if isinstance(config, TaskConfig):
+        body = config.body.model_copy(update={"vocabulary_size": size})
+        return config.model_copy(update={"body": body})
+    return config.model_copy(update={"vocabulary_size": size})
+
 
 TokenizerKind = Literal["character", "word", "bpe", "wordpiece"]
 RowsKind = Literal["windows", "documents", "pairs"]
@@ -261,7 +315,12 @@ def load_recipe(path: Path) -> RunConfig:
 def explain(error: ValidationError) -> UserError:
     """The first fault of a pydantic error as one sentence with field, value and limit."""
     fault = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in fault["loc"] if part not in ("transformer", "recurrent", "ngram"))
+    # Of settings that may be of several families, pydantic names the family, too.
+    loc = fault["loc"]
+    families = [
+        n for n, part in enumerate(loc[:-1]) if part in _FAMILIES and (n == 0 or loc[n - 1] in ("model", "body"))
+    ]
+    field = ".".join(str(part) for n, part in enumerate(loc) if n not in families)
     value, context, kind = fault.get("input"), fault.get("ctx", {}), fault["type"]
     if isinstance(value, float) and not math.isfinite(value):
         return UserError("{field} must be a finite number; it is {value}.", field=field, value=value)

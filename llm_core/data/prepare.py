@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from llm_core.config import DataConfig, ModelConfig, RowsKind
+from llm_core.config import DataConfig, ModelConfig, RowsKind, with_vocabulary_size
 from llm_core.data.generated import check_rows
 from llm_core.data.sides import Progress, Sides, sides_of
 from llm_core.data.source import content_digest, pieces
@@ -157,7 +157,7 @@ def with_vocabulary(config: ModelConfig, corpus: TokenizedCorpus) -> ModelConfig
             "model.vocabulary_size is {asked}, but the tokenizer of this text has {found} tokens; leave it empty.",
             asked=config.vocabulary_size, found=size,
         )  # fmt: skip
-    return config.model_copy(update={"vocabulary_size": size})
+    return with_vocabulary_size(config, size)
 
 
 def require_length(corpus: TokenizedCorpus, context: int) -> None:

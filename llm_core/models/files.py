@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from llm_core.config import ModelConfig, explain
-from llm_core.errors import UserError
+from llm_core.errors import N_, UserError
 from llm_core.models.base import Model
 from llm_core.models.build import outline
 
@@ -50,7 +50,10 @@ def load_model(folder: Path) -> Model:
     try:
         model = outline(config)
     except ValueError:
-        raise UserError("{file} names no vocabulary size.", file=CONFIG) from None
+        missing = N_("{file} names no vocabulary size.")
+        if config.vocabulary_size is not None:
+            missing = N_("{file} does not say how many labels there are.")
+        raise UserError(missing, file=CONFIG) from None
     load_tensors(model, tensors)
     return model.eval()
 

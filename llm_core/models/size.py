@@ -4,6 +4,7 @@ from llm_core.config import (
     MAXIMUM_PARAMETERS,
     ModelConfig,
     RecurrentConfig,
+    TaskConfig,
     TrainingConfig,
     TransformerConfig,
 )
@@ -34,7 +35,26 @@ def count_parameters(config: ModelConfig) -> int:
         embeddings = config.vocabulary_size * config.width * (1 if config.tied_embeddings else 2)
         # Four gates, each with a matrix for the input, one for the state, and a bias for each.
         return embeddings + config.layers * 4 * (2 * config.width**2 + 2 * config.width)
+    if isinstance(config, TaskConfig):
+        return count_parameters(config.reader) + (head_inputs(config) + 1) * head_outputs(config)
     return 0
+
+
+def head_inputs(config: TaskConfig) -> int:
+    """How wide the vector is that the head of a task sees."""
+    return config.body.width * (2 if config.task == "classify" and config.pooling == "mean_and_max" else 1)
+
+
+def head_outputs(config: TaskConfig) -> int:
+    """How many logits the head of a task gives: one a label, or one for the start and one for the end of an answer.
+
+    Raises ValueError where the number of labels is not set.
+    """
+    if config.task == "answer":
+        return 2
+    if config.labels is None:
+        raise ValueError("the number of labels is not set")
+    return config.labels
 
 
 def estimate_memory(config: ModelConfig, training: TrainingConfig) -> int:
@@ -42,6 +62,10 @@ def estimate_memory(config: ModelConfig, training: TrainingConfig) -> int:
 
     An estimate of the tensors alone (the program itself comes on top), right to about a third.
     """
+    if isinstance(config, TaskConfig):
+        # The head is small, and there are no logits over the vocabulary.
+        body = estimate_memory(config.reader, training)
+        return body - 4 * training.batch_size * config.context * 3 * (config.vocabulary_size or 0)
     parameters = count_parameters(config)
     moments = {"sgd": 1, "muon": 1, "adamw": 2}[training.optimizer]
     if isinstance(config, TransformerConfig):

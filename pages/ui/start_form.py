@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from llm_core.config import Config, NgramConfig, RunConfig, parse
+from llm_core.config import Config, NgramConfig, RunConfig, parse, with_vocabulary_size
 from llm_core.data.corpora import values_with_corpus
 from llm_core.data.generated import check_rows
 from llm_core.errors import UserError
@@ -86,7 +86,7 @@ def cost(config: RunConfig) -> str:
 
     if isinstance(config.model, NgramConfig):
         return _("No parameters to train: it counts sequences of up to {order} tokens.", order=config.model.order)
-    model = config.model.model_copy(update={"vocabulary_size": config.data.vocabulary_size})
+    model = with_vocabulary_size(config.model, config.data.vocabulary_size)
     return _(
         "About {parameters} parameters; training takes about {memory} MB of memory.",
         parameters=float(count_parameters(model)), memory=estimate_memory(model, config.training) / 1e6,
