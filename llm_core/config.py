@@ -262,6 +262,18 @@ class DecodingConfig(Config):
     alternatives: int = setting(10, N_("Alternatives"), N_("How many of the likeliest tokens to report at each position."), ge=0, le=100, unit=N_("tokens"))  # fmt: skip
 
 
+class TableConfig(Config):
+    """A table of texts with labels: which file, which columns, and what of it is kept for the test."""
+
+    file: str = setting("headlines-zh", N_("Table"), N_("A file with a text and its label in each row, or the name of an included example."))  # fmt: skip
+    encoding: str | None = setting(None, N_("Encoding"), N_("Character encoding of the file; empty means UTF-8, or the one its byte-order mark names."))  # fmt: skip
+    text_column: str | None = setting(None, N_("Text column"), N_("The column that holds the texts; empty takes the one with the longest texts."))  # fmt: skip
+    label_column: str | None = setting(None, N_("Label column"), N_("The column that holds the labels; empty takes one with few different values."))  # fmt: skip
+    test_file: str | None = setting(None, N_("Test file"), N_("A second file with the same columns to test with; empty keeps a part of the table for that."))  # fmt: skip
+    test_share: float = setting(0.2, N_("Test share"), N_("Share of the table that nothing is learned from and everything is tested with; not used with a test file."), gt=0, le=0.5)  # fmt: skip
+    seed: int = setting(0, N_("Seed"), N_("The same seed splits the table the same way."), ge=0, le=2**31 - 1)
+
+
 class RunConfig(Config):
     """Everything a training run needs; what a recipe file holds."""
 
