@@ -109,18 +109,17 @@ def _emptiest(of_class: Integers, of_all: Integers) -> int:
 
 def _levelled(have: Integers, rows: int, of_all: Integers) -> Integers:
     """How many rows each fold takes so that their counts come as close to each other as they can."""
+    order = np.lexsort((of_all, have))
+    ordered = have[order]
+    for low in range(1, len(have) + 1):
+        # Fill up the lowest folds, as many as lie below the level that comes of it.
+        level, rest = divmod(int(ordered[:low].sum()) + rows, low)
+        if low == len(have) or level <= ordered[low]:
+            break
     takes = np.zeros(len(have), dtype=np.int64)
-    level = int(have.min(initial=0))
-    # The highest level to which all lower folds can be filled up.
-    for candidate in sorted({int(value) for value in have} | {(int(have.sum()) + rows) // max(1, len(have))}):
-        if int(np.maximum(candidate - have, 0).sum()) <= rows:
-            level = max(level, candidate)
-    takes = np.maximum(level - have, 0)
-    rest = rows - int(takes.sum())
-    lowest = np.lexsort((of_all, have + takes))
-    low = lowest[: int(((have + takes) == (have + takes).min(initial=0)).sum())]
-    for n in range(rest):
-        takes[low[n % len(low)]] += 1
+    filled = order[:low]
+    takes[filled] = level - have[filled]
+    takes[filled[np.argsort(of_all[filled], kind="stable")[:rest]]] += 1
     return takes
 
 
