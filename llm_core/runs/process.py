@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llm_core.config import RunConfig, load_recipe
 from llm_core.errors import UserError
-from llm_core.runs.run import open_run
+from llm_core.runs.run import open_run, root_of
 from llm_core.runs.worker import work
 
 RECIPE = Path(__file__).parents[2] / "assets" / "recipes" / "gpt.toml"
@@ -19,7 +19,7 @@ RECIPE = Path(__file__).parents[2] / "assets" / "recipes" / "gpt.toml"
 def take_up(folder: Path) -> int:
     """Work on a run whose folder the server names; the exit status: 0, or 1 when it did not come to a good end."""
     try:
-        status = work(open_run(folder, folder.parent / "corpora"), queue=True)
+        status = work(open_run(folder, root_of(folder) / "corpora"), queue=True)
     except UserError as error:
         print(error, file=sys.stderr)
         return 1

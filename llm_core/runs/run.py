@@ -13,12 +13,19 @@ from llm_core.runs import status as statuses
 from llm_core.runs.files import moment, read_object
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.locks import held
-from llm_core.runs.names import LONGEST_NAME
+from llm_core.runs.names import ID, LONGEST_NAME
+from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.scored import HeadScoresConfig
 
 FORMAT = 1
-KINDS: dict[str, type[Config]] = {"train": RunConfig, "import": ImportConfig, "head_scores": HeadScoresConfig}
+KINDS: dict[str, type[Config]] = {
+    "train": RunConfig, "import": ImportConfig, "head_scores": HeadScoresConfig,
+    "race": RaceConfig, "classify": ClassifyConfig,
+}  # fmt: skip
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
+
+CHILDREN = "children"
+"""The folder, in that of a run, where the runs stand that belong to it: they are listed, moved and deleted with it."""
 
 _STEP = re.compile(r"[0-9]{8}")
 
@@ -129,3 +136,22 @@ def open_run(folder: Path, corpora: Path, *, read_only: bool = False) -> Run:
         problem=problem,
         grammar=grammar if isinstance(grammar, str) else None,
     )
+
+
+def root_of(folder: Path) -> Path:
+    """The folder of all runs that a run's folder stands in, be it a run of its own or the child of one."""
+    return folder.parents[2] if folder.parent.name == CHILDREN else folder.parent
+
+
+def children_of(run: Run) -> list[Run]:
+    """The runs that belong to this one, the oldest first. A broken one is among them with its `problem`."""
+    try:
+        entries = [entry for entry in os.scandir(run.folder / CHILDREN) if ID.fullmatch(entry.name)]
+    except OSError:
+        return []
+    found = [
+        open_run(Path(entry.path), run.corpora, read_only=run.read_only)
+        for entry in entries
+        if entry.is_dir(follow_symlinks=False)
+    ]
+    return sorted(found, key=lambda child: child.created)

@@ -1,0 +1,158 @@
+"""A race opened: its table and split, its children, and what each family has learned and predicted.
+
+What is read from a folder is kept in memory for the last few, so that a page may open a race at every run of its script.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_core.data.labelled import Prepared
+from llm_core.data.table_preparing import prepare_table
+from llm_core.errors import UserError
+from llm_core.runs.files import read_object
+from llm_core.runs.race import ClassifyConfig, RaceConfig
+from llm_core.runs.run import Run, children_of
+
+if TYPE_CHECKING:
+    from llm_core.inference.classifiers.base import Classifier
+
+SPLIT = "split.json"
+RESULT = "result.json"
+CLASSIFIER = "classifier"
+PREDICTIONS = "predictions.safetensors"
+
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True)
+class Race:
+    """A run of the kind "race". Nothing is read before it is asked for."""
+
+    run: Run
+    settings: RaceConfig
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The table with its split. Raises UserError when the table is gone or is not the one that the race ran on."""
+        return _kept(("table", self.run.folder), lambda: prepared_for(self.run, self.settings))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The classes, in the order of the columns of probabilities."""
+        return self.prepared.training.names
+
+    @cached_property
+    def children(self) -> dict[str, Run]:
+        """The run of each family, in the order of the race; empty before it has begun."""
+        found = {child.settings.family: child for child in children_of(self.run) if is_entrant(child)}  # type: ignore[union-attr]
+        return {family: found[family] for family in self.settings.families if family in found}
+
+    @cached_property
+    def results(self) -> dict[str, dict[str, Any]]:
+        """What came out of each family that has finished: its `result.json`."""
+        return {family: result for family, child in self.children.items() if (result := result_of(child))}
+
+    def best(self, *, neural: bool = True) -> str | None:
+        """The family with the highest macro F1 among those that have finished, among the neural ones if there is any."""
+        among = [family for family in self.results if self.results[family].get("neural")] if neural else []
+        return max(among or self.results, key=lambda family: self.results[family]["macro_f1"], default=None)
+
+    def predictions(self, family: str) -> NDArray[np.float64] | None:
+        """Probabilities (N, K) of the test part, in the order of `prepared.test`; None before the family has finished."""
+        found = self._arrays(family)
+        return None if found is None else found["test"].astype(np.float64)
+
+    def inner(self, family: str) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        """Indices (M,) of training texts that the family did not learn from, and its probabilities (M, K) for them."""
+        found = self._arrays(family)
+        return None if found is None else (found["inner_rows"], found["inner"].astype(np.float64))
+
+    def classifier(self, family: str) -> "Classifier":
+        """What the family has learned. Raises UserError when it is not in the race or has not finished."""
+        child = self.children.get(family)
+        if child is None or family not in self.results:
+            raise UserError("Family {family} has not finished in race {run}.", family=family, run=self.run.id)
+        return classifier_of(child)
+
+    def _arrays(self, family: str) -> dict[str, NDArray[Any]] | None:
+        from safetensors.numpy import load_file
+
+        if family not in self.results:
+            return None
+        path = self.children[family].folder / PREDICTIONS
+        return _kept(("predictions", path), lambda: load_file(path))
+
+
+def open_race(run: Run) -> Race:
+    """Raises UserError when the run is broken or no race."""
+    if not isinstance(run.settings, RaceConfig):
+        raise run.problem or UserError("Run {run} is no race of classifiers.", run=run.id)
+    return Race(run, run.settings)
+
+
+def is_entrant(child: Run) -> bool:
+    """Whether it is one of the families that a race runs, and not a point of a curve against data size."""
+    return isinstance(child.settings, ClassifyConfig) and child.settings.share == 1
+
+
+def result_of(child: Run) -> dict[str, Any] | None:
+    """What came out of a family: accuracy, macro_f1, seconds, parameters and more; None before it has finished."""
+    result = read_object(child.folder / RESULT)
+    return result if result is not None and isinstance(result.get("macro_f1"), int | float) else None
+
+
+def classifier_of(child: Run) -> "Classifier":
+    """What a run of the kind "classify" has learned. Raises UserError before it has finished."""
+    from llm_core.inference.classifiers.base import load_classifier
+
+    if child.problem is not None:
+        raise child.problem
+    if result_of(child) is None:
+        raise UserError("Run {run} has not finished: it has no classifier yet.", run=child.id)
+    return _kept(("classifier", child.folder), lambda: load_classifier(child.folder / CLASSIFIER))
+
+
+def prepared_for(run: Run, settings: RaceConfig) -> Prepared:
+    """Read a race's table; where its split is written down, check that it is the same. Raises UserError."""
+    prepared = prepare_table(settings.table)
+    split = read_object(run.folder / SPLIT)
+    if split is not None and split != split_of(prepared):
+        raise UserError("The table of race {run} has changed since it ran; run the race anew.", run=run.id)
+    return prepared
+
+
+def split_of(prepared: Prepared) -> dict[str, Any]:
+    """What `split.json` holds: the row numbers of both parts, as a spreadsheet counts them, and the classes in order."""
+    return {
+        "training": list(prepared.training.rows),
+        "test": list(prepared.test.rows),
+        "names": list(prepared.training.names),
+    }
+
+
+_MOST_KEPT = 24
+_memory: OrderedDict[tuple[str, Path], Any] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _kept(key: tuple[str, Path], make: Callable[[], Kept]) -> Kept:
+    """What finished folders hold never changes, so that it is read once."""
+    with _lock:
+        if key in _memory:
+            _memory.move_to_end(key)
+            found: Kept = _memory[key]
+            return found
+    made = make()
+    with _lock:
+        _memory[key] = made
+        while len(_memory) > _MOST_KEPT:
+            _memory.popitem(last=False)
+    return made
