@@ -8,14 +8,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from llm_core.data.long_texts import LongTexts
 from llm_core.inference.classifiers.base import Classifier
 
 if TYPE_CHECKING:
     from llm_core.data.labelled import Labelled
-
-LongTexts = Literal["truncate", "window", "head_tail"]
 
 
 @dataclass(frozen=True, slots=True)
