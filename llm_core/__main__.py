@@ -156,6 +156,26 @@ def generate(arguments: argparse.Namespace) -> Values:
     return {"text": text + piece, "tokens": count, "seconds": time.perf_counter() - started}
 
 
+def fill(arguments: argparse.Namespace) -> Values:
+    """Fill in what [MASK] hides in a text: the likeliest tokens behind each mask, all masks hidden at once."""
+    import torch
+
+    from llm_core.devices import choose_device, physical_cores
+    from llm_core.inference.fill_mask import predict
+
+    if arguments.top < 1:
+        raise UserError("{field} must be at least {limit}; it is {value}.", field="--top", limit=1, value=arguments.top)
+    store = Store(arguments.runs)
+    torch.set_num_threads(physical_cores())
+    model, tokenizer = store.model(store.find(arguments.run, paths=True))
+    found = predict(model.to(choose_device("auto")), tokenizer, arguments.text, top=arguments.top)
+    rows = [list(zip(pieces, shares.tolist(), strict=True)) for pieces, shares in zip(found.pieces, found.probabilities, strict=True)]  # fmt: skip
+    if not arguments.json:
+        for number, row in enumerate(rows, 1):
+            print(f"mask {number}: {', '.join(f'{token!r} {share:.4f}' for token, share in row)}")
+    return {"predictions": [[{"token": token, "probability": share} for token, share in row] for row in rows]}
+
+
 def evaluate(arguments: argparse.Namespace) -> Values:
     """Score a model on the held-out part of its own text, or on another one; with all that is known where the text knows its truth."""
     import torch
@@ -270,7 +290,7 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("run", metavar="RUN", help="a run's folder, its id, or a bundled model's name")
         return made
 
-    actions = {"train": train, "resume": resume, "generate": generate, "evaluate": evaluate, "export": export, "import": bring_in}  # fmt: skip
+    actions = {"train": train, "resume": resume, "generate": generate, "fill": fill, "evaluate": evaluate, "export": export, "import": bring_in}  # fmt: skip
     for name, action in actions.items():
         made = command(name, action, run=name not in ("train", "import"))
         if name == "train":
@@ -289,6 +309,11 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("--top-k", type=int, metavar="N")
             made.add_argument("--top-p", type=float, metavar="X")
             made.add_argument("--seed", type=int, metavar="N")
+        elif name == "fill":
+            made.add_argument(
+                "--text", required=True, metavar="TEXT", help='a text with [MASK], as in "the [MASK] sat"'
+            )
+            made.add_argument("--top", type=int, default=10, metavar="N", help="how many tokens behind each mask")
         elif name == "evaluate":
             made.add_argument(
                 "--corpus",
@@ -318,7 +343,7 @@ def main(words: list[str] | None = None) -> int:
         values = arguments.action(arguments)
         if arguments.json:
             print(json.dumps(values, ensure_ascii=False, allow_nan=False), flush=True)
-        elif values is not None and arguments.command != "generate":
+        elif values is not None and arguments.command not in ("generate", "fill"):
             _print_values(values)
     except UserError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
