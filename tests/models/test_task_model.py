@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from llm_core.config import RecurrentConfig, TaskConfig, TransformerConfig, parse
+from llm_core.config import RecurrentConfig, TaskConfig, parse
 from llm_core.errors import UserError
 from llm_core.models.base import Batch
 from llm_core.models.build import build
@@ -100,9 +100,7 @@ def test_it_learns_the_answers_of_one_batch_by_heart(model: TaskModel) -> None:
 def test_every_parameter_of_a_task_has_a_part_in_the_loss(model: TaskModel) -> None:
     shape = (4,) if model.config.task == "classify" else (4, 8)
     batch = Batch(draw(4, 8), segments=draw(4, 8, most=2))
-    F.cross_entropy(
-        model.train()(batch).flatten(0, -2), draw(*shape, seed=9, most=outputs(model)).flatten()
-    ).backward()
+    F.cross_entropy(model.train()(batch).flatten(0, -2), draw(*shape, seed=9, most=outputs(model)).flatten()).backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
     assert sum(p.numel() for p in model.parameters()) == count_parameters(model.config)
 
