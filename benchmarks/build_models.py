@@ -294,7 +294,7 @@ def keep_first_text(name: str) -> None:
 
 def _report(row: dict[str, Any]) -> None:
     if row["kind"] == "evaluation":
-        print(f"step {row['step']}: loss {row['loss']:.4f}, {row['bits_per_character']:.4f} bits per character", flush=True)  # fmt: skip
+        print(f"step {row['step']}: loss {row['loss']:.4f}, {row['bits_per_character']} bits per character, {row['measures']}", flush=True)  # fmt: skip
 
 
 def _made(folder: Path) -> Path:

@@ -110,11 +110,10 @@ def _work(run: Run) -> Values:
 
 def _report(row: Row) -> None:
     if row["kind"] == "evaluation":
-        print(
-            f"step {row['step']}: held-out loss {row['loss']:.4f}, {row['bits_per_character']:.4f} bits per character, "
-            f"{row['seconds']:.1f} s",
-            file=sys.stderr,
-        )
+        bits, accuracy = row["bits_per_character"], row["measures"].get("accuracy")
+        beside = f", {accuracy:.1%} right" if accuracy is not None else ""
+        beside = beside if bits is None else f", {bits:.4f} bits per character"
+        print(f"step {row['step']}: held-out loss {row['loss']:.4f}{beside}, {row['seconds']:.1f} s", file=sys.stderr)
 
 
 def generate(arguments: argparse.Namespace) -> Values:

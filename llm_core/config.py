@@ -83,6 +83,8 @@ class TransformerConfig(Config):
     head_bias: bool = setting(False, N_("Output bias"), N_("A bias for every token in the output layer, as in BERT."))
     head_transform: bool = setting(False, N_("Output transform"), N_("BERT's extra layer before the output of a masked model."))  # fmt: skip
     segments: int = setting(0, N_("Segments"), N_("How many segment embeddings there are; BERT has 2, for pairs of sentences."), ge=0, le=16)  # fmt: skip
+    sentence_head: bool = setting(False, N_("Next-sentence output"), N_("BERT's second output: whether the second of two texts follows the first."))  # fmt: skip
+    query_stream: bool = setting(False, N_("Query stream"), N_("XLNet's second stream, which knows a position and not its token, so that any order of predicting is possible."))  # fmt: skip
     embedding_scale: bool = setting(False, N_("Scaled embeddings"), N_("Multiply embeddings by the square root of the width (Transformer 2017)."))  # fmt: skip
     logit_softcap: float | None = setting(None, N_("Logit soft cap"), N_("Bends logits smoothly to stay within this bound; empty for none."), gt=0, le=1000)  # fmt: skip
     initialization: Initialization = setting("normal", N_("Initialization"), N_("How weights start: normal (GPT-2), outputs of each sublayer at zero (fast for small models), or Xavier (Transformer 2017)."))  # fmt: skip
@@ -105,6 +107,11 @@ class TransformerConfig(Config):
             )  # fmt: skip
         if self.position == "sinusoidal" and self.width % 2:
             raise UserError("Sinusoidal positions need an even width; width is {width}.", width=self.width)
+        if self.architecture != "encoder" and (self.sentence_head or self.query_stream):
+            raise UserError(
+                "Only an encoder has a next-sentence output or a query stream; architecture is {architecture}.",
+                architecture=self.architecture,
+            )  # fmt: skip
         if self.key_value_heads is not None and self.heads % self.key_value_heads:
             raise UserError(
                 "key_value_heads = {groups} does not divide heads = {heads}; choose one of {allowed}.",
@@ -165,7 +172,7 @@ class TaskConfig(Config):
         """The body without what only writes: no matrix and no bias for the next token."""
         unused: dict[str, Any] = {"tied_embeddings": True}
         if isinstance(self.body, TransformerConfig):
-            unused |= {"head_bias": False, "head_transform": False}
+            unused |= dict.fromkeys(("head_bias", "head_transform", "sentence_head", "query_stream"), False)
         return self.body.model_copy(update=unused)
 
     @model_validator(mode="after")
@@ -207,9 +214,15 @@ class DataConfig(Config):
     held_out: float = setting(0.1, N_("Held-out share"), N_("Share of the text that the model never trains on and is tested with."), gt=0, le=0.5)  # fmt: skip
     rows: RowsKind = setting("windows", N_("Rows"), N_("What a row of a batch is: a window cut out of the running text, one whole document from its start to its end, or a sentence with its translation."))  # fmt: skip
     documents: int | None = setting(None, N_("Documents"), N_("How many documents are written for a text that the program makes up itself; empty takes that text's usual number."), ge=2, le=5_000_000, logarithmic=True)  # fmt: skip
+    mask_token: bool = setting(False, N_("Mask token"), N_("Whether the vocabulary has a sign for a hidden token, which a model needs that learns to fill them in."))  # fmt: skip
 
 
-Objective = Literal["next_token", "sequence_to_sequence"]
+Objective = Literal[
+    "next_token", "sequence_to_sequence", "masked", "next_sentence", "permuted", "classify", "tag", "answer"
+]
+READING: tuple[Objective, ...] = ("masked", "next_sentence", "permuted")
+"""What an encoder learns without labels: tokens that are hidden from it, whatever hides them."""
+Masking = Literal["tokens", "whole_words", "spans"]
 OptimizerName = Literal["adamw", "sgd", "muon"]
 ScheduleName = Literal["constant", "linear", "cosine", "warmup_stable_decay"]
 
@@ -218,6 +231,8 @@ class TrainingConfig(Config):
     """How the model learns, for how long, and how often it is looked at."""
 
     objective: Objective = setting("next_token", N_("Objective"), N_("What the model is asked to predict."))
+    mask_share: float = setting(0.15, N_("Masked share"), N_("Share of the tokens that are hidden and asked for; BERT's 0.15."), gt=0, le=0.9)  # fmt: skip
+    masking: Masking = setting("whole_words", N_("Masking"), N_("What is hidden together: single tokens (BERT), all tokens of a word, or spans of several words (SpanBERT)."))  # fmt: skip
     steps: int = setting(1000, N_("Steps"), N_("How many times the weights are updated."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"), logarithmic=True)  # fmt: skip
     seconds: float | None = setting(None, N_("Time limit"), N_("Train for this long instead of a number of steps; the schedule follows the clock."), gt=0, le=2_592_000, unit=N_("seconds"))  # fmt: skip
     batch_size: int = setting(24, N_("Batch size"), N_("Rows of text in one forward pass."), ge=1, le=4096, unit=N_("rows"), logarithmic=True)  # fmt: skip
@@ -293,12 +308,32 @@ class RunConfig(Config):
                 "An encoder-decoder, the objective sequence_to_sequence and a text of sentence pairs such as {corpus} go together, as in the recipe translate; here model.architecture is {architecture}, training.objective is {objective} and data.rows is {rows}.",
                 corpus="parallel-en-zh", architecture=architecture, objective=objective, rows=rows,
             )  # fmt: skip
-        if architecture == "encoder":
+        if architecture == "encoder" and objective not in READING:
             raise UserError(
-                "Objective {objective} trains decoders; architecture is {architecture}. Set model.architecture to decoder.",
+                "Objective {objective} trains decoders; architecture is {architecture}. Set model.architecture to decoder, or training.objective to masked as in the recipe cloze.",
                 objective=objective, architecture=architecture,
             )  # fmt: skip
+        if objective in READING:
+            self._check_reading(architecture)
         return self
+
+    def _check_reading(self, architecture: str) -> None:
+        """What learns hidden tokens is an encoder with all that the objective needs."""
+        objective = self.training.objective
+        needed = {"model.architecture": ("encoder", architecture), "data.mask_token": (True, self.data.mask_token)}
+        if isinstance(self.model, TransformerConfig) and objective == "next_sentence":
+            needed["model.sentence_head"] = True, self.model.sentence_head
+            needed["model.segments"] = 2, min(2, self.model.segments)
+        if isinstance(self.model, TransformerConfig) and objective == "permuted":
+            needed["model.query_stream"] = True, self.model.query_stream
+        for setting_name, (wanted, found) in needed.items():
+            if found != wanted:
+                recipe = {"masked": "cloze", "next_sentence": "next-sentence", "permuted": "xlnet"}[objective]
+                raise UserError(
+                    "Objective {objective} needs {setting} = {wanted}, as in the recipe {recipe}; it is {found}.",
+                    objective=objective, setting=setting_name, wanted=_as_written(wanted), recipe=recipe,
+                    found=_as_written(found),
+                )  # fmt: skip
 
 
 ConfigType = TypeVar("ConfigType", bound=Config)
@@ -356,6 +391,11 @@ def explain(error: ValidationError) -> UserError:
     if kind == "string_type":
         return UserError("{field} must be text; it is {value!r}.", field=field, value=_short(value))
     return UserError("{field} cannot be {value!r}: {reason}.", field=field, value=_short(value), reason=fault["msg"])
+
+
+def _as_written(value: object) -> str:
+    """A value as a recipe has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _short(value: object) -> object:

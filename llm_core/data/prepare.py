@@ -64,7 +64,7 @@ def prepare(config: DataConfig, corpora: Path, progress: Progress | None = None)
     """
     report = progress or (lambda share: None)
     check_rows(config)
-    check_vocabulary(config.tokenizer, config.vocabulary_size, config.byte_fallback)
+    check_vocabulary(config.tokenizer, config.vocabulary_size, config.byte_fallback, config.mask_token)
     digest = corpus_digest(config)
     folder = corpora / digest
     try:
@@ -91,6 +91,8 @@ def corpus_digest(config: DataConfig) -> str:
     settings = config.model_dump(mode="json", exclude={"corpus", "documents"})
     if config.rows == "windows":
         del settings["rows"]
+    if not config.mask_token:
+        del settings["mask_token"]
     settings |= {"format": _FORMAT, "content": content_digest(config)}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
 

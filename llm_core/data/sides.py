@@ -44,8 +44,9 @@ def sides_of(config: DataConfig, report: Progress) -> Sides:
 def _read(config: DataConfig, report: Progress) -> Sides:
     split, characters = _scan(config, report)
     tokenizer = train_tokenizer(
-        config.tokenizer, config.vocabulary_size, _sample(config, split, report), config.byte_fallback
-    )
+        config.tokenizer, config.vocabulary_size, _sample(config, split, report), config.byte_fallback,
+        config.mask_token,
+    )  # fmt: skip
     return Sides(tokenizer, _told(_sided(config, split), characters, report))
 
 
@@ -64,7 +65,9 @@ def _written(config: DataConfig, report: Progress) -> Sides:
     report(0.3)
     paired = corpus.kind == "parallel"
     learnt = (half for pair in beginning for half in both(pair)) if paired else iter(beginning)
-    tokenizer = train_tokenizer(config.tokenizer, config.vocabulary_size, learnt, config.byte_fallback)
+    tokenizer = train_tokenizer(
+        config.tokenizer, config.vocabulary_size, learnt, config.byte_fallback, config.mask_token
+    )
     nats: list[float] = []
     characters = size * (training + held_out) // len(beginning)
 

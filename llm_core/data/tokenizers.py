@@ -31,7 +31,7 @@ class Tokenizer:
     """Encodes and decodes text. Lossless unless it was trained without bytes: `decode(encode(text)) == text`.
 
     Lone surrogates, which no file can hold, are replaced by U+FFFD first. Control tokens are never made from text:
-    a typed "<|endoftext|>" is plain text.
+    a typed "<|endoftext|>" or "[MASK]" is plain text.
     """
 
     end_of_text = 0
@@ -50,6 +50,7 @@ class Tokenizer:
         self._inner = inner
         self.kind: TokenizerKind = _kind_of(content)
         self.vocabulary_size: int = inner.get_vocab_size(with_added_tokens=False)
+        self.mask = inner.token_to_id(vocabulary.MASK)
         self._find = _word_finder(self.kind, content)
         self._known: dict[str, list[int]] = {}
 
@@ -148,7 +149,10 @@ class Tokenizer:
     @cached_property
     def pieces(self) -> list[str]:
         """Every id as text to show: incomplete characters as <0xE4>, control characters visibly."""
-        return [vocabulary.END_OF_TEXT, *(visible(data) for data in self.token_bytes[1:])]
+        shown = [vocabulary.END_OF_TEXT, *(visible(data) for data in self.token_bytes[1:])]
+        if self.mask is not None:
+            shown[self.mask] = vocabulary.MASK
+        return shown
 
     @cached_property
     def characters(self) -> NDArray[np.uint32]:
@@ -191,21 +195,28 @@ class Tokenizer:
 
 
 def train_tokenizer(
-    kind: TokenizerKind, vocabulary_size: int, documents: Iterable[str], byte_fallback: bool = True
+    kind: TokenizerKind,
+    vocabulary_size: int,
+    documents: Iterable[str],
+    byte_fallback: bool = True,
+    mask_token: bool = False,
 ) -> Tokenizer:
     """Learn a vocabulary of at most `vocabulary_size` tokens from documents; a small text gives fewer.
 
-    byte_fallback: for the character and word kinds, whether unseen characters are spelled as bytes.
+    byte_fallback: for the character and word kinds, whether unseen characters are spelled as bytes. mask_token: whether
+    one of the tokens, the last, is the sign for a hidden one.
     Raises UserError when `vocabulary_size` is too small to spell every text.
     """
-    check_vocabulary(kind, vocabulary_size, byte_fallback)
+    check_vocabulary(kind, vocabulary_size, byte_fallback, mask_token)
     texts = (visible_surrogates(text) for text in documents)
-    return Tokenizer(vocabulary.train(kind, vocabulary_size, texts, byte_fallback))
+    return Tokenizer(vocabulary.train(kind, vocabulary_size, texts, byte_fallback, mask_token))
 
 
-def check_vocabulary(kind: TokenizerKind, vocabulary_size: int, byte_fallback: bool = True) -> None:
+def check_vocabulary(
+    kind: TokenizerKind, vocabulary_size: int, byte_fallback: bool = True, mask_token: bool = False
+) -> None:
     """Raises UserError when so few tokens cannot spell every text."""
-    least = vocabulary.smallest(kind, byte_fallback)
+    least = vocabulary.smallest(kind, byte_fallback, mask_token)
     if vocabulary_size < least:
         raise UserError(
             "vocabulary_size = {size} is too small for the {kind} tokenizer, which needs {least} tokens to spell any text; choose at least {least}.",

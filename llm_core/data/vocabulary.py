@@ -17,8 +17,10 @@ from llm_core.data.words import PATTERNS
 
 END_OF_TEXT = "<|endoftext|>"
 UNKNOWN = "<|unknown|>"
-CONTROL = (END_OF_TEXT, UNKNOWN)
+MASK = "[MASK]"
+CONTROL = (END_OF_TEXT, UNKNOWN, MASK)
 CONTINUATION = "##"
+_SIGNS = (END_OF_TEXT, UNKNOWN)  # what a vocabulary without bytes begins with
 
 # What can stand in valid UTF-8: ASCII, first bytes of longer characters, and the bytes after those.
 _ASCII, _FIRST, _LATER = range(0x80), range(0xC2, 0xF5), range(0x80, 0xC0)
@@ -41,17 +43,21 @@ def spell(text: str) -> str:
     return text.encode().decode("latin-1").translate(_CHARACTER_OF)
 
 
-def smallest(kind: TokenizerKind, byte_fallback: bool) -> int:
+def smallest(kind: TokenizerKind, byte_fallback: bool, mask_token: bool = False) -> int:
     """The fewest tokens a vocabulary of this kind can have."""
     if kind == "wordpiece":
-        return 1 + len(_wordpiece_base())
+        return 1 + len(_wordpiece_base()) + mask_token
     if kind == "bpe":
-        return 1 + len(_CHARACTER_OF)
-    return 1 + len(_UTF8) if byte_fallback else 3
+        return 1 + len(_CHARACTER_OF) + mask_token
+    return (1 + len(_UTF8) if byte_fallback else 3) + mask_token
 
 
-def train(kind: TokenizerKind, size: int, texts: Iterable[str], byte_fallback: bool) -> Tokenizer:
-    """A tokenizer of at most `size` tokens (at least `smallest`), id 0 the end-of-text sign."""
+def train(
+    kind: TokenizerKind, size: int, texts: Iterable[str], byte_fallback: bool, mask_token: bool = False
+) -> Tokenizer:
+    """A tokenizer of at most `size` tokens (at least `smallest`), id 0 the end-of-text sign, the last one the mask."""
+    if mask_token:
+        return _with_mask(train(kind, size - 1, texts, byte_fallback))
     if kind == "bpe":
         return _train_bpe(size, texts)
     if kind == "wordpiece":
@@ -68,7 +74,7 @@ def _train_characters(size: int, texts: Iterable[str], byte_fallback: bool) -> T
     if byte_fallback:
         base = [character for character in map(chr, _ASCII) if character in counts]
         return Tokenizer(models.BPE(_with_bytes(base, _frequent(counts, 2), size), [], byte_fallback=True))
-    names = [*CONTROL, *_frequent(counts, 1)][:size]
+    names = [*_SIGNS, *_frequent(counts, 1)][:size]
     return Tokenizer(models.BPE(_numbered(_ordered(names)), [], unk_token=UNKNOWN))
 
 
@@ -83,7 +89,7 @@ def _train_words(size: int, texts: Iterable[str], byte_fallback: bool) -> Tokeni
         # Without merges a word is found whole or is spelled by its characters, and these by their bytes.
         made = Tokenizer(models.BPE(vocabulary, [], byte_fallback=True, ignore_merges=True))
     else:
-        made = Tokenizer(models.WordLevel(_numbered([*CONTROL, *_frequent(counts, 2)][:size]), unk_token=UNKNOWN))
+        made = Tokenizer(models.WordLevel(_numbered([*_SIGNS, *_frequent(counts, 2)][:size]), unk_token=UNKNOWN))
     made.pre_tokenizer = pre_tokenizers.Split(Regex(PATTERNS["word"]), "isolated")
     return made
 
@@ -113,6 +119,14 @@ def _train_wordpiece(size: int, texts: Iterable[str]) -> Tokenizer:
     made = Tokenizer(models.WordPiece(_numbered(names), unk_token=END_OF_TEXT, max_input_chars_per_word=1000))
     made.pre_tokenizer = splitter
     return made
+
+
+def _with_mask(made: Tokenizer) -> Tokenizer:
+    """The same with a sign for a hidden token. No text spells it: every pattern cuts between its brackets and letters."""
+    content = json.loads(made.to_str())
+    names = content["model"]["vocab"]
+    names[MASK] = len(names)
+    return Tokenizer.from_str(json.dumps(content))
 
 
 def _byte_level(pattern: str) -> pre_tokenizers.PreTokenizer:
@@ -167,7 +181,7 @@ def _with_bytes(ascii_seen: list[str], frequent: list[str], size: int) -> dict[s
 
 def _ordered(names: list[str]) -> list[str]:
     """Control signs first, then characters in the order of their code points."""
-    return [*names[: len(CONTROL)], *sorted(names[len(CONTROL) :])]
+    return [*names[: len(_SIGNS)], *sorted(names[len(_SIGNS) :])]
 
 
 def _numbered(names: Iterable[str]) -> dict[str, int]:

@@ -8,7 +8,7 @@ pairs the translation is scored so, and nothing of the sentence, which an encode
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -27,14 +27,19 @@ _LARGEST_BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """`loss` in nats per token over `tokens` predicted tokens, which spell `characters` characters."""
+    """`loss` in nats per token over `tokens` predicted tokens, which spell `characters` characters.
+
+    `perplexity` and `bits_per_character` are None where what is predicted does not make up the text. `measures`: what
+    else came out, as shares from 0 to 1 by name.
+    """
 
     loss: float
-    perplexity: float
-    bits_per_character: float
+    perplexity: float | None
+    bits_per_character: float | None
     tokens: int
     characters: int
     whole: bool
+    measures: dict[str, float] = field(default_factory=dict)
 
 
 def score(model: Model, corpus: TokenizedCorpus, *, limit: int | None = None) -> Score:

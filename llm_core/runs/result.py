@@ -1,6 +1,5 @@
 """What came out of a run: the figures that `train`, `resume` and the lists show."""
 
-import math
 from dataclasses import dataclass
 
 from llm_core.runs import history
@@ -11,7 +10,8 @@ from llm_core.runs.run import Run
 class Result:
     """`validation_loss` in nats per token, from the last look at held-out text; None before the first.
 
-    `measures`: what that look found to be right, as shares, where the text knows the truth.
+    `perplexity` and `bits_per_character` are None, too, where the objective has none. `measures`: what that look found
+    to be right, as shares, where the truth is known.
     """
 
     run: str
@@ -40,7 +40,7 @@ def result_of(run: Run) -> Result:
         tokens=step.get("tokens", 0),
         seconds=step.get("seconds", 0.0),
         validation_loss=loss,
-        perplexity=None if loss is None else math.exp(min(loss, 700.0)),
+        perplexity=looked.get("perplexity"),
         bits_per_character=looked.get("bits_per_character"),
         measures=looked.get("measures", {}),
     )

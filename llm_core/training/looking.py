@@ -19,13 +19,15 @@ def evaluation(state: TrainingState, corpus: TokenizedCorpus, score: Score, limi
     return Evaluation(
         step=state.step, tokens=state.tokens, seconds=state.seconds, loss=score.loss, perplexity=score.perplexity,
         bits_per_character=score.bits_per_character, whole=score.whole,
-        measures=_measures(state, corpus, limit),
+        measures={**score.measures, **_measures(state, corpus, limit)},
     )  # fmt: skip
 
 
 def _measures(state: TrainingState, corpus: TokenizedCorpus, limit: int | None) -> dict[str, float]:
     if corpus.rows == "pairs":
         return translation_measures(state.model, corpus)
+    if not state.model.causal:
+        return {}  # what is asked of a model that writes; its objective has measured what it can do
     return measure(state.model, corpus, state.config, limit)
 
 

@@ -173,7 +173,7 @@ class _Loop:
         return self.state.progress_at(elapsed + self.step_seconds)
 
     def _score(self, limit: int | None) -> Score:
-        return self.objective.score(self.state.model, self.corpus, limit)
+        return self.objective.score(self.state.model, self.corpus, self.state.config, limit)
 
     def _fitting(self) -> int | None:
         """How many held-out tokens the last look scores: all, or as many as fit in the time kept back for it."""

@@ -26,12 +26,14 @@ class Example:
     """One batch with what is wanted of it.
 
     targets: token ids (B, T) or class ids (B,), int64 · weights: like targets, how much each counts, None when all
-    count the same; 0 where nothing is asked (padding, words that were not masked).
+    count the same; 0 where nothing is asked (padding, words that were not masked) · labels: class ids (B,) of whole
+    rows, where they are asked beside the tokens.
     """
 
     batch: Batch
     targets: Tensor
     weights: Tensor | None = None
+    labels: Tensor | None = None
 
     @property
     def asked(self) -> int:
@@ -41,7 +43,9 @@ class Example:
     def to(self, device: torch.device) -> "Example":
         """The same example on another device."""
         weights = None if self.weights is None else self.weights.to(device)
-        return replace(self, batch=self.batch.to(device), targets=self.targets.to(device), weights=weights)
+        labels = None if self.labels is None else self.labels.to(device)
+        targets = self.targets.to(device)
+        return replace(self, batch=self.batch.to(device), targets=targets, weights=weights, labels=labels)
 
 
 class Source(Protocol):
@@ -62,7 +66,7 @@ class Objective(ABC):
         """Training examples in the order that the run's seed gives."""
 
     @abstractmethod
-    def score(self, model: Model, corpus: TokenizedCorpus, limit: int | None) -> Score:
+    def score(self, model: Model, corpus: TokenizedCorpus, config: RunConfig, limit: int | None) -> Score:
         """The model on held-out text, at most `limit` tokens of it. Draws no random number from torch's generators."""
 
     def loss(self, model: Model, example: Example) -> Tensor:
@@ -90,7 +94,7 @@ class NextToken(Objective):
             return _Documents(Rows(corpus.training, training.batch_size, training.seed))
         return _Windows(Batches(corpus.training, config.model.context, training.batch_size, training.seed))
 
-    def score(self, model: Model, corpus: TokenizedCorpus, limit: int | None) -> Score:
+    def score(self, model: Model, corpus: TokenizedCorpus, config: RunConfig, limit: int | None) -> Score:
         return score(model, corpus, limit=limit)
 
 
@@ -105,7 +109,7 @@ class SequenceToSequence(Objective):
         require_length(corpus, config.model.context)
         return _Pairs(Pairs(corpus.training, config.training.batch_size, config.training.seed))
 
-    def score(self, model: Model, corpus: TokenizedCorpus, limit: int | None) -> Score:
+    def score(self, model: Model, corpus: TokenizedCorpus, config: RunConfig, limit: int | None) -> Score:
         return score(model, corpus, limit=limit)
 
 

@@ -28,25 +28,27 @@ class Step:
 class Evaluation:
     """A look at the held-out text. `loss` in nats per token. `whole`: all of it was scored, not a part.
 
-    `measures`: shares from 0 to 1 of what is right, by name, where the text knows the truth: "accuracy" of a task,
-    "skill.agreement" and so on of a grammar; "exact_match" and "chrf" of translations.
+    `perplexity` and `bits_per_character` are None where the objective has none: hidden tokens do not make up a text.
+    `measures`: shares from 0 to 1 of what is right, by name, where the truth is known: "accuracy" of a task or of
+    hidden tokens, "skill.agreement" and so on of a grammar; "exact_match" and "chrf" of translations.
     """
 
     step: int
     tokens: int
     seconds: float
     loss: float
-    perplexity: float
-    bits_per_character: float
+    perplexity: float | None
+    bits_per_character: float | None
     whole: bool
     measures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the model writes after a prompt at this step, or in place of it where it translates.
+    """What the model writes after a prompt at this step, or in place of it where it translates or fills in.
 
-    `reference`: the translation that the text has, where the prompt is one of its held-out sentences.
+    `reference`: the translation that the text has, where the prompt is one of its held-out sentences; the sentence
+    itself, where some of its tokens were hidden.
     """
 
     step: int
