@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from pytest import approx
 
 from llm_core import __main__ as command_line
 from llm_core import devices
@@ -38,7 +37,9 @@ def test_each_mask_gets_its_likeliest_tokens(tmp_path: Path, capsys: pytest.Capt
     found = predict(*store.model(store.find("bert", paths=True)), text, top=3)
     predictions = json.loads(out)["predictions"]
     assert [[one["token"] for one in row] for row in predictions] == [list(row) for row in found.pieces]
-    assert [[one["probability"] for one in row] for row in predictions] == [approx(row) for row in found.probabilities]
+    assert [[one["probability"] for one in row] for row in predictions] == [
+        pytest.approx(row) for row in found.probabilities
+    ]
     status, out, _ = call(capsys, "fill", "bert", "--text", text)
     lines = out.splitlines()
     assert (status, [line.split(":")[0] for line in lines]) == (0, ["mask 1", "mask 2"])
