@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 from llm_core.config import ModelConfig
 from llm_core.data.tokenizers import Tokenizer
+from llm_core.data.vocabulary import MASK
 from llm_core.errors import UserError
-
-MASK = "[MASK]"
-"""How a mask is typed, whatever the tokenizer calls it."""
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,8 @@ def encoder(tokenizer: Tokenizer, **options: object) -> Model:
 
 
 def of_letters() -> Tokenizer:
-    """A letter, a token; the sign for unknown letters serves as the mask."""
-    tokenizer = train_tokenizer("character", 40, [LETTERS * 3], byte_fallback=False)
-    tokenizer.mask = 1
-    return tokenizer
+    """A letter, a token."""
+    return train_tokenizer("character", 40, [LETTERS * 3], byte_fallback=False, mask_token=True)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +91,8 @@ def test_jointly_none_of_the_masks_sees_another(letters: tuple[Model, Tokenizer]
     model, tokenizer = letters
     found = predict(model, tokenizer, "abcdef", [1, 4], top=5)
     a, b, c, d, e, f = tokenizer.encode("abcdef")
-    ids = (*tokenizer.begin, a, 1, c, d, 1, f, *tokenizer.end)
+    mask = len(LETTERS) + 2
+    ids = (*tokenizer.begin, a, mask, c, d, mask, f, *tokenizer.end)
     assert found.text.ids == ids
     for row, (place, token) in enumerate(((2, b), (5, e))):
         shares = expected(model, ids, place)
@@ -109,8 +108,8 @@ def test_one_at_a_time_the_others_are_seen_but_typed_masks_stay(letters: tuple[M
     model, tokenizer = letters
     found = predict(model, tokenizer, "ab[MASK]def", [1, 4], one_at_a_time=True)
     a, b, d, e, f = tokenizer.encode("abdef")
-    begin = tokenizer.begin
-    rows = {2: (*begin, a, 1, 1, d, e, f), 3: (*begin, a, b, 1, d, e, f), 5: (*begin, a, b, 1, d, 1, f)}
+    begin, mask = tokenizer.begin, len(LETTERS) + 2
+    rows = {2: (*begin, a, mask, mask, d, e, f), 3: (*begin, a, b, mask, d, e, f), 5: (*begin, a, b, mask, d, mask, f)}
     assert found.places == tuple(rows)
     for row, (place, ids) in enumerate(rows.items()):
         np.testing.assert_allclose(
@@ -143,7 +142,7 @@ def test_pseudo_perplexity_is_the_mean_surprise_of_each_token_given_the_rest(let
     ids = (*tokenizer.begin, *tokenizer.encode("badge"), *tokenizer.end)
     surprises = []
     for place in range(len(tokenizer.begin), len(tokenizer.begin) + 5):
-        hidden = (*ids[:place], 1, *ids[place + 1 :])
+        hidden = (*ids[:place], len(LETTERS) + 2, *ids[place + 1 :])
         surprises.append(-np.log(expected(model, hidden, place)[ids[place]]))
     found = pseudo_perplexity(model, tokenizer, "badge")
     assert found.tokens == tuple("badge")
@@ -201,8 +200,7 @@ def test_with_a_beam_for_every_token_the_best_pair_of_all_is_found(letters: tupl
 @pytest.mark.parametrize("kind", ["bpe", "word", "wordpiece"])
 def test_where_words_carry_spaces_a_mask_hides_the_space_too(kind: str) -> None:
     lines = ["the cat sat on the mat and the dog sat on the cat"] * 40
-    tokenizer = train_tokenizer(kind, 400, lines)  # type: ignore[arg-type]
-    tokenizer.mask = tokenizer.vocabulary_size - 1
+    tokenizer = train_tokenizer(kind, 400, lines, mask_token=True)  # type: ignore[arg-type]
     config = encoder(tokenizer).config
     text = "the cat sat on the mat"
     hidden = read_masked(config, tokenizer, text, [1])
@@ -217,17 +215,15 @@ def test_where_words_carry_spaces_a_mask_hides_the_space_too(kind: str) -> None:
 
 
 def test_letters_keep_their_spaces() -> None:
-    tokenizer = train_tokenizer("character", 40, ["a b c d e"] * 3, byte_fallback=False)
-    tokenizer.mask = 1
+    tokenizer = train_tokenizer("character", 40, ["a b c d e"] * 3, byte_fallback=False, mask_token=True)
     masked = read_masked(encoder(tokenizer).config, tokenizer, "a [MASK] c")
     assert len(masked.ids) == len(tokenizer.begin) + len(tokenizer.end) + 5
     assert masked.hidden == (len(tokenizer.begin) + 2,)
 
 
 def test_the_same_words_are_hidden_from_models_that_cut_text_differently() -> None:
-    words = train_tokenizer("word", 300, ["the cat sat on the mat"] * 9)
-    letters = train_tokenizer("character", 300, ["the cat sat on the mat"] * 9)
-    words.mask = letters.mask = 1
+    words = train_tokenizer("word", 300, ["the cat sat on the mat"] * 9, mask_token=True)
+    letters = train_tokenizer("character", 300, ["the cat sat on the mat"] * 9, mask_token=True)
     first = read_masked(encoder(words).config, words, "the cat sat", [1])
     spans = [first.spans[place] for place in first.hidden]
     second = read_masked(encoder(letters).config, letters, "the cat sat")
