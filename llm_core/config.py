@@ -199,7 +199,7 @@ def with_vocabulary_size(config: ModelConfig, size: int) -> ModelConfig:
 
 
 TokenizerKind = Literal["character", "word", "bpe", "wordpiece"]
-RowsKind = Literal["windows", "documents", "pairs"]
+RowsKind = Literal["windows", "documents", "pairs", "labelled", "tagged", "questions"]
 
 
 class DataConfig(Config):
@@ -212,7 +212,7 @@ class DataConfig(Config):
     vocabulary_size: int = setting(1024, N_("Largest vocabulary"), N_("At most this many different tokens; a small text gets fewer."), ge=2, le=100_000, unit=N_("tokens"), logarithmic=True)  # fmt: skip
     byte_fallback: bool = setting(True, N_("Byte fallback"), N_("Spell unseen characters as bytes, so that any text comes back as it was. Without it the vocabulary is smaller and unseen characters become the sign for unknown."))  # fmt: skip
     held_out: float = setting(0.1, N_("Held-out share"), N_("Share of the text that the model never trains on and is tested with."), gt=0, le=0.5)  # fmt: skip
-    rows: RowsKind = setting("windows", N_("Rows"), N_("What a row of a batch is: a window cut out of the running text, one whole document from its start to its end, or a sentence with its translation."))  # fmt: skip
+    rows: RowsKind = setting("windows", N_("Rows"), N_("What a row of a batch is: a window cut out of the running text, one whole document from its start to its end, a sentence with its translation, or a text with what is asked of it: its class, its entities, or the answer to a question."))  # fmt: skip
     documents: int | None = setting(None, N_("Documents"), N_("How many documents are written for a text that the program makes up itself; empty takes that text's usual number."), ge=2, le=5_000_000, logarithmic=True)  # fmt: skip
     mask_token: bool = setting(False, N_("Mask token"), N_("Whether the vocabulary has a sign for a hidden token, which a model needs that learns to fill them in."))  # fmt: skip
 
@@ -222,6 +222,10 @@ Objective = Literal[
 ]
 READING: tuple[Objective, ...] = ("masked", "next_sentence", "permuted")
 """What an encoder learns without labels: tokens that are hidden from it, whatever hides them."""
+TASKS: dict[str, tuple[RowsKind, str]] = {
+    "classify": ("labelled", "labelled-reviews-en"), "tag": ("tagged", "entities-en"), "answer": ("questions", "questions-en"),
+}  # fmt: skip
+"""What a model is trained for on texts that have the answers: the rows that each needs, and a text that has them."""
 Masking = Literal["tokens", "whole_words", "spans"]
 OptimizerName = Literal["adamw", "sgd", "muon"]
 ScheduleName = Literal["constant", "linear", "cosine", "warmup_stable_decay"]
@@ -308,6 +312,9 @@ class RunConfig(Config):
                 "An encoder-decoder, the objective sequence_to_sequence and a text of sentence pairs such as {corpus} go together, as in the recipe translate; here model.architecture is {architecture}, training.objective is {objective} and data.rows is {rows}.",
                 corpus="parallel-en-zh", architecture=architecture, objective=objective, rows=rows,
             )  # fmt: skip
+        if isinstance(self.model, TaskConfig) or objective in TASKS or rows in [text for text, _ in TASKS.values()]:
+            self._check_task()
+            return self
         if architecture == "encoder" and objective not in READING:
             raise UserError(
                 "Objective {objective} trains decoders; architecture is {architecture}. Set model.architecture to decoder, or training.objective to masked as in the recipe cloze.",
@@ -316,6 +323,22 @@ class RunConfig(Config):
         if objective in READING:
             self._check_reading(architecture)
         return self
+
+    def _check_task(self) -> None:
+        """A model for a task, its objective and a text that has the answers go together."""
+        objective, rows = self.training.objective, self.data.rows
+        task = self.model.task if isinstance(self.model, TaskConfig) else None
+        if objective in TASKS and task == objective and rows == TASKS[objective][0]:
+            return
+        meant = task or (
+            objective if objective in TASKS else next(name for name, one in TASKS.items() if one[0] == rows)
+        )
+        text, corpus = TASKS[meant]
+        raise UserError(
+            "model.family = task, model.task = {task}, training.objective = {task}, data.rows = {rows} and a text such as {corpus} go together, as in the recipe {task}; here model.family is {family}, model.task {found}, training.objective {objective} and data.rows {found_rows}.",
+            task=meant, rows=text, corpus=corpus, family=self.model.family, found=task or "-", objective=objective,
+            found_rows=rows,
+        )  # fmt: skip
 
     def _check_reading(self, architecture: str) -> None:
         """What learns hidden tokens is an encoder with all that the objective needs."""

@@ -41,8 +41,9 @@ class Corpus:
 
     Raises UserError where this Python comes without them.
     """
-    kind: Literal["text", "grammar", "task", "parallel"] = "text"
-    """parallel: each document is a sentence, a tab and its translation (`llm_core.data.pairs`)."""
+    kind: Literal["text", "grammar", "task", "parallel", "labelled", "tagged", "questions"] = "text"
+    """parallel: each document is a sentence, a tab and its translation (`llm_core.data.pairs`) · labelled, tagged, questions:
+    each is a text with its class, its entities, or a question and its answer (`llm_core.data.annotated`)."""
     source: str = ""
     """The name of the grammar or the task that writes it."""
     documents: int = 0
@@ -65,7 +66,10 @@ def values_with_corpus(config: RunConfig, name: str) -> dict[str, dict[str, Any]
     values["data"]["corpus"] = name
     for section, settings in (CORPORA[name].defaults if name in CORPORA else {}).items():
         # Not every family has every setting of a model.
-        values[section] |= {key: value for key, value in settings.items() if key in values[section]}
+        for key, value in settings.items():
+            if key in values[section]:
+                inner = isinstance(value, Mapping) and isinstance(values[section][key], Mapping)
+                values[section][key] = {**values[section][key], **value} if inner else value
     return values
 
 
@@ -157,6 +161,24 @@ def _parallel(title: str, description: str, documents: int, context: int, sample
     )  # fmt: skip
 
 
+def _asked(
+    asked: Literal["labelled", "tagged", "questions"], source: str, language: str, title: str, description: str,
+    documents: int, context: int, batch_size: int, **model: Any,
+) -> Corpus:  # fmt: skip
+    """English words and Chinese characters, as in the texts without answers."""
+    objective, name = {"labelled": ("classify", source), "tagged": ("tag", "entities"), "questions": ("answer", "questions")}[asked]  # fmt: skip
+    defaults = _whole("character" if language == "zh" else "word", 2048 if "-" in language else 1024, context, 0.1, batch_size)  # fmt: skip
+    return Corpus(
+        f"labelled-{name}-{language}" if asked == "labelled" else f"{name}-{language}",
+        title, description, language, kind=asked, source=source, documents=documents,
+        defaults={
+            "data": {**defaults["data"], "rows": asked},
+            "model": {"task": objective, "body": {"context": context}, **model},
+            "training": {**defaults["training"], "objective": objective, "sample_prompt": ""},
+        },
+    )  # fmt: skip
+
+
 def _task(
     source: str, documents: int, context: int, *,
     held_out: float = 0.05, tokenizer: str = "character", vocabulary: int = 400, model: Mapping[str, Any] | None = None,
@@ -207,6 +229,18 @@ _PARALLEL = (
         80_000, 48, "Lily had a ball, and she put it in the box.",
     ),
 )  # fmt: skip
+_ASKED = (
+    _asked("labelled", "reviews", "en", N_("Reviews in English, for or against"), N_("Short reviews, each with its label: positive or negative. For a model that classifies."), 20_000, 64, 32),
+    _asked("labelled", "reviews", "zh", N_("Reviews in Chinese, for or against"), N_("The same reviews in Chinese, each with its label."), 20_000, 64, 32),
+    _asked("labelled", "headlines", "en", N_("Headlines in English with their topic"), N_("Headlines, each with its topic, such as sports or technology. For a model that classifies."), 20_000, 32, 64),
+    _asked("labelled", "headlines", "zh", N_("Headlines in Chinese with their topic"), N_("The same headlines in Chinese, each with its topic."), 20_000, 32, 64),
+    _asked("tagged", "stories", "en", N_("Stories in English with their entities"), N_("Short stories in which every person, place and spot is marked. For a model that finds them in a text."), 8_000, 128, 16),
+    _asked("tagged", "stories", "zh", N_("Stories in Chinese with their entities"), N_("The same stories in Chinese, with their entities."), 8_000, 192, 16),
+    _asked("tagged", "stories", "en-zh", N_("Stories in both languages with their entities"), N_("Stories in English and in Chinese by turns, with every person, place and spot marked."), 8_000, 192, 16),
+    _asked("questions", "stories", "en", N_("Questions on stories in English"), N_("Short stories, each with a question whose answer stands in it. For a model that finds answers in a text."), 12_000, 160, 16),
+    _asked("questions", "stories", "zh", N_("Questions on stories in Chinese"), N_("The same stories and questions in Chinese."), 12_000, 224, 16),
+    _asked("questions", "stories", "en-zh", N_("Questions on stories in both languages"), N_("Stories with questions in English and in Chinese by turns."), 12_000, 224, 16),
+)  # fmt: skip
 _TASKS = (
     _task("copy", 20_000, 32),
     _task("reverse", 20_000, 32),
@@ -224,4 +258,4 @@ _TASKS = (
     ),
 )  # fmt: skip
 
-CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_GRAMMARS, *_PARALLEL, *_TASKS)}
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_GRAMMARS, *_PARALLEL, *_ASKED, *_TASKS)}

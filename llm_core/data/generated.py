@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator
 
 from llm_core.config import DataConfig
+from llm_core.data.annotated import ASKED, Annotated, annotated
 from llm_core.data.corpora import CORPORA, Corpus
 from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.sampler import sample, texts
@@ -16,6 +17,8 @@ from llm_core.data.tasks import TASKS
 from llm_core.errors import UserError
 
 SEED = 1
+RECIPES = {"labelled": "classify", "tagged": "tag", "questions": "answer"}
+"""The recipe for each kind of text of which something is asked."""
 _FORMAT = 1
 
 
@@ -39,7 +42,16 @@ def documents(corpus: Corpus, start: int, count: int) -> Iterator[str]:
         return TASKS[corpus.source].documents(count, SEED, start)
     if corpus.kind == "parallel":
         return pairs(load_grammar(corpus.source), SEED, start, count)
+    if corpus.kind in ASKED:
+        return (made.whole for made in annotated_documents(corpus, start, count))
     return texts(load_grammar(corpus.source), corpus.language, SEED, start, count)
+
+
+def annotated_documents(corpus: Corpus, start: int, count: int) -> Iterator[Annotated]:
+    """The same documents of a text of which something is asked, with the right answer."""
+    assert corpus.kind in ASKED
+    languages = tuple(corpus.language.split("-"))
+    return annotated(corpus.kind, load_grammar(corpus.source), languages, SEED, start, count)
 
 
 def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float]]:
@@ -55,7 +67,7 @@ def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float
 
 
 def check_rows(config: DataConfig) -> None:
-    """Raises UserError where rows are to be sentence pairs and the text has none, or has nothing else."""
+    """Raises UserError where rows are to be what the text does not have, or the text has nothing else."""
     corpus = CORPORA.get(config.corpus)
     paired = corpus is not None and corpus.kind == "parallel"
     if paired and config.rows != "pairs":
@@ -68,12 +80,21 @@ def check_rows(config: DataConfig) -> None:
         raise UserError(
             "This text has no sentence pairs, which an encoder-decoder learns from; {names} has them.", names=names
         )
+    asked = "" if corpus is None or corpus.kind not in ASKED else corpus.kind
+    if asked and config.rows != asked:
+        raise UserError(
+            "{corpus} says of each text what is to be answered: set data.rows to {rows}, as in the recipe {recipe}.",
+            corpus=config.corpus, rows=asked, recipe=RECIPES[asked],
+        )  # fmt: skip
+    if config.rows in ASKED and config.rows != asked:
+        names = ", ".join(name for name, known in CORPORA.items() if known.kind == config.rows)
+        raise UserError("This text does not say what is to be answered of it; choose one that does: {names}.", names=names)  # fmt: skip
 
 
 def grammar_digest(config: DataConfig) -> str | None:
     """SHA-256 of the grammar that writes this corpus; None when no grammar does."""
     corpus = CORPORA.get(config.corpus)
-    if corpus is None or corpus.kind not in ("grammar", "parallel"):
+    if corpus is None or corpus.kind not in ("grammar", "parallel", *ASKED):
         return None
     return load_grammar(corpus.source).digest
 

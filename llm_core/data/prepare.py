@@ -20,16 +20,19 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from llm_core.config import DataConfig, ModelConfig, RowsKind, with_vocabulary_size
+from llm_core.config import DataConfig, ModelConfig, RowsKind, TaskConfig, with_vocabulary_size
+from llm_core.data.annotated import ASKED
 from llm_core.data.generated import check_rows
 from llm_core.data.sides import Progress, Sides, sides_of
 from llm_core.data.source import content_digest, pieces
+from llm_core.data.targets import TURNS, row_lengths
 from llm_core.data.tokenizers import Tokenizer, check_vocabulary
 from llm_core.errors import UserError
 
 _FORMAT = 1
 _NATS = "nats.npy"
-_ROWS: dict[str, RowsKind] = {"documents": "documents", "pairs": "pairs"}
+_ROWS: dict[str, RowsKind] = {"documents": "documents", "pairs": "pairs", **{asked: asked for asked in ASKED}}
+_TURNS: dict[RowsKind, int] = {"pairs": 2, **TURNS}
 _PARTIAL = ".partial-"
 _RESERVED = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
 LARGEST_TEXT = 50_000_000
@@ -42,7 +45,8 @@ class TokenizedCorpus:
 
     Each document is preceded by end-of-text, so that all of its own tokens can be predicted.
     `rows`: whether a row of a batch is a window of the stream, one whole document, or a pair; then a document is two
-    texts in the stream, each preceded by end-of-text: a sentence and its translation. `nats`: (documents,) -log P of
+    texts in the stream, each preceded by end-of-text: a sentence and its translation; or texts of which something is
+    asked take turns with their targets (`llm_core.data.targets`), which count places in `labels`. `nats`: (documents,) -log P of
     each held-out document, its end included; None where this program has not written them.
     """
 
@@ -55,6 +59,7 @@ class TokenizedCorpus:
     characters: tuple[int, int]
     rows: RowsKind = "windows"
     nats: NDArray[np.float64] | None = field(default=None, repr=False)
+    labels: tuple[str, ...] = ()
 
 
 def prepare(config: DataConfig, corpora: Path, progress: Progress | None = None) -> TokenizedCorpus:
@@ -114,7 +119,7 @@ def open_corpus(folder: Path) -> TokenizedCorpus:
         nats = np.load(folder / _NATS, allow_pickle=False) if (folder / _NATS).exists() else None
         if nats is not None and nats.shape != (held_out,):
             raise ValueError(f"{_NATS} has the wrong size")
-        return TokenizedCorpus(folder, str(about["digest"]), tokenizer, parts[0], parts[1], (int(training), int(held_out)), (int(seen), int(unseen)), rows, nats)  # fmt: skip
+        return TokenizedCorpus(folder, str(about["digest"]), tokenizer, parts[0], parts[1], (int(training), int(held_out)), (int(seen), int(unseen)), rows, nats, tuple(map(str, about.get("labels", ()))))  # fmt: skip
     except FileNotFoundError:
         raise UserError("There is no tokenized text {digest}; it has to be prepared again.", digest=folder.name) from None  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -152,14 +157,20 @@ def import_text(
 
 
 def with_vocabulary(config: ModelConfig, corpus: TokenizedCorpus) -> ModelConfig:
-    """The model's config with the vocabulary size of the corpus. Raises UserError when it names another."""
+    """The model's config with the vocabulary size of the corpus, and the number of its labels. Raises UserError when it
+    names another."""
     size = corpus.tokenizer.vocabulary_size
     if config.vocabulary_size not in (None, size):
         raise UserError(
             "model.vocabulary_size is {asked}, but the tokenizer of this text has {found} tokens; leave it empty.",
             asked=config.vocabulary_size, found=size,
         )  # fmt: skip
-    return with_vocabulary_size(config, size)
+    config = with_vocabulary_size(config, size)
+    if isinstance(config, TaskConfig) and config.task != "answer":
+        if config.labels not in (None, len(corpus.labels)):
+            raise UserError("model.labels is {asked}, but this text has {found} labels; leave it empty.", asked=config.labels, found=len(corpus.labels))  # fmt: skip
+        config = config.model_copy(update={"labels": len(corpus.labels)})
+    return config
 
 
 def require_length(corpus: TokenizedCorpus, context: int) -> None:
@@ -167,6 +178,14 @@ def require_length(corpus: TokenizedCorpus, context: int) -> None:
 
     The training text is too short for a window, or a document is too long to be a row.
     """
+    if corpus.rows in ASKED:
+        longest = max(int(row_lengths(tokens, corpus.rows).max()) for tokens in (corpus.training, corpus.held_out))
+        if longest > context:
+            raise UserError(
+                "The longest text has {have} tokens, with its question where it has one, but the context is {context}. Set the context to {have} or more.",
+                have=longest, context=context,
+            )  # fmt: skip
+        return
     if corpus.rows != "windows":
         longest = max(int(lengths(tokens).max()) for tokens in (corpus.training, corpus.held_out))
         if longest > context and corpus.rows == "pairs":
@@ -208,7 +227,10 @@ def _write(folder: Path, config: DataConfig, digest: str, text: Sides) -> None:
     with (folder / "training.bin").open("wb") as training, (folder / "held_out.bin").open("wb") as held_out:
         sides = (_Side(training, dtype), _Side(held_out, dtype))
         for side, begins, piece in text.pieces:
-            sides[side].add(begins, tokenizer.encode_array(piece), len(piece))
+            if isinstance(piece, str):
+                sides[side].add(begins, tokenizer.encode_array(piece), len(piece))
+            else:
+                sides[side].add(begins, piece, 0)
         for part in sides:
             part.close()
     tokenizer.save(folder / "tokenizer.json")
@@ -221,9 +243,11 @@ def _write(folder: Path, config: DataConfig, digest: str, text: Sides) -> None:
         "vocabulary_size": tokenizer.vocabulary_size,
         "dtype": dtype.name,
         "tokens": [side.tokens for side in sides],
-        "documents": [side.documents // (2 if config.rows == "pairs" else 1) for side in sides],
+        "documents": [side.documents // _TURNS.get(config.rows, 1) for side in sides],
         "characters": [side.characters for side in sides],
     }
+    if text.labels:
+        about["labels"] = text.labels
     (folder / "corpus.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 

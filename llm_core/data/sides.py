@@ -7,20 +7,26 @@ it streams through in pieces. Knows no file but by `source`.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llm_core.config import DataConfig
-from llm_core.data.corpora import CORPORA
-from llm_core.data.generated import counts, documents, generated, weighed
+from llm_core.data.annotated import ASKED, Annotated, Asked, names_of
+from llm_core.data.corpora import CORPORA, Corpus
+from llm_core.data.generated import annotated_documents, counts, documents, generated, weighed
 from llm_core.data.pairs import both, sides_of_pairs
 from llm_core.data.source import pieces
 from llm_core.data.split import HELD_OUT, LEFT_OUT, TRAINING, Split, Splitter, cut_near_line_end
+from llm_core.data.targets import turns
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1, several times a second; may raise to cancel, which leaves nothing behind."""
 
-Sided = tuple[int, bool, str]
-"""The side that a piece of text stands on, whether a document begins here, and the piece."""
+Sided = tuple[int, bool, str | NDArray[np.uint32]]
+"""The side that a piece of text stands on, whether a document begins here, and the piece, or numbers in place of one."""
 
 _SAMPLE = 2_000_000
 _WRITTEN_SAMPLE = 6_000_000
@@ -29,16 +35,21 @@ _REPORT = 1 << 19
 
 @dataclass(frozen=True)
 class Sides:
-    """`pieces` may be gone through once; then `nats` has -log P of each held-out document, where that is known."""
+    """`pieces` may be gone through once; then `nats` has -log P of each held-out document, where that is known. `labels`:
+    the classes or tags that its targets count, where there are some."""
 
     tokenizer: Tokenizer
     pieces: Iterator[Sided]
     nats: list[float] = field(default_factory=list)
+    labels: tuple[str, ...] = ()
 
 
 def sides_of(config: DataConfig, report: Progress) -> Sides:
     """The text of these settings. Raises UserError for all that can be wrong with it."""
-    return _written(config, report) if generated(config) else _read(config, report)
+    corpus = generated(config)
+    if corpus is not None and corpus.kind in ASKED:
+        return _annotated(config, corpus, corpus.kind, report)
+    return _written(config, report) if corpus else _read(config, report)
 
 
 def _read(config: DataConfig, report: Progress) -> Sides:
@@ -88,6 +99,35 @@ def _written(config: DataConfig, report: Progress) -> Sides:
             yield HELD_OUT, True, text
 
     return Sides(tokenizer, _told(sided(), characters, report), nats)
+
+
+def _annotated(config: DataConfig, corpus: Corpus, asked: Asked, report: Progress) -> Sides:
+    """Texts with what is to be said of them, in turns: the tokens of each text, then its targets."""
+    training, held_out = counts(config)
+    beginning, size = list[Annotated](), 0
+    rest = annotated_documents(corpus, 0, training)
+    for made in rest:
+        beginning.append(made)
+        size += len(made.whole)
+        if size > _SAMPLE:
+            break
+    report(0.3)
+    tokenizer = train_tokenizer(
+        config.tokenizer, config.vocabulary_size, (made.whole for made in beginning), config.byte_fallback,
+        config.mask_token,
+    )  # fmt: skip
+    labels = names_of(asked, corpus.source)
+
+    def sided() -> Iterator[Sided]:
+        for made in chain(beginning, rest):
+            for turn in turns(made, asked, labels, tokenizer):
+                yield TRAINING, True, turn
+        for made in annotated_documents(corpus, training, held_out):
+            for turn in turns(made, asked, labels, tokenizer):
+                yield HELD_OUT, True, turn
+
+    tokens = size * (training + held_out) // len(beginning) // 2  # a guess, to tell how much is done
+    return Sides(tokenizer, _told(sided(), tokens, report), labels=labels)
 
 
 def _told(sided: Iterator[Sided], characters: int, report: Progress) -> Iterator[Sided]:

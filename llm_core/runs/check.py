@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from llm_core.config import NgramConfig, RunConfig
+from llm_core.config import ModelConfig, NgramConfig, RunConfig, TaskConfig, with_vocabulary_size
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import check_rows, counts, generated
 from llm_core.data.prepare import TokenizedCorpus, prepare, require_length, with_vocabulary
@@ -15,7 +15,7 @@ from llm_core.models.size import check_size
 
 SMALL = 200_000
 LOOKED_AT = 2_000_000
-FEW = {"documents": 200, "pairs": 2000}
+FEW = {"documents": 200, "pairs": 2000, "labelled": 500, "tagged": 200, "questions": 200}
 """By what a row is: so many that hardly a word stands there only once, to be spelled out and make a text longer."""
 
 
@@ -27,7 +27,7 @@ def refuse_impossible(config: RunConfig, corpora: Path) -> None:
     the worker prepares it.
     """
     if not isinstance(config.model, NgramConfig):
-        check_size(config.model.model_copy(update={"vocabulary_size": config.model.vocabulary_size or 2}))
+        check_size(_smallest(config.model))
     check_rows(config.data)
     if generated(config.data) and config.data.rows != "windows":
         few = config.data.model_copy(update={"documents": min(sum(counts(config.data)), FEW[config.data.rows])})
@@ -42,6 +42,13 @@ def refuse_impossible(config: RunConfig, corpora: Path) -> None:
             return
     if seen <= SMALL:
         prepared(config, corpora)
+
+
+def _smallest(model: ModelConfig) -> ModelConfig:
+    """The model as small as it can become, where its text decides how large it is."""
+    if isinstance(model, TaskConfig):
+        model = model.model_copy(update={"labels": model.labels or 1})
+    return with_vocabulary_size(model, model.vocabulary_size or 2)
 
 
 def prepared(config: RunConfig, corpora: Path, progress: Progress | None = None) -> TokenizedCorpus:
