@@ -2,7 +2,7 @@
 and written in the link (`?run=...&step=...`)."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -11,7 +11,7 @@ from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui.bringing import bring_a_model
 from pages.ui.faults import as_text
-from pages.ui.state import BROUGHT_KEY, RUN_KEY, STEP_KEY, store
+from pages.ui.state import ASIDE_KEY, BROUGHT_KEY, RUN_KEY, STEP_KEY, store
 from pages.ui.text import _, explain, language
 
 FITS_A_PHONE = 30  # characters
@@ -25,18 +25,26 @@ class Subject:
     step: int | None = None
 
 
-def subject_bar(*, steps: bool = True) -> Subject | None:
+Unfit = Callable[[Run], UserError | None]
+"""Why a page cannot show the models of a run; None where it can."""
+
+
+def subject_bar(*, steps: bool = True, unfit: Unfit | None = None) -> Subject | None:
     """Draw the bar and return what is chosen; None when there is no model at all yet.
 
-    `steps`: offer the snapshots of the run, and only runs that have one.
+    `steps`: offer the snapshots of the run, and only runs that have one. `unfit`: a page that only some models fit
+    offers those; the one that was the subject before comes back on the next page.
     """
-    runs = {run.id: run for run in available(needs_steps=steps)}
+    runs = {run.id: run for run in available(needs_steps=steps) if unfit is None or unfit(run) is None}
     if not runs:
         bring_a_model()
         return None
     _take_brought(runs)
-    _follow_link(runs)
+    _come_back()
+    _follow_link(runs, unfit)
     if st.session_state.get(RUN_KEY) not in runs:
+        if unfit is not None:
+            _set_aside(next(iter(runs)))
         st.session_state[RUN_KEY] = next(iter(runs))
     labels = titles(runs.values())
     columns = st.columns([3, 2, 1.2], vertical_alignment="bottom") if steps else st.columns([3, 2])[:1]
@@ -102,20 +110,35 @@ def _take_brought(runs: dict[str, Run]) -> None:
         choose(runs[brought])
 
 
-def _follow_link(runs: dict[str, Run]) -> None:
+def _set_aside(stand_in: str) -> None:
+    """Remember the subject that is not offered here."""
+    st.session_state[ASIDE_KEY] = st.session_state.get(RUN_KEY), st.session_state.pop(STEP_KEY, None), stand_in
+
+
+def _come_back() -> None:
+    """What another page could not show is the subject again, unless a person has chosen something since."""
+    if ASIDE_KEY not in st.session_state or "run" in st.query_params:
+        return
+    run, step, stand_in = st.session_state.pop(ASIDE_KEY)
+    if run is not None and st.session_state.get(RUN_KEY) == stand_in:
+        st.session_state[RUN_KEY] = run
+        st.session_state[STEP_KEY] = step
+
+
+def _follow_link(runs: dict[str, Run], unfit: Unfit | None) -> None:
     """A link, or going back, sets the subject. What it names may be gone, or may never have been."""
     reference = st.query_params.get("run")
     if reference and reference != st.session_state.get(RUN_KEY):
         if reference in runs:
             st.session_state[RUN_KEY] = reference
         else:
-            _say_why_missing(reference)
+            _say_why_missing(reference, unfit)
     step = st.query_params.get("step", "")
     if step.isascii() and step.isdigit() and len(step) < 9:
         st.session_state[STEP_KEY] = int(step)
 
 
-def _say_why_missing(reference: str) -> None:
+def _say_why_missing(reference: str, unfit: Unfit | None) -> None:
     try:
         run = store().find(reference)
     except UserError as error:
@@ -123,6 +146,8 @@ def _say_why_missing(reference: str) -> None:
         return
     if run.problem is not None:
         st.warning(as_text(explain(run.problem)))
+    elif unfit is not None and run.has_model and (reason := unfit(run)) is not None:
+        st.info(as_text(explain(reason)))
     else:
         st.info(as_text(_("The run {name} has no model to look at yet.", name=run.name)))
 
