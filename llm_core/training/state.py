@@ -12,7 +12,8 @@ from llm_core.devices import Precision, choose_device, choose_precision, physica
 from llm_core.models.base import Model
 from llm_core.models.build import build
 from llm_core.training.divergence import Watch
-from llm_core.training.objectives import OBJECTIVES, Source
+from llm_core.training.objective import Source
+from llm_core.training.objectives import OBJECTIVES
 from llm_core.training.optimizers import build_optimizers
 from llm_core.training.records import Snapshot
 
