@@ -15,8 +15,9 @@ from llm_core.data.corpora import CORPORA
 from llm_core.data.encodings import BLOCK, decode, visible_surrogates
 from llm_core.data.generated import counts, generated, writing_digest
 from llm_core.data.generated import documents as written
+from llm_core.data.parquet_reading import parquet
 from llm_core.data.pieces import cut
-from llm_core.data.tables import delimited, json_lines, lines, parquet
+from llm_core.data.tables import delimited, json_lines, lines
 from llm_core.errors import UserError
 
 Piece = tuple[bool, str]

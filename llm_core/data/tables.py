@@ -1,14 +1,13 @@
-"""Tables become documents: the text cells of CSV, TSV, JSON lines and Parquet, row by row, never the whole file.
+"""Rows of tables in text: CSV, TSV and JSON lines, one by one, never the whole file.
 
-Knows no encoding: it is given lines of text (Parquet: a file). Every fault names its row.
+Knows no encoding: it is given lines of text. Every fault names its row.
 """
 
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 from llm_core.data.encodings import visible_surrogates
@@ -18,6 +17,9 @@ LONGEST_FIELD = 131_072
 LONGEST_LINE = 64_000_000
 _LOOK_AHEAD = 100
 _MISSING = object()
+
+Numbered = tuple[int, list[str]]
+"""A row with its number."""
 
 
 def lines(blocks: Iterable[str], name: str) -> Iterator[str]:
@@ -38,10 +40,22 @@ def lines(blocks: Iterable[str], name: str) -> Iterator[str]:
 
 
 def delimited(source: Iterator[str], name: str, column: str | None, tabs: bool) -> Iterator[str]:
-    """The cells of one column of a CSV (or tab-separated) text. Rows count from 1, the header included.
+    """The cells of one column of a CSV (or tab-separated) text; without a column, of the one with the longest cells.
 
-    A first row with a number in it is data: then columns are called 1, 2, 3. Raises UserError for a ragged row, an
-    unclosed quote, an oversized field, an empty or double header, a column that is not there.
+    Raises UserError as `delimited_rows`, and for a column that is not there.
+    """
+    header, rows = delimited_rows(source, name, tabs)
+    ahead = list(islice(rows, _LOOK_AHEAD))
+    place = _choose(header, [row for _, row in ahead], name, column)
+    for _, row in chain(ahead, rows):
+        yield row[place]
+
+
+def delimited_rows(source: Iterator[str], name: str, tabs: bool) -> tuple[list[str], Iterator[Numbered]]:
+    """The columns of a CSV (or tab-separated) text and its rows, numbered as a spreadsheet counts them.
+
+    The delimiter of CSV is the one of comma, semicolon and tab that the first line has most of. Raises UserError for
+    headers as `headed`; while rows are taken, for a ragged row, an unclosed quote, an oversized field.
     """
     first = next(source, "")
     if tabs:
@@ -49,17 +63,22 @@ def delimited(source: Iterator[str], name: str, column: str | None, tabs: bool) 
     else:
         delimiter = max(",;\t", key=re.sub('"[^"]*"', "", first).count)
         reader = csv.reader(chain([first], source), delimiter=delimiter, strict=True)
-    rows = _numbered(reader, name)
+    header, rows = headed(_numbered(reader, name), name)
+    return header, _even(rows, len(header), name)
+
+
+def headed(rows: Iterator[Numbered], name: str) -> tuple[list[str], Iterator[Numbered]]:
+    """The columns of a table and the rows that follow. The first row names the columns.
+
+    Unless it has a number in it: then it is data, and columns are called 1, 2, 3. Raises UserError for an empty or a
+    double name.
+    """
     number, header = next(rows, (1, []))
     if any(_is_number(cell) for cell in header):
         rows = chain([(number, header)], rows)
         header = [str(place + 1) for place in range(len(header))]
-    _check_header(header, name)
-    checked = _even(rows, len(header), name)
-    ahead = list(islice(checked, _LOOK_AHEAD))
-    place = _choose(header, [row for _, row in ahead], name, column)
-    for _, row in chain(ahead, checked):
-        yield row[place]
+    _check_header(header, number, name)
+    return header, rows
 
 
 def json_lines(source: Iterator[str], name: str, column: str | None) -> Iterator[str]:
@@ -67,7 +86,7 @@ def json_lines(source: Iterator[str], name: str, column: str | None) -> Iterator
 
     Raises UserError for a line that is not JSON, is neither, or has no text under the key.
     """
-    values = _parsed(source, name)
+    values = json_rows(source, name)
     ahead = list(islice(values, _LOOK_AHEAD))
     keys: dict[str, list[str]] = {}
     for _, value in ahead:
@@ -79,7 +98,7 @@ def json_lines(source: Iterator[str], name: str, column: str | None) -> Iterator
         chosen = max(keys, key=lambda key: sum(map(len, keys[key])))
     elif any(isinstance(value, dict) for _, value in ahead) and column not in keys:
         found = sorted({key for _, value in ahead if isinstance(value, dict) for key in value})
-        raise _no_column(column, name, found)
+        raise no_column(column, name, found)
     for number, value in chain(ahead, values):
         if isinstance(value, dict) and chosen is not None:
             value = value.get(chosen, _MISSING)
@@ -90,38 +109,24 @@ def json_lines(source: Iterator[str], name: str, column: str | None) -> Iterator
         yield visible_surrogates(value)
 
 
-def parquet(path: Path, column: str | None) -> Iterator[str]:
-    """The cells of one text column of a Parquet file. Raises UserError for a broken file or a column not there."""
-    import pyarrow
-    from pyarrow import parquet as reader
+def json_rows(source: Iterable[str], name: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """The values of a text with a JSON object or string a line, with the number of the line.
 
-    def is_text(kind: Any) -> bool:
-        if pyarrow.types.is_dictionary(kind):
-            kind = kind.value_type
-        return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
-
-    try:
-        with reader.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as table:
-            names = [item.name for item in table.schema_arrow if is_text(item.type)]
-            if column is not None and column not in names:
-                raise _no_column(column, path.name, names)
-            if not names:
-                raise _no_column(None, path.name, table.schema_arrow.names)
-            if column is None:
-                batch = next(table.iter_batches(_LOOK_AHEAD, columns=names), None)
-                sizes = {name: sum(len(str(cell)) for cell in batch[name].to_pylist()) for name in names} if batch is not None else {}  # fmt: skip
-                column = max(names, key=lambda name: sizes.get(name, 0))
-            for batch in table.iter_batches(1024, columns=[column]):
-                for cell in batch[column].to_pylist():
-                    if cell is not None:
-                        yield cell
-    except UserError:
-        raise
-    except Exception as error:  # whatever the library finds wrong in the file
-        raise UserError("{file} is not a readable Parquet file: {reason}.", file=path.name, reason=_reason(error)) from None  # fmt: skip
+    Raises UserError for a line that is not JSON or is neither.
+    """
+    for number, line in enumerate(source, start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise UserError("{file}, line {row} is not valid JSON: {reason}.", file=name, row=number, reason=reason_of(error)) from None  # fmt: skip
+        if not isinstance(value, dict | str):
+            raise UserError("{file}, line {row} is neither a JSON object nor a string.", file=name, row=number)
+        yield number, value
 
 
-def _numbered(reader: Iterator[list[str]], name: str) -> Iterator[tuple[int, list[str]]]:
+def _numbered(reader: Iterator[list[str]], name: str) -> Iterator[Numbered]:
     """Rows that are not blank, numbered as a spreadsheet numbers them."""
     number = 0
     while True:
@@ -138,12 +143,12 @@ def _numbered(reader: Iterator[list[str]], name: str) -> Iterator[tuple[int, lis
                     "{file}, row {row}: a field is longer than {limit} characters; is a quotation mark not closed?",
                     file=name, row=number, limit=LONGEST_FIELD,
                 ) from None  # fmt: skip
-            raise UserError("{file}, row {row}: {reason}.", file=name, row=number, reason=_reason(error)) from None
+            raise UserError("{file}, row {row}: {reason}.", file=name, row=number, reason=reason_of(error)) from None
         if row:
             yield number, row
 
 
-def _even(rows: Iterable[tuple[int, list[str]]], width: int, name: str) -> Iterator[tuple[int, list[str]]]:
+def _even(rows: Iterable[Numbered], width: int, name: str) -> Iterator[Numbered]:
     for number, row in rows:
         if len(row) != width:
             raise UserError(
@@ -153,42 +158,30 @@ def _even(rows: Iterable[tuple[int, list[str]]], width: int, name: str) -> Itera
         yield number, row
 
 
-def _check_header(header: list[str], name: str) -> None:
+def _check_header(header: list[str], row: int, name: str) -> None:
     seen: dict[str, int] = {}
     for place, title in enumerate(header, start=1):
         if not title.strip():
-            raise UserError("{file}, row 1: column {place} has no name.", file=name, place=place)
+            raise UserError("{file}, row {row}: column {place} has no name.", file=name, row=row, place=place)
         if title in seen:
-            raise UserError("{file}, row 1: columns {first} and {second} are both called {column!r}.", file=name, first=seen[title], second=place, column=title)  # fmt: skip
+            raise UserError("{file}, row {row}: columns {first} and {second} are both called {column!r}.", file=name, row=row, first=seen[title], second=place, column=title)  # fmt: skip
         seen[title] = place
 
 
 def _choose(header: list[str], rows: list[list[str]], name: str, column: str | None) -> int:
     if column is not None:
         if column not in header:
-            raise _no_column(column, name, header)
+            raise no_column(column, name, header)
         return header.index(column)
     return max(range(len(header)), key=lambda place: sum(len(row[place]) for row in rows), default=0)
-
-
-def _parsed(source: Iterable[str], name: str) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(source, start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise UserError("{file}, line {row} is not valid JSON: {reason}.", file=name, row=number, reason=_reason(error)) from None  # fmt: skip
-        if not isinstance(value, dict | str):
-            raise UserError("{file}, line {row} is neither a JSON object nor a string.", file=name, row=number)
-        yield number, value
 
 
 def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
-def _no_column(column: str | None, name: str, found: list[str]) -> UserError:
+def no_column(column: str | None, name: str, found: Sequence[str]) -> UserError:
+    """What to say of a table without this column, or without any of text: it lists those found."""
     if column is None:
         return UserError("{file} has no column of text; it has: {found}.", file=name, found=", ".join(found[:20]) or "-")  # fmt: skip
     return UserError("{file} has no text column {column!r}; it has: {found}.", file=name, column=column, found=", ".join(found[:20]) or "-")  # fmt: skip
@@ -198,6 +191,6 @@ def _is_number(cell: str) -> bool:
     return re.fullmatch(r"\s*[+-]?[0-9]+([.,][0-9]+)?\s*", cell) is not None
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """An exception's own words in one line, without a closing full stop."""
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

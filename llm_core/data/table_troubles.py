@@ -1,0 +1,104 @@
+"""What is told of a table that can be used all the same: each trouble a sentence, with the rows that it is about."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_core.data.labelled import Labelled, Trouble
+from llm_core.data.splits import normalised
+from llm_core.data.table_columns import listed
+from llm_core.errors import N_
+
+FEW_TEXTS = 10
+LOPSIDED = 5
+"""How many times as many texts the largest class may have as the smallest before that is said."""
+
+
+def about_empty(empty: Sequence[int], unlabelled: Sequence[int], file: str) -> list[Trouble]:
+    """Rows that are left out."""
+    troubles = []
+    if empty:
+        troubles.append(Trouble(N_("{count:,} rows have no text and are left out."), {"count": len(empty)}, tuple(empty), file))  # fmt: skip
+    if unlabelled:
+        troubles.append(Trouble(N_("{count:,} rows have no label and are left out."), {"count": len(unlabelled)}, tuple(unlabelled), file))  # fmt: skip
+    return troubles
+
+
+def about_groups(
+    whole: Labelled, groups: NDArray[np.int64], held_out: NDArray[np.bool_] | None, file: str
+) -> list[Trouble]:
+    """Texts that are alike: where they stand, and whether they contradict each other. held_out: None for a test file."""
+    sizes = np.bincount(groups)
+    alike = sizes[groups] > 1
+    if not alike.any():
+        return []
+    rows = tuple([whole.rows[place] for place in np.flatnonzero(alike)])
+    values = {"count": len(rows), "texts": int((sizes > 1).sum())}
+    template = N_("{texts:,} texts stand in the table more than once but for capitals, spaces and punctuation, in {count:,} rows.")  # fmt: skip
+    if held_out is not None and not (alike & held_out).any():
+        template = N_("{texts:,} texts stand in the table more than once but for capitals, spaces and punctuation. Their {count:,} rows are all learned from, so that nothing is tested that was learned.")  # fmt: skip
+    elif held_out is not None:
+        template = N_("{texts:,} texts stand in the table more than once but for capitals, spaces and punctuation. Of their {count:,} rows, those of the same text are all learned from or all tested with.")  # fmt: skip
+    troubles = [Trouble(template, values, rows, file)]
+    least, most = np.full(len(sizes), len(whole.names)), np.zeros(len(sizes), dtype=np.int64)
+    np.minimum.at(least, groups, whole.labels)
+    np.maximum.at(most, groups, whole.labels)
+    against = np.flatnonzero((least < most)[groups])
+    if len(against):
+        told = tuple([whole.rows[place] for place in against])
+        troubles.append(Trouble(N_("{count:,} rows have a text that another row gives another label."), {"count": len(told)}, told, file))  # fmt: skip
+    return troubles
+
+
+def about_classes(training: Labelled, test: Labelled) -> list[Trouble]:
+    """Classes with hardly any text, with none to test, and one that is much larger than the others."""
+    troubles = []
+    sizes = {name: training.counts[name] + test.counts[name] for name in training.names}
+    for name, size in sizes.items():
+        if size == 1:
+            row = training.rows[int(np.flatnonzero(training.labels == training.names.index(name))[0])]
+            troubles.append(Trouble(N_("The label {label!r} has one text alone: it is learned from and cannot be tested."), {"label": _short(name)}, (row,)))  # fmt: skip
+    untested = [_short(name) for name, size in sizes.items() if size > 1 and not test.counts[name]]
+    if untested:
+        troubles.append(Trouble(N_("No text is tested that has one of the labels {labels}."), {"labels": listed(untested)}))  # fmt: skip
+    few = [_short(name) for name, size in sizes.items() if 1 < size < FEW_TEXTS and test.counts[name]]
+    if few:
+        troubles.append(Trouble(N_("These labels have fewer than {limit} texts each, so their figures say little: {labels}."), {"limit": FEW_TEXTS, "labels": listed(few)}))  # fmt: skip
+    largest, smallest = max(sizes, key=sizes.__getitem__), min(sizes.values())
+    if sizes[largest] >= LOPSIDED * smallest:
+        share = sizes[largest] / sum(sizes.values())
+        troubles.append(Trouble(N_("The labels are uneven: {share:.0%} of the texts are {label!r}, and who always says so is as often right. Look at the macro F1, not at the accuracy alone."), {"share": share, "label": _short(largest)}))  # fmt: skip
+    return troubles
+
+
+def about_unknown(labels: Sequence[str], rows: Sequence[int], file: str) -> list[Trouble]:
+    """Rows of a test file whose label was never learned."""
+    if not rows:
+        return []
+    template = N_("{count:,} rows of {file} have labels that the table does not have and are left out: {labels}.")
+    values = {"count": len(rows), "file": file, "labels": listed([_short(label) for label in labels])}
+    return [Trouble(template, values, tuple(rows), file)]
+
+
+def about_test_file(training: Labelled, test: Labelled, file: str) -> list[Trouble]:
+    """Texts of a test file that are learned from as well. They stay: a test that others use is to be the same here."""
+    learned = {normalised(text) for text in training.texts}
+    rows = tuple([row for text, row in zip(test.texts, test.rows, strict=True) if normalised(text) in learned])
+    if not rows:
+        return []
+    template = N_("{count:,} rows of {file} have texts that the table has, too. They are tested all the same, so the figures are a little too good.")  # fmt: skip
+    return [Trouble(template, {"count": len(rows), "file": file}, rows, file)]
+
+
+def about_characters(whole: Labelled, file: str) -> list[Trouble]:
+    """Texts that were read in a wrong encoding once."""
+    rows = tuple([row for text, row in zip(whole.texts, whole.rows, strict=True) if "\ufffd" in text])
+    if not rows:
+        return []
+    template = N_("{count:,} texts have the sign � where a character could not be read: was the file saved in another encoding?")  # fmt: skip
+    return [Trouble(template, {"count": len(rows)}, rows, file)]
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 40 else label[:39] + "…"
