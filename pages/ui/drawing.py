@@ -4,11 +4,9 @@ Drawn in the browser by `assets/browser/drawing.js` with the installed Plotly, a
 theme at once and never flickers when a script runs again.
 """
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -75,17 +73,3 @@ def _drawn(key: str, seen: str, make: Callable[[Colors], go.Figure]) -> tuple[st
             figure["layout"].pop("template", None)
         st.session_state[f"{key}_drawn"] = identity, figures
     return identity, figures
-
-
-def as_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as CSV; a cell that a spreadsheet would run as a formula is written as text."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heads)
-    for row in rows:
-        writer.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in row])
-    return text.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

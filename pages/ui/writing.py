@@ -6,9 +6,7 @@ part a line; a browser that goes away, or stops, ends the writing.
 """
 
 import asyncio
-import csv
 import hashlib
-import io
 import json
 import logging
 import threading
@@ -22,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from llm_core.config import Config, DecodingConfig, RunConfig, parse
+from llm_core.data.table_writing import as_table
 from llm_core.errors import N_, UserError
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.run import Run
@@ -140,20 +139,13 @@ def whole(writing: Writing) -> Part:
 
 def as_csv(writing: Writing) -> str:
     """A row for each token: position, id, token, probability, and its alternatives in pairs of columns."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
     count = writing.decoding.alternatives
     others = [f"{name}_{n + 1}" for n in range(count) for name in ("alternative", "alternative_probability")]
-    table.writerow(["position", "id", "token", "probability", "entropy_nats", *others])
+    rows = []
     for position, token in enumerate(whole(writing)["tokens"]):
-        pairs = [cell for _, other, share in token["alternatives"] for cell in (_cell(other), share)]
-        table.writerow([position, token["id"], _cell(token["text"]), token["probability"], token["entropy"], *pairs])
-    return text.getvalue()
-
-
-def _cell(text: str) -> str:
-    # A spreadsheet would run a cell that begins like this as a formula.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+        pairs = [cell for _, other, share in token["alternatives"] for cell in (other, share)]
+        rows.append([position, token["id"], token["text"], token["probability"], token["entropy"], *pairs])
+    return as_table(["position", "id", "token", "probability", "entropy_nats", *others], rows)
 
 
 def _entry(token: "Token", tokenizer: "Tokenizer") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from llm_core.config import parse
+from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from pages.ui.attention import bertviz_data, bertviz_file
 from pages.ui.attention.bertviz_scripts import LIBRARIES, library
@@ -20,7 +21,6 @@ from pages.ui.attention.looking import Looking
 from pages.ui.attention.route import FAILED, Asked
 from pages.ui.attention.seen import seen
 from pages.ui.attention.shape import shape_of
-from pages.ui.drawing import as_table
 from pages.ui.http import (
     KEPT_A_DAY,
     NO_STORE,

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llm_core.config import parse
+from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from pages.ui.attention.looking import PARTS
 from pages.ui.attention.route import Asked, part_of, step_of
 from pages.ui.attention.seen import patterns
 from pages.ui.attention.words import token_label, words_in
 from pages.ui.charts import LIGHT, layout
-from pages.ui.drawing import as_table
 from pages.ui.http import attachment, from_elsewhere, language_of, object_in, refusal_of_file
 from pages.ui.state import store
 from pages.ui.text import number, translate

@@ -7,12 +7,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from pages.ui.attention import token_graph
 from pages.ui.attention.looking import Looking
 from pages.ui.attention.seen import Patterns, patterns
 from pages.ui.attention.token_graph import THRESHOLDS, USUAL_THRESHOLD, WAYS, Lines, Picture
-from pages.ui.drawing import as_table, drawing
+from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.glossary import meanings
 from pages.ui.state import (

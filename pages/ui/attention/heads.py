@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from llm_core.runs import head_scores
 from pages.ui.attention import head_steps
@@ -21,7 +22,6 @@ from pages.ui.attention.looking import PARTS, Looking, choose_head
 from pages.ui.attention.measured import rows_of
 from pages.ui.attention.seen import Patterns, patterns
 from pages.ui.attention.shape import Shape, shape_of
-from pages.ui.drawing import as_table
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
 from pages.ui.live import ask, copy_labels

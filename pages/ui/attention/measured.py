@@ -13,6 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from llm_core.runs import head_scores, history
 from llm_core.runs.live import live
@@ -20,7 +21,6 @@ from llm_core.runs.run import Run
 from pages.ui.attention.head_rows import Floats, HeadRows, Measured, read_rows
 from pages.ui.attention.head_words import baseline_name
 from pages.ui.attention.shape import Shape, shape_of
-from pages.ui.drawing import as_table
 from pages.ui.http import NO_STORE, attachment, language_of, refusal
 from pages.ui.state import OWNER, store
 from pages.ui.text import explain_in

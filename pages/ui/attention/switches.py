@@ -9,13 +9,14 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from llm_core.data.table_writing import as_table
 from pages.ui.attention import change
 from pages.ui.attention.looking import PARTS, Looking, set_off
 from pages.ui.attention.seen import seen
 from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.attention.token_graph import readable, safe
 from pages.ui.charts import Colors, layout
-from pages.ui.drawing import as_table, drawing
+from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.glossary import meanings
 from pages.ui.live import BROWSER, script

@@ -13,6 +13,7 @@ from llm_core.config import parse
 from llm_core.data import generated
 from llm_core.data.corpora import CORPORA
 from llm_core.data.statistics import CountingConfig, Statistics, fit_zipf
+from llm_core.data.table_writing import as_table
 from llm_core.data.tasks import TASKS
 from llm_core.evaluate.floor import NO_TRANSLATIONS
 from pages.ui import forms
@@ -21,7 +22,7 @@ from pages.ui.corpus import figures, texts
 from pages.ui.corpus.link import FOLLOWED
 from pages.ui.corpus.texts import Looked
 from pages.ui.corpus.tokenizers import trained
-from pages.ui.drawing import as_table, drawing
+from pages.ui.drawing import drawing
 from pages.ui.glossary import meaning, meanings
 from pages.ui.state import CORPUS_FIRST_KEY, CORPUS_FOLLOWED_KEY, CORPUS_USUAL_KEY
 from pages.ui.text import _, number

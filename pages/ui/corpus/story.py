@@ -9,11 +9,12 @@ import streamlit as st
 from llm_core.data.corpora import Corpus
 from llm_core.data.generated import SEED
 from llm_core.data.grammar.sampler import Sampled
+from llm_core.data.table_writing import as_table
 from pages.ui.corpus.link import ALL, LARGEST
 from pages.ui.corpus.told import Told, as_story, skills_in, told, worlds
 from pages.ui.corpus.tree import extent, tree
 from pages.ui.corpus.words import GROUPS, skill_name
-from pages.ui.drawing import as_table, drawing
+from pages.ui.drawing import drawing
 from pages.ui.glossary import SKILLS
 from pages.ui.live import script
 from pages.ui.panels import what_to_look_for

@@ -7,13 +7,14 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from llm_core.data.table_writing import as_table
 from llm_core.data.tokenizers import Tokenizer
 from llm_core.runs.run import Run
 from llm_core.runs.weights import weight
 from pages.ui.charts import Colors
 from pages.ui.corpus import figures
 from pages.ui.corpus.texts import Looked
-from pages.ui.drawing import as_table, drawing
+from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.glossary import meanings
 from pages.ui.state import store
