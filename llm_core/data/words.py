@@ -24,9 +24,13 @@ _SIGN = (
     "\U0001f000-\U0001ffff\U000e0000-\U0010ffff"
 )
 
+# Thai, Lao, Burmese and Khmer: letters too, written without spaces between words.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+
 _letter = f"[^{_SPACE}{_DIGIT}{_IDEOGRAPH}{_SIGN}]"
 _letter_or_ideograph = f"[^{_SPACE}{_DIGIT}{_SIGN}]"
 _letter_or_digit = f"[^{_SPACE}{_IDEOGRAPH}{_SIGN}]"
+_spaced_letter = f"[^{_SPACE}{_DIGIT}{_IDEOGRAPH}{_SIGN}{_UNSPACED}]"
 _seen = f"[^{_SPACE}]"
 _ANY = r"[\s\S]"
 
@@ -59,3 +63,16 @@ PATTERNS: dict[TokenizerKind, str] = {
     ),
 }
 """A regular expression for each kind that looks for words; the character kind does not."""
+
+UNSPACED = f"[{_IDEOGRAPH}{_UNSPACED}]"
+"""One character of a script that puts no spaces between words."""
+
+BARE_WORD = "|".join(
+    (
+        f"{_spaced_letter}{{1,32}}(?:['’]{_spaced_letter}{{1,3}}(?!{_spaced_letter}))?",
+        f"[{_DIGIT}]{{1,8}}",
+        f"[{_IDEOGRAPH}{_UNSPACED}{_SIGN}]",
+    )
+)
+"""A word without the space around it, a number, or one character of those that stand for themselves: signs, and the
+characters of scripts without spaces. Every text but its white space falls into such words."""

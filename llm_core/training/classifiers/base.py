@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llm_core.data.long_texts import LongTexts
+from llm_core.data.synonyms import Synonyms
 from llm_core.inference.classifiers.base import Classifier
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class FitOptions:
     """
 
     augmentation: str = "none"
-    synonyms: tuple[tuple[str, ...], ...] = ()
+    synonyms: Synonyms = ()
     long_texts: LongTexts = "truncate"
 
 

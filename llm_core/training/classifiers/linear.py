@@ -1,0 +1,193 @@
+"""How TF-IDF and logistic regression are fitted: the strength of the penalty by cross-validation, by scikit-learn.
+
+The penalties are tried from strong to weak, each fit going on from the one before, fold by fold, until the time that
+is left is needed for the last fit on everything.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_core.data.splits import fold_numbers
+from llm_core.errors import N_
+from llm_core.inference.classifiers.counting import LONGEST, count_matrix, inverse_frequencies, tfidf
+from llm_core.inference.classifiers.linear import TfidfLogisticRegression
+from llm_core.inference.classifiers.words import all_character_ngrams, word_ngrams, words
+from llm_core.training.classifiers.base import Family, Fitted, FitOptions, Progress
+from llm_core.training.classifiers.budget import Budget
+from llm_core.training.classifiers.preparing import Documents, read_documents
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from llm_core.data.labelled import Labelled
+
+STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
+"""scikit-learn's C, the inverse of the penalty."""
+FOLDS = 5
+_NEVER = -30.0
+"""The logit of a class without a text."""
+MOST_WEIGHTS = 4_000_000
+ITERATIONS = 100
+_RESERVED, _FEWEST = 60, 10
+"""Iterations on everything that are kept for the last fit, and the fewest that are worth a fit on a fold."""
+
+
+class TfidfLogisticRegressionFamily(Family):
+    """Words, pairs (of Chinese characters threes, too) and n-grams of 2 to 5 characters within words."""
+
+    name = "tfidf_logistic_regression"
+    title = N_("TF-IDF and logistic regression")
+    neural = False
+
+    def fit(
+        self,
+        training: "Labelled",
+        *,
+        seconds: float,
+        seed: int,
+        options: FitOptions = FitOptions(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Iterator[Progress | Fitted]:
+        budget = Budget(seconds, clock)
+        documents: Documents[list[str]] | None = None
+        for event in read_documents(training, words, budget, seed, options, LONGEST):
+            if isinstance(event, Progress):
+                yield event
+            else:
+                documents = event
+        assert documents is not None
+        classes = len(training.names)
+        most = MOST_WEIGHTS // classes
+        word_keys, counted = learned_keys(map(word_ngrams, documents.items), most // 2)
+        yield Progress(budget.elapsed, budget.share, 0, 0.0)
+        character_keys, spelled = learned_keys(map(all_character_ngrams, documents.items), most - len(word_keys))
+        yield Progress(budget.elapsed, budget.share, 0, 0.0)
+        from scipy.sparse import hstack
+
+        inverse = [inverse_frequencies(block) for block in (counted, spelled)]
+        features = hstack([tfidf(b, i) for b, i in zip((counted, spelled), inverse, strict=True)], format="csr")
+        search = _Search(features, documents, budget, seed)
+        yield from search.run()
+        model = search.last_fit()
+        fitted = (np.concatenate(inverse), *every_class(model, documents.labels, classes, features.shape[1]))
+        classifier = TfidfLogisticRegression(training.names, word_keys, character_keys, *fitted)
+        yield Fitted(classifier, budget.elapsed, search.chosen)
+
+
+class _Search:
+    """The best strength by the accuracy on folds that were not fitted on, as many of them as the time allows."""
+
+    def __init__(self, features: "csr_matrix", documents: Documents[list[str]], budget: Budget, seed: int) -> None:
+        self._features, self._documents, self._budget, self._seed = features, documents, budget, seed
+        self._classes = len(np.unique(documents.labels))
+        self._right: dict[float, list[float]] = {strength: [] for strength in STRENGTHS}
+        self._iteration = self._time_of_two_products()
+        """Seconds of one iteration over all documents, the longest seen."""
+
+    def run(self) -> Iterator[Progress]:
+        """Fit on the folds, `Progress` after each fit."""
+        documents, step = self._documents, 0
+        count = min(FOLDS, int(np.bincount(documents.labels).max()))
+        if count < 2 or self._classes < 2:
+            return
+        numbers = fold_numbers(documents.labels, documents.groups, count, self._seed)
+        for fold in range(count):
+            kept, held_out = np.flatnonzero(numbers != fold), np.flatnonzero((numbers == fold) & documents.originals)
+            if len(np.unique(documents.labels[kept])) < 2 or not len(held_out):
+                continue
+            model = None
+            for strength in STRENGTHS:
+                room = self._budget.left - _RESERVED * self._iteration
+                if room < _FEWEST * self._iteration:
+                    return
+                model = self._fit(strength, kept, model, room)
+                step += 1
+                right = model.predict(self._features[held_out]) == documents.labels[held_out]
+                self._right[strength].append(float(right.mean()))
+                share = max(step / (count * len(STRENGTHS) + 1), self._budget.share)
+                yield Progress(
+                    self._budget.elapsed, share, step, 0.0, inner_accuracy=self._right[strength][-1]
+                )  # fmt: skip
+
+    @property
+    def best(self) -> float:
+        """The strength with the highest mean accuracy of those tried on most folds; the middle one if none was tried."""
+        most = max(len(right) for right in self._right.values())
+        if not most:
+            return STRENGTHS[len(STRENGTHS) // 2]
+        tried = {strength: np.mean(right) for strength, right in self._right.items() if len(right) == most}
+        return max(tried, key=lambda strength: (tried[strength], -strength))
+
+    @property
+    def chosen(self) -> dict[str, float | int | str]:
+        """What is told of the choice."""
+        right = self._right[self.best]
+        told: dict[str, float | int | str] = {"C": self.best}
+        return told | ({"inner_accuracy": float(np.mean(right)), "folds": len(right)} if right else {})
+
+    def last_fit(self) -> Any:
+        """scikit-learn's model with the best strength, on everything; None where there is but one class."""
+        if self._classes < 2:
+            return None
+        return self._fit(self.best, np.arange(len(self._documents)), None, self._budget.left)
+
+    def _fit(self, strength: float, chosen: NDArray[np.int64], before: Any, seconds: float) -> Any:
+        """A model fitted in about `seconds` at the most, from the weights of the one before."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
+        iterations = int(np.clip(seconds / self._iteration, 1, ITERATIONS)) if self._iteration else ITERATIONS
+        model = before or LogisticRegression(warm_start=True)
+        model.set_params(C=strength, max_iter=iterations)
+        start = self._budget.elapsed
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(self._features[chosen], self._documents.labels[chosen])
+        share = len(chosen) / len(self._documents)
+        self._iteration = max(self._iteration, (self._budget.elapsed - start) / max(1, model.n_iter_[0]) / share)
+        return model
+
+    def _time_of_two_products(self) -> float:
+        """Seconds of what an iteration does at the least: the features times the weights, and back."""
+        weights = np.zeros((self._features.shape[1], max(1, self._classes if self._classes > 2 else 1)))
+        start = self._budget.elapsed
+        self._features.T @ (self._features @ weights)
+        return 1.5 * (self._budget.elapsed - start)
+
+
+def learned_keys(documents: Iterator[list[str]], most: int) -> tuple[tuple[str, ...], "csr_matrix"]:
+    """The keys worth counting and how often each occurs in each document (documents, keys).
+
+    What occurs in one document alone is left out unless documents are few; of the rest the most frequent stay.
+    """
+    places: dict[str, int] = {}
+    counts = count_matrix(documents, places, grow=True)
+    with_key = np.bincount(counts.indices, minlength=len(places))
+    least = 2 if counts.shape[0] >= 200 else 1
+    keys = list(places)
+    order = sorted(np.flatnonzero(with_key >= least).tolist(), key=lambda place: (-with_key[place], keys[place]))[:most]
+    return tuple(keys[place] for place in order), counts[:, order]
+
+
+def every_class(
+    model: Any, labels: NDArray[np.int64], classes: int, features: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """weights (K, F) and intercept (K,) of scikit-learn's model, which has one row where there are two classes, and
+    none for a class that it has not seen."""
+    weights = np.zeros((classes, features))
+    intercept = np.full(classes, _NEVER)
+    if model is None:
+        intercept[labels[0]] = 0.0
+        return weights, intercept
+    if len(model.classes_) == 2 and len(model.coef_) == 1:
+        halves = np.array([-0.5, 0.5])
+        weights[model.classes_] = halves[:, None] * model.coef_
+        intercept[model.classes_] = halves * model.intercept_
+    else:
+        weights[model.classes_], intercept[model.classes_] = model.coef_, model.intercept_
+    return weights, intercept
