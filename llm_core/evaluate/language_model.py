@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from llm_core.config import RowsKind
+from llm_core.data.annotated import ASKED
 from llm_core.data.batches import held_out_pairs, held_out_rows, windows
 from llm_core.data.prepare import TokenizedCorpus, lengths
+from llm_core.data.targets import row_lengths
 from llm_core.models.base import Batch, Model
 from llm_core.models.ngram import Ngram
 
@@ -40,6 +42,13 @@ class Score:
     characters: int
     whole: bool
     measures: dict[str, float] = field(default_factory=dict)
+    read: int = 0
+    """How many tokens were read for it, where that is more than were predicted."""
+
+    @property
+    def looked_at(self) -> int:
+        """How many held-out tokens it took."""
+        return self.read or self.tokens
 
 
 def score(model: Model, corpus: TokenizedCorpus, *, limit: int | None = None) -> Score:
@@ -71,7 +80,7 @@ def score_tokens(
     letters = torch.zeros((), dtype=torch.int64, device=device)
     count = 0
     with still(model):
-        for batch, targets in _looks(model, tokens, limit, rows):
+        for batch, targets in looks(model, tokens, limit, rows):
             batch, targets = batch.to(device), targets.to(device)
             real = batch.real
             chosen = targets if real is None else targets[real]
@@ -82,9 +91,12 @@ def score_tokens(
 
 
 def targets_of(tokens: np.ndarray, rows: RowsKind) -> int:
-    """How many tokens of a stream are scored when all of it is: in windows all but the first, of pairs the translations'."""
+    """How many tokens of a stream are scored when all of it is: in windows all but the first, of pairs the translations',
+    of texts of which something is asked all positions that are read."""
     if rows == "pairs":
         return int(lengths(tokens)[1::2].sum())
+    if rows in ASKED:
+        return int(row_lengths(tokens, rows).sum())
     return len(tokens) - (rows == "windows")
 
 
@@ -100,8 +112,8 @@ def still(model: Model) -> Iterator[None]:
         model.train(training)
 
 
-def _looks(model: Model, tokens: np.ndarray, limit: int | None, rows: RowsKind) -> Iterator[tuple[Batch, Tensor]]:
-    """Batches and their targets (B, T)."""
+def looks(model: Model, tokens: np.ndarray, limit: int | None, rows: RowsKind) -> Iterator[tuple[Batch, Tensor]]:
+    """Batches of held-out tokens, at most `limit` of them, and the next tokens (B, T), always the same."""
     context, vocabulary_size = model.config.context, model.config.vocabulary_size
     assert vocabulary_size is not None
     fitting = _LARGEST_LOGITS // (context * vocabulary_size)

@@ -24,13 +24,18 @@ class View:
     """What attention may see in one forward pass, the same for all layers.
 
     causal: no position sees a later one · mask: bool, broadcast to (B, heads, T, keys), true where one may look ·
-    rotary: the table for the positions of this pass · start: how many tokens the cache already holds.
+    rotary: the table for the positions of this pass · start: how many tokens the cache already holds · content: how many
+    positions, the first ones, have keys and values, where the others only ask · blind: bool, broadcast like the mask,
+    true for a position that may look nowhere: it takes nothing in, and the mask lets it look only so that its pattern
+    has numbers.
     """
 
     causal: bool
     mask: Tensor | None = None
     rotary: Tensor | None = None
     start: int = 0
+    content: int | None = None
+    blind: Tensor | None = None
 
 
 class Attention(nn.Module):
@@ -48,12 +53,22 @@ class Attention(nn.Module):
         self.queries, self.keys, self.values = Tap(), Tap(), Tap()
         self.scores, self.pattern, self.head_outputs = Tap(), Tap(), Tap()
 
-    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    def attend(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor | None,
+        causal: bool,
+        blind: Tensor | None = None,
+    ) -> Tensor:
         """queries (B, heads, T, size); keys and values (B, groups, length, size); result (B, T, width)."""
         if self.scores.wanted or self.pattern.wanted:
             mixed = self._explicit(queries, keys, values, mask, causal)  # (B, heads, T, size)
         else:
             mixed = self._fused(queries, keys, values, mask, causal)
+        if blind is not None:
+            mixed = mixed.masked_fill(blind, 0.0)
         mixed = self.head_outputs(mixed)
         out: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
         return out
@@ -114,7 +129,9 @@ class SelfAttention(Attention):
             cache[0][:, :, view.start : end] = keys
             cache[1][:, :, view.start : end] = values
             keys, values = cache[0][:, :, :end], cache[1][:, :, :end]
-        return self.attend(queries, keys, values, view.mask, view.causal)
+        if view.content is not None:
+            keys, values = keys[:, :, : view.content], values[:, :, : view.content]
+        return self.attend(queries, keys, values, view.mask, view.causal, view.blind)
 
 
 class CrossAttention(Attention):

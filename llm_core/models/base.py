@@ -20,7 +20,8 @@ class Batch:
 
     tokens (B, T) int64, or embeddings (B, T, width) in their place · lengths (B,): how many positions of each row are
     real, None when all are · segments (B, T): 0 or 1 for the first or second of two sentences · source: the text an
-    encoder-decoder reads · permutation (B, T): the order in which a permuted objective predicts positions.
+    encoder-decoder reads · permutation (B, T) int64: the order in which a permuted objective predicts positions, the
+    lowest number first; each is predicted from those with a lower one.
     """
 
     tokens: Tensor | None = None

@@ -1,4 +1,5 @@
-"""Heads: what stands on a body. From hidden vectors to the logits of the next, or the masked, token."""
+"""Heads: what stands on a body. From hidden vectors to the logits of the next, or the masked, token; and whether one text
+follows another."""
 
 import torch
 import torch.nn.functional as F
@@ -32,3 +33,18 @@ class TokenHead(nn.Module):
         if logits.dtype in (torch.bfloat16, torch.float16):
             logits = logits.float()
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+
+
+class SentenceHead(nn.Module):
+    """Whether the second of two texts follows the first: a layer with tanh on the first position, then two logits
+    (Devlin 2018, 3.1, task 2)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.pooler = nn.Linear(config.width, config.width, bias=config.biases)
+        self.output = nn.Linear(config.width, 2, bias=config.biases)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """hidden (B, T, width); logits (B, 2), the second that it follows, at least fp32."""
+        logits: Tensor = self.output(torch.tanh(self.pooler(hidden[:, 0])))
+        return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits

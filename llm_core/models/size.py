@@ -89,6 +89,8 @@ def _count_transformer(config: TransformerConfig, vocabulary_size: int) -> int:
     crossed = config.layers * (_count_attention(config) + norm) if sides == 2 else 0
     head = width * width + width * config.biases + norm if config.head_transform else 0
     head += vocabulary_size * config.head_bias
+    head += (width * width + 2 * width + (width + 2) * config.biases) * config.sentence_head
+    head += width * config.query_stream
     embeddings = vocabulary_size * width * (1 if config.tied_embeddings else 2)
     return sides * side + crossed + head + embeddings
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from llm_core.config import TransformerConfig
 from llm_core.models.attention import CrossAttention, KeysValues, SelfAttention, View
 from llm_core.models.base import Batch, Model, State
-from llm_core.models.heads import TokenHead
+from llm_core.models.heads import SentenceHead, TokenHead
 from llm_core.models.layers import FeedForward, Norm, drop, rotary_table, sinusoids
 from llm_core.models.one_token import StackWeights, gather, run_one
 from llm_core.models.size import inner_width
@@ -124,6 +124,24 @@ class Stack(nn.Module):
         self.register_buffer("sinusoids", table, persistent=False)
         self.register_buffer("rotary", rotary, persistent=False)
 
+    def two_streams(self, order: Tensor, real: Tensor | None = None) -> View:
+        """What twice T positions may see: the first T are the content stream, the others ask (Yang et al. 2019, 2.3).
+
+        order (B, T): when each position is predicted. The content of a position sees the content of those with its own
+        number or a lower one, itself among them; its query sees those with a lower number alone. Both look at the
+        content stream. real (B, T) is false on padding, which nobody sees.
+        """
+        length = order.shape[1]
+        if length > self.context:
+            raise ValueError(f"{length} tokens do not fit in a context of {self.context}")
+        mine, others = order[:, :, None], order[:, None]
+        seen = torch.cat((others <= mine, others < mine), dim=1)  # (B, 2T, T)
+        if real is not None:
+            seen &= real[:, None]
+        blind = ~seen.any(-1, keepdim=True)[:, None]  # (B, 1, 2T, 1)
+        rotary = None if self.rotary is None else self.rotary[:length].repeat(2, 1, 1, 1)
+        return View(False, seen[:, None] | blind, rotary, content=length, blind=blind)
+
     def view(self, length: int, start: int = 0, real: Tensor | None = None) -> View:
         """What `length` positions after `start` cached ones may see; `real` (B, T) is false on padding."""
         end = start + length
@@ -174,7 +192,11 @@ class Stack(nn.Module):
 
 
 class Transformer(Stack, Model):
-    """A decoder, which writes left to right, or an encoder, which sees the whole text."""
+    """A decoder, which writes left to right, or an encoder, which sees the whole text.
+
+    An encoder with a query stream that is given a permutation predicts by it: the hidden vectors are those of the query
+    stream, which knows where a position stands and not which token stands there.
+    """
 
     config: TransformerConfig
 
@@ -183,11 +205,15 @@ class Transformer(Stack, Model):
         super().__init__(config, causal=config.architecture == "decoder")
         self.token_embedding = nn.Embedding(config.vocabulary_size, config.width)
         self.token_head = TokenHead(config, config.vocabulary_size)
+        self.query_embedding = nn.Embedding(1, config.width) if config.query_stream else None
+        self.sentence_head = SentenceHead(config) if config.sentence_head else None
 
     def forward(self, batch: Batch) -> Tensor:
         return self.head(self.body(batch))
 
     def body(self, batch: Batch) -> Tensor:
+        if batch.permutation is not None:
+            return self._asked(batch, batch.permutation)
         view = self.view(batch.shape[1], real=batch.real)
         return self.run(self.embed(self.vectors(batch), batch.segments), view)
 
@@ -195,6 +221,15 @@ class Transformer(Stack, Model):
         """Logits (..., V) of hidden vectors (..., width)."""
         logits: Tensor = self.token_head(hidden, self.token_embedding.weight)
         return logits
+
+    def _asked(self, batch: Batch, order: Tensor) -> Tensor:
+        """Hidden (B, T, width) of the query stream. Both streams go through the same weights, side by side."""
+        if self.query_embedding is None:
+            raise ValueError("only a model with a query stream predicts in an order of its own")
+        content = self.vectors(batch)  # (B, T, width)
+        queries = self.query_embedding.weight.expand_as(content)
+        streams = [self.embed(x, batch.segments) for x in (content, queries)]
+        return self.run(torch.cat(streams, dim=1), self.two_streams(order, batch.real))[:, content.shape[1] :]
 
     def vectors(self, batch: Batch) -> Tensor:
         """(B, T, width): the tokens' vectors, or the ones that the batch brings in their place."""

@@ -81,7 +81,7 @@ class _Loop:
         yield self.state.snapshot()
         before = self.clock()
         score = self._score(self.training.evaluation_tokens)
-        self._keep_time_back((self.clock() - before) / max(1, score.tokens))
+        self._keep_time_back((self.clock() - before) / max(1, score.looked_at))
         self.state.watch.initial = score.loss
         yield evaluation(self.state, self.corpus, score, self.training.evaluation_tokens)
         yield from samples(self.state, self.corpus)
@@ -182,7 +182,7 @@ class _Loop:
             return None
         # The untrained model's time was a guess, with all that a first call costs: measure once more.
         before = self.clock()
-        tokens = self._score(training.evaluation_tokens).tokens
+        tokens = self._score(training.evaluation_tokens).looked_at
         taken = max(1e-9, self.clock() - before)
         return max(training.evaluation_tokens, int((kept - taken) * tokens / taken))
 

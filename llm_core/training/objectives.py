@@ -10,7 +10,9 @@ from llm_core.data.batches import Batches, Pairs, Rows
 from llm_core.data.prepare import TokenizedCorpus, require_length
 from llm_core.evaluate.language_model import Score, score
 from llm_core.models.base import Batch, Model
+from llm_core.training.next_sentence import NextSentence
 from llm_core.training.objective import Example, Objective, Source
+from llm_core.training.reading import Masked, Permuted
 
 
 class NextToken(Objective):
@@ -90,4 +92,10 @@ class _Pairs:
         self.pairs.restore(state)
 
 
-OBJECTIVES: dict[ObjectiveName, Objective] = {"next_token": NextToken(), "sequence_to_sequence": SequenceToSequence()}
+OBJECTIVES: dict[ObjectiveName, Objective] = {
+    "next_token": NextToken(),
+    "sequence_to_sequence": SequenceToSequence(),
+    "masked": Masked(),
+    "next_sentence": NextSentence(),
+    "permuted": Permuted(),
+}
