@@ -1,6 +1,6 @@
 """Rows of tokens for training and for looking at held-out text: windows of a stream, whole documents, or pairs.
 
-The one place in this room that knows torch.
+With `llm_core.data.asked_batches` the one place in this room that knows torch.
 """
 
 from abc import ABC, abstractmethod
@@ -41,7 +41,7 @@ class Paired(NamedTuple):
 
 
 _POOL = 16
-_ALIKE = 16
+ALIKE = 16
 """Rows are filled up to a multiple of so many positions, the longest document at most: the matrix kernels of a processor
 are prepared for each shape anew, which with a length of its own in every batch takes a third of a small model's time."""
 
@@ -122,7 +122,7 @@ class Batches(Epochs):
         self._epoch, self._position = epoch, position
 
 
-class _Shuffled(Epochs):
+class Shuffled(Epochs):
     """Documents without end, in random order: every one once an epoch, but for a rest smaller than a batch.
 
     Documents of like length come together, so that little is padding: out of every sixteen batches' worth of the random
@@ -160,8 +160,8 @@ class _Shuffled(Epochs):
         self._epoch, self._position = epoch, position
 
 
-class Rows(_Shuffled):
-    """Whole documents without end, in the order of `_Shuffled`."""
+class Rows(Shuffled):
+    """Whole documents without end, in the order of `Shuffled`."""
 
     def __init__(self, tokens: Tokens, batch_size: int, seed: int) -> None:
         self._documents = _Documents(tokens)
@@ -172,8 +172,8 @@ class Rows(_Shuffled):
         return self._documents.rows(self._chosen())
 
 
-class Pairs(_Shuffled):
-    """Sentences with their translations without end, in the order of `_Shuffled`, by the length of both together."""
+class Pairs(Shuffled):
+    """Sentences with their translations without end, in the order of `Shuffled`, by the length of both together."""
 
     def __init__(self, tokens: Tokens, batch_size: int, seed: int) -> None:
         self._pairs = _Pairs(tokens)
@@ -196,7 +196,7 @@ class _Documents:
     def rows(self, chosen: NDArray[np.int64]) -> Whole:
         """These documents, filled up with end-of-text signs to a common length."""
         real = self.lengths[chosen]
-        length = min(-(-int(real.max()) // _ALIKE) * _ALIKE, int(self.lengths.max()))
+        length = min(-(-int(real.max()) // ALIKE) * ALIKE, int(self.lengths.max()))
         reach = np.arange(length + 1)
         places = np.minimum(self._starts[chosen][:, None] + reach, len(self._tokens) - 1)
         block = np.where(reach < real[:, None], self._tokens[places], Tokenizer.end_of_text)  # (B, T + 1)
@@ -246,18 +246,18 @@ def held_out_rows(tokens: Tokens, batch_size: int, limit: int | None) -> Iterato
     With `limit`, at most as many targets as that, at least one document, spread evenly over the text: always the same.
     """
     documents = _Documents(tokens)
-    for chosen in _held_out(documents.lengths, documents.lengths, batch_size, limit):
+    for chosen in in_order(documents.lengths, documents.lengths, batch_size, limit):
         yield documents.rows(chosen)
 
 
 def held_out_pairs(tokens: Tokens, batch_size: int, limit: int | None) -> Iterator[Paired]:
     """Every pair once, as `held_out_rows` has documents; `limit` counts the targets, which are the translations'."""
     pairs = _Pairs(tokens)
-    for chosen in _held_out(pairs.lengths, pairs.targets, batch_size, limit):
+    for chosen in in_order(pairs.lengths, pairs.targets, batch_size, limit):
         yield pairs.rows(chosen)
 
 
-def _held_out(
+def in_order(
     lengths: NDArray[np.int64], targets: NDArray[np.int64], batch_size: int, limit: int | None
 ) -> Iterator[NDArray[np.int64]]:
     """Which documents come together: the shortest first, of at most `limit` targets."""

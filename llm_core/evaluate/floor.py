@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_core.config import RunConfig
+from llm_core.data.annotated import ASKED
 from llm_core.data.prepare import TokenizedCorpus, lengths
 from llm_core.errors import N_
 
@@ -43,10 +44,15 @@ UNKNOWN = NoFloor(N_("There is no floor: how likely each text is, is known only 
 NO_TRANSLATIONS = NoFloor(N_("There is no floor: the grammar knows how likely a story is, not how likely a translation is, given its sentence."))  # fmt: skip
 
 
+NO_WRITING = NoFloor(N_("There is no floor: the model is asked about a text and writes none, and how likely each answer is, is not known."))  # fmt: skip
+
+
 def entropy_floor(config: RunConfig, corpus: TokenizedCorpus) -> Floor | NoFloor:
     """The floor of the held-out texts of a corpus for a model with these settings. Reads all of it once."""
     if corpus.rows == "pairs":
         return NO_TRANSLATIONS
+    if corpus.rows in ASKED:
+        return NO_WRITING
     nats = corpus.nats
     if nats is None:
         return UNKNOWN

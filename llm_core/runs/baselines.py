@@ -6,7 +6,8 @@ import math
 import numpy as np
 
 from llm_core.config import NgramConfig
-from llm_core.data.prepare import TokenizedCorpus
+from llm_core.data.annotated import ASKED
+from llm_core.data.prepare import TokenizedCorpus, lengths
 from llm_core.evaluate.language_model import Score, score
 from llm_core.models.ngram import Ngram
 from llm_core.runs.files import read_object, replace_json
@@ -23,7 +24,8 @@ def baselines(corpus: TokenizedCorpus) -> list[Row]:
 
     The n-gram (order 5, Kneser-Ney) counts at most the first 5 million tokens and is scored on at most 200,000
     held-out ones, in windows of 128 or in whole documents, as the model is. Of pairs it counts and is scored on the
-    translations alone: it says what can be known without reading the sentence. Kept in the corpus folder, where the next run on the same text finds them.
+    translations alone: it says what can be known without reading the sentence. Where something is asked of each text,
+    there is only the loss of guessing every answer alike. Kept in the corpus folder, where the next run on the same text finds them.
     """
     kept = read_object(corpus.folder / _FILE)
     if kept is not None and isinstance(kept.get("rows"), list):
@@ -45,7 +47,16 @@ def ngram_score(corpus: TokenizedCorpus, limit: int | None = None) -> Score:
     return score(model, corpus, limit=limit)
 
 
+def _blind_guess(corpus: TokenizedCorpus) -> float:
+    """Nats lost where every label, or every token of the text that an answer may begin or end at, is as likely."""
+    if corpus.labels:
+        return math.log(len(corpus.labels))
+    return float(np.log(lengths(corpus.held_out)[1::3] - 1).mean())  # question, text, targets by turns
+
+
 def _measure(corpus: TokenizedCorpus) -> list[Row]:
+    if corpus.rows in ASKED:
+        return [{"kind": "baseline", "name": "uniform", "loss": _blind_guess(corpus)}]
     counted = ngram_score(corpus, SCORED_TOKENS)
     letters_per_token = max(1, counted.characters) / max(1, counted.tokens)
     losses = {"uniform": math.log(corpus.tokenizer.vocabulary_size), "ngram": counted.loss}

@@ -18,6 +18,7 @@ from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.scored import HeadScoresConfig
 
 FORMAT = 1
+LABELS = "labels.json"
 KINDS: dict[str, type[Config]] = {
     "train": RunConfig, "import": ImportConfig, "head_scores": HeadScoresConfig,
     "race": RaceConfig, "classify": ClassifyConfig,
@@ -98,6 +99,13 @@ class Run:
         except OSError:
             return []
         return sorted(int(name) for name in names if (self.folder / "steps" / name / "manifest.json").is_file())
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes or tags that its model chooses from, in the order of its logits; empty where it does
+        not choose, or has not begun."""
+        names = (read_object(self.folder / LABELS) or {}).get("labels")
+        return tuple(str(name) for name in names) if isinstance(names, list) else ()
 
     @property
     def digest(self) -> str | None:

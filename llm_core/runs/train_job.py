@@ -10,7 +10,7 @@ from llm_core.runs.baselines import baselines
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.history import Row
 from llm_core.runs.job import Clock, Job, Progress
-from llm_core.runs.run import Run
+from llm_core.runs.run import LABELS, Run
 from llm_core.training import checkpoints
 from llm_core.training.loop import train
 from llm_core.training.records import Record, Snapshot
@@ -44,6 +44,8 @@ class TrainJob(Job):
         require_length(corpus, config.model.context)
         if digest is None:
             replace_text(self.run.folder / "tokenizer.json", corpus.tokenizer.to_json(), durable=True)
+            if corpus.labels:
+                replace_json(self.run.folder / LABELS, {"labels": corpus.labels}, durable=True)
             replace_json(self.run.folder / "corpus.json", {"digest": corpus.digest}, durable=True)
         self._corpus = corpus
         newest = checkpoints.newest_full(self._steps)

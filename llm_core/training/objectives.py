@@ -13,6 +13,7 @@ from llm_core.models.base import Batch, Model
 from llm_core.training.next_sentence import NextSentence
 from llm_core.training.objective import Example, Objective, Source
 from llm_core.training.reading import Masked, Permuted
+from llm_core.training.tasks import ANSWER, CLASSIFY, TAG
 
 
 class NextToken(Objective):
@@ -98,4 +99,7 @@ OBJECTIVES: dict[ObjectiveName, Objective] = {
     "masked": Masked(),
     "next_sentence": NextSentence(),
     "permuted": Permuted(),
+    "classify": CLASSIFY,
+    "tag": TAG,
+    "answer": ANSWER,
 }
