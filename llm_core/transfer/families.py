@@ -78,7 +78,7 @@ class EncoderFinetuned(EncoderFamily):
     """All layers learn, the lower ones in smaller steps (Howard & Ruder 2018)."""
 
     name = "encoder_finetuned"
-    title = N_("Encoder, fine-tuned")
+    title = N_("Encoder, all layers")
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class EncoderLora(EncoderFamily):
     """The encoder stays as it is; low-rank matrices beside its own learn, and the head (Hu et al. 2021)."""
 
     name = "encoder_lora"
-    title = N_("Encoder, low-rank adaptation")
+    title = N_("Encoder, LoRA")
 
     def _fit(
         self, encoder: Encoder, rows: TextRows, training: Labelled, budget: Budget, seed: int, options: FitOptions

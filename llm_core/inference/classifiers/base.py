@@ -106,6 +106,12 @@ class NetworkClassifier(Classifier):
         Differentiable in the vectors; the softmax of it over `embed(tokens(text).ids)` is `probabilities([text])`.
         """
 
+    def nothing(self, ids: NDArray[np.int64]) -> "Tensor":
+        """Vectors (T, width) in the place of those of `ids` that say nothing: what a text is compared with."""
+        import torch
+
+        return torch.zeros_like(self.embed(ids))
+
 
 class LinearClassifier(Classifier):
     """A classifier whose logits are a sum over the features found in a text."""

@@ -71,6 +71,17 @@ class EncoderClassifier(NetworkClassifier):
         vectors: Tensor = self.model.reader.vectors(Batch(torch.from_numpy(ids)[None]))[0]
         return vectors
 
+    def nothing(self, ids: NDArray[np.int64]) -> Tensor:
+        """The mask in the place of every token, as the encoder knows it from its pre-training; zero where it has none.
+
+        The tokens that stand around every text stay.
+        """
+        vectors = self.embed(ids)
+        around = np.isin(ids, [*self.rows.begin, *self.rows.end])
+        mask = self.tokenizer.mask
+        blank = torch.zeros_like(vectors) if mask is None else self.embed(np.full_like(ids, mask))
+        return torch.where(torch.from_numpy(around)[:, None], vectors, blank)
+
     def logits_of(self, embeddings: Tensor, lengths: Tensor) -> Tensor:
         if embeddings.shape[1] <= self.rows.context:
             logits: Tensor = self.model(Batch(embeddings=embeddings, lengths=lengths))
