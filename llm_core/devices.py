@@ -60,6 +60,16 @@ def physical_cores() -> int:
     return max(1, min(psutil.cpu_count(logical=False) or 1, usable or 1))
 
 
+def use_threads(count: int) -> None:
+    """Let this process compute with so many threads from now on: torch, and the libraries under scikit-learn."""
+    import sklearn  # noqa: F401 - only what is loaded can be told
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(count)
+    threadpool_limits(count)
+
+
 def describe(device: "torch.device") -> str:
     """The device in words, for records and cards."""
     import torch

@@ -13,6 +13,7 @@ import pytest
 
 from llm_core import __main__ as command_line
 from llm_core import devices
+from llm_core.commands import training
 from llm_core.config import RunConfig
 from llm_core.data.corpora import CORPORA
 from llm_core.errors import UserError
@@ -78,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_line, "RECIPES", folder / "recipes")
+    monkeypatch.setattr(training, "RECIPES", folder / "recipes")
     monkeypatch.setenv("TERRARIUM_RUNS", str(folder / "runs"))
     monkeypatch.chdir(folder)
 
@@ -345,7 +346,7 @@ def test_settings_are_strict_json_and_bare_words_are_strings() -> None:
 
 
 def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
-    program = f"import sys; from pathlib import Path; from llm_core import __main__ as c; c.RECIPES = Path({str(folder / 'recipes')!r}); sys.exit(c.main(sys.argv[1:]))"  # fmt: skip
+    program = f"import sys; from pathlib import Path; from llm_core import __main__ as c; from llm_core.commands import training; training.RECIPES = Path({str(folder / 'recipes')!r}); sys.exit(c.main(sys.argv[1:]))"  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
     return subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from llm_core import __main__ as command_line
+from llm_core.commands import training
 from llm_core.runs import history
 from llm_core.runs.store import Store
 from tests.test_command_line import Outcome
@@ -70,7 +71,7 @@ def test_a_stopped_translator_goes_on_to_the_same_end(
         if row["kind"] == "step" and row["step"] == 10:
             raise Killed
 
-    monkeypatch.setattr(command_line, "_report", kill)
+    monkeypatch.setattr(training, "_report", kill)
     with pytest.raises(Killed):
         command_line.main(["train", "translate", *SMALL, "training.steps=16", "--runs", str(root), "--name", "killed"])
     monkeypatch.undo()

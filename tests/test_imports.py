@@ -26,6 +26,7 @@ BELOW: dict[str, set[str]] = {
     | {"models", "data", "inference", "evaluate", "training", "compress", "transfer", "interpret", "hub"},
     "hub": FOUNDATION | {"models", "data"},
 }
+BELOW["commands"] = {*BELOW}
 SOURCES = sorted(path for folder in ("llm_core", "pages") for path in (ROOT / folder).rglob("*.py"))
 
 

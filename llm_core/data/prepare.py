@@ -138,18 +138,18 @@ def import_text(
     """
     if len(raw) > LARGEST_TEXT:
         raise UserError("{file} has {size} MB; the limit for a text brought here is {limit} MB. Larger ones are read from a file with the command line.", file=name[:80], size=-(-len(raw) // 1_000_000), limit=LARGEST_TEXT // 1_000_000)  # fmt: skip
-    file_name = _file_name(name)
+    kept_name = file_name(name)
     folder = corpora / "imported" / hashlib.sha256(raw).hexdigest()[:32]
-    partial = folder / f".{file_name}-{secrets.token_hex(4)}"
+    partial = folder / f".{kept_name}-{secrets.token_hex(4)}"
     try:
         with tempfile.TemporaryDirectory() as trial:
-            tried = Path(trial, file_name)
+            tried = Path(trial, kept_name)
             tried.write_bytes(raw)
             for _ in pieces(DataConfig(corpus=str(tried), encoding=encoding, text_column=text_column)):
                 pass
         folder.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(raw)
-        return partial.replace(folder / file_name)
+        return partial.replace(folder / kept_name)
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
@@ -285,7 +285,7 @@ def _publish(partial: Path, folder: Path) -> None:
             partial.rename(folder)
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """A harmless file name: no folders, no dots but one, no word that Windows reserves, at most 40 characters."""
     base = name.replace("\\", "/").rpartition("/")[2]
     kept = "".join(character if character.isalnum() or character in "-_" else " " for character in base).split()

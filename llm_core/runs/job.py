@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from llm_core.interpret.head_rows import Heads, Scored, Underway
 from llm_core.runs.history import Row
@@ -10,7 +11,20 @@ from llm_core.training.records import Record, Snapshot
 
 Progress = Callable[[float], None]
 Clock = Callable[[], float]
-Yielded = Record | Heads | Scored | Underway
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A row for the history just as it is, or None for a sign of life, and how the run stands with it: seconds of work,
+    the share of it that is done, and seconds that remain. A row names no `step`: a resumed run takes such back."""
+
+    row: Row | None
+    seconds: float
+    share: float
+    remaining: float | None
+
+
+Yielded = Record | Heads | Scored | Underway | Noted
 """What work yields: rows for the history, and signs of life, which are none."""
 
 

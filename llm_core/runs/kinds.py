@@ -17,6 +17,14 @@ def job_of(run: Run) -> Job:
         from llm_core.runs.head_scores_job import HeadScoresJob
 
         return HeadScoresJob(run)
+    if run.kind == "race":
+        from llm_core.runs.race_job import RaceJob
+
+        return RaceJob(run)
+    if run.kind == "classify":
+        from llm_core.runs.classify_job import ClassifyJob
+
+        return ClassifyJob(run)
     if run.kind == "import":
         raise UserError("The model of run {run} was brought in; there is no training to go on with.", run=run.id)
     raise UserError("Run {run} was made by another version of this program.", run=run.id)

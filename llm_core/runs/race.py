@@ -26,8 +26,7 @@ _SEED = N_("The same seed splits the table the same way and starts every family 
 
 
 class RaceConfig(Config):
-    """families: their names, in the order in which they are to run. per_family: `seconds` is for each of them, as on
-    the command line, and not for the whole race."""
+    """per_family: `seconds` is for each family to learn, as on the command line, and not for the whole race."""
 
     table: TableConfig
     families: Annotated[tuple[Family, ...], Field(strict=False)] = FAMILIES  # type: ignore[assignment]
@@ -37,6 +36,7 @@ class RaceConfig(Config):
     folds: int | None = setting(None, N_("Folds"), N_("Fit every family this many times more, each time scored on another part of the training texts: mean and spread. Takes that many times as long."), ge=2, le=10)  # fmt: skip
     augmentation: Augmentation = setting("none", N_("Augmentation"), N_("What is added to the training texts: copies with words left out, swapped, or replaced by words of the same meaning."))  # fmt: skip
     long_texts: LongTexts = setting("truncate", N_("Long texts"), N_("What a network reads of a text that is longer than it can take: the beginning, all of it in windows, or the beginning and the end."))  # fmt: skip
+    encoder: str | None = setting(None, N_("Encoder"), N_("The pre-trained model that is fine-tuned; empty takes the one that comes with the program."))  # fmt: skip
     threads: int | None = setting(None, N_("Threads"), N_("Processor threads; empty lets the program choose."), ge=1, le=256)  # fmt: skip
 
     @model_validator(mode="after")
@@ -46,6 +46,11 @@ class RaceConfig(Config):
         if len(set(self.families)) < len(self.families):
             raise UserError("Each family runs once: {families} names one twice.", families=", ".join(self.families))
         return self
+
+    @property
+    def order(self) -> tuple[Family, ...]:
+        """The families in the order in which they run, whatever the order in which they were named."""
+        return tuple(family for family in FAMILIES if family in self.families)  # type: ignore[misc]
 
 
 class ClassifyConfig(Config):

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from llm_core.data.labelled import Prepared
 from llm_core.data.table_preparing import prepare_table
-from llm_core.errors import UserError
+from llm_core.errors import RunFailed, UserError
 from llm_core.runs.files import read_object
 from llm_core.runs.race import ClassifyConfig, RaceConfig
-from llm_core.runs.run import Run, children_of
+from llm_core.runs.run import Run, children_of, open_run
 
 if TYPE_CHECKING:
     from llm_core.inference.classifiers.base import Classifier
@@ -53,12 +53,12 @@ class Race:
     def children(self) -> dict[str, Run]:
         """The run of each family, in the order of the race; empty before it has begun."""
         found = {child.settings.family: child for child in children_of(self.run) if is_entrant(child)}  # type: ignore[union-attr]
-        return {family: found[family] for family in self.settings.families if family in found}
+        return {family: found[family] for family in self.settings.order if family in found}
 
     @cached_property
     def results(self) -> dict[str, dict[str, Any]]:
         """What came out of each family that has finished: its `result.json`."""
-        return {family: result for family, child in self.children.items() if (result := result_of(child))}
+        return {family: result for family, child in self.children.items() if (result := outcome_of(child))}
 
     def best(self, *, neural: bool = True) -> str | None:
         """The family with the highest macro F1 among those that have finished, among the neural ones if there is any."""
@@ -103,10 +103,28 @@ def is_entrant(child: Run) -> bool:
     return isinstance(child.settings, ClassifyConfig) and child.settings.share == 1
 
 
-def result_of(child: Run) -> dict[str, Any] | None:
+def outcome_of(child: Run) -> dict[str, Any] | None:
     """What came out of a family: accuracy, macro_f1, seconds, parameters and more; None before it has finished."""
     result = read_object(child.folder / RESULT)
     return result if result is not None and isinstance(result.get("macro_f1"), int | float) else None
+
+
+def summary(race: Race) -> dict[str, Any]:
+    """What the command line says of a race: the figures of each family that has finished, why others have not.
+
+    Raises RunFailed where all that were tried have failed.
+    """
+    shown = ("accuracy", "macro_f1", "seconds", "parameters", "accuracy_low", "accuracy_high", "folds")
+    families = {
+        family: {name: result[name] for name in shown if name in result} for family, result in race.results.items()
+    }
+    told = {family: child.status() for family, child in race.children.items() if family not in families}
+    failed = {family: status for family, status in told.items() if status.state == "failed" and status.template}
+    if failed and not families:
+        first = next(iter(failed.values()))
+        raise RunFailed(str(first.template), **first.values)
+    sentences = {family: str(status.template).format(**status.values) for family, status in failed.items()}
+    return {"run": str(race.run.folder), "families": families, "failed": sentences}
 
 
 def classifier_of(child: Run) -> "Classifier":
@@ -115,9 +133,14 @@ def classifier_of(child: Run) -> "Classifier":
 
     if child.problem is not None:
         raise child.problem
-    if result_of(child) is None:
+    if outcome_of(child) is None:
         raise UserError("Run {run} has not finished: it has no classifier yet.", run=child.id)
     return _kept(("classifier", child.folder), lambda: load_classifier(child.folder / CLASSIFIER))
+
+
+def race_of(child: Run) -> Run:
+    """The race in whose folder a run of the kind "classify" stands."""
+    return open_run(child.folder.parents[1], child.corpora, read_only=child.read_only)
 
 
 def prepared_for(run: Run, settings: RaceConfig) -> Prepared:

@@ -27,7 +27,10 @@ from llm_core.runs.headless import refuse_headless
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.launch import Launcher
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
-from llm_core.runs.run import FORMAT, KINDS, Run, open_run
+from llm_core.runs.race import ClassifyConfig, RaceConfig
+from llm_core.runs.race_table import keep_tables, refuse_untabled
+from llm_core.runs.raced import open_race
+from llm_core.runs.run import CHILDREN, FORMAT, KINDS, Run, open_run, root_of
 from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.status import Wish
 
@@ -36,17 +39,18 @@ if TYPE_CHECKING:
     from llm_core.models.base import Model
 
 BUNDLED_MODELS = Path(__file__).parents[2] / "assets" / "models"
+BUNDLED_RACES = Path(__file__).parents[2] / "assets" / "races"
 KEPT_MODELS = 6
 
 
 class Store:
     """Runs under one root folder, and the bundled, read-only ones beside them. Safe to share among threads."""
 
-    def __init__(self, root: Path | None = None, bundled: Path = BUNDLED_MODELS) -> None:
+    def __init__(self, root: Path | None = None, bundled: Path = BUNDLED_MODELS, races: Path = BUNDLED_RACES) -> None:
         """`root` defaults to the environment's TERRARIUM_RUNS, then to `runs` in the working folder."""
         self.root = Path(root or os.environ.get("TERRARIUM_RUNS") or "runs").absolute()
         self.corpora = self.root / "corpora"
-        self._bundled = bundled.absolute()
+        self._bundled, self._races = bundled.absolute(), races.absolute()
         self._launcher = Launcher(self.corpora)
         self._lock = threading.RLock()
         self._forms: OrderedDict[str, str] = OrderedDict()
@@ -56,7 +60,7 @@ class Store:
 
     def create(
         self,
-        config: RunConfig | HeadScoresConfig,
+        config: RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig,
         *,
         name: str,
         owner: str = "local",
@@ -72,11 +76,17 @@ class Store:
         with self._lock:
             if form_token is not None and form_token in self._forms:
                 return self.find(self._forms[form_token])
+            place = self.root
             if isinstance(config, HeadScoresConfig):
                 refuse_headless(self.find(config.run))
+            elif isinstance(config, RaceConfig):
+                refuse_untabled(config)
+                config = keep_tables(config, self.corpora)
+            elif isinstance(config, ClassifyConfig):
+                place = self._children_of(self.find(config.race), owner)
             else:
                 refuse_impossible(config, self.corpora)
-            run = self._write(config, name, owner, recipe, threads or slots.default_threads())
+            run = self._write(config, name, owner, recipe, threads or slots.default_threads(), place=place)
             if form_token is not None:
                 self._forms[form_token] = run.id
                 while len(self._forms) > 1000:
@@ -92,12 +102,13 @@ class Store:
 
     def _write(
         self,
-        config: RunConfig | HeadScoresConfig | ImportConfig,
+        config: RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | ImportConfig,
         name: str,
         owner: str,
         recipe: str | None,
         threads: int,
         fill: Callable[[Path], None] | None = None,
+        place: Path | None = None,
     ) -> Run:
         text, grammar = "", None
         if isinstance(config, RunConfig):
@@ -105,8 +116,10 @@ class Store:
             if config.training.threads is None:
                 config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
             threads = config.training.threads or threads
+        elif isinstance(config, RaceConfig | ClassifyConfig):
+            config = config.model_copy(update={"threads": config.threads or threads})
         identity, now = new_id(), time.time()
-        folder, temporary = self.root / identity, self.root / f".new-{os.getpid()}-{identity}"
+        folder, temporary = (place or self.root) / identity, self.root / f".new-{os.getpid()}-{identity}"
         self._sweep()
         try:
             temporary.mkdir(parents=True)
@@ -122,6 +135,7 @@ class Store:
                 replace_json(temporary / "wanted.json", wish)
             else:
                 fill(temporary)
+            folder.parent.mkdir(exist_ok=True)
             temporary.rename(folder)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -132,6 +146,11 @@ class Store:
             raise
         return open_run(folder, self.corpora)
 
+    def _children_of(self, race: Run, owner: str) -> Path:
+        open_race(race)
+        self._check(race, owner)
+        return race.folder / CHILDREN
+
     def _sweep(self) -> None:
         """Remove what processes that were killed while making a run have left."""
         for leftover in self.root.glob(".new-*-*"):
@@ -140,25 +159,28 @@ class Store:
                 shutil.rmtree(leftover, ignore_errors=True)
 
     def find(self, reference: str, *, paths: bool = False) -> Run:
-        """The run with this id, or the bundled model with this name.
+        """The run with this id, the child of a run with it, or the bundled model or race with this name.
 
         With `paths`, for the command line, also a run's folder, or the display name that only one run has.
 
         Raises UserError when there is none. Nothing outside the root is touched unless `paths` is set.
         """
         if ID.fullmatch(reference):
-            folder = self.root / reference
-            if folder.is_dir() and not folder.is_symlink() and folder.resolve().is_relative_to(self.root.resolve()):
-                return open_run(folder, self.corpora)
-        elif BUNDLED.fullmatch(reference) and any(run.id == reference for run in self.bundled()):
-            return open_run(self._bundled / reference, self.corpora, read_only=True)
+            for folder in (self.root / reference, *self.root.glob(f"*/{CHILDREN}/{reference}")):
+                if folder.is_dir() and not folder.is_symlink() and folder.resolve().is_relative_to(self.root.resolve()):
+                    return open_run(folder, self.corpora)
+        elif BUNDLED.fullmatch(reference):
+            for run in (*self.bundled(), *self.bundled_races()):
+                if run.id == reference:
+                    return run
         if paths:
             try:
                 folder = Path(reference).resolve()
                 if (folder / "run.json").is_file():
-                    if folder.parent == self._bundled.resolve():
+                    root = root_of(folder)
+                    if root in (self._bundled.resolve(), self._races.resolve()):
                         return open_run(folder, self.corpora, read_only=True)
-                    return open_run(folder, folder.parent / "corpora")
+                    return open_run(folder, root / "corpora")
             except (OSError, ValueError):
                 pass
             named = [run for run in self.runs() if run.name == reference]
@@ -180,11 +202,18 @@ class Store:
 
     def bundled(self) -> list[Run]:
         """The models that come with the program."""
+        return self._read_only(self._bundled)
+
+    def bundled_races(self) -> list[Run]:
+        """The finished races that come with the program."""
+        return self._read_only(self._races)
+
+    def _read_only(self, place: Path) -> list[Run]:
         try:
-            names = sorted(e.name for e in os.scandir(self._bundled) if BUNDLED.fullmatch(e.name) and e.is_dir())
+            names = sorted(e.name for e in os.scandir(place) if BUNDLED.fullmatch(e.name) and e.is_dir())
         except OSError:
             return []
-        return [open_run(self._bundled / name, self.corpora, read_only=True) for name in names]
+        return [open_run(place / name, self.corpora, read_only=True) for name in names]
 
     # ---- asking
 

@@ -8,23 +8,23 @@ import dataclasses
 import math
 import sys
 import time
-import traceback
 from collections.abc import Callable
 
 import psutil
 
 from llm_core.config import RunConfig
-from llm_core.errors import N_, RunFailed, UserError
+from llm_core.errors import N_, UserError
 from llm_core.interpret.head_rows import Scored, Underway
 from llm_core.runs import history, slots
 from llm_core.runs import status as statuses
-from llm_core.runs.files import is_disk_full, replace_json, sweep
+from llm_core.runs.failure import is_full, plain, sentence_of
+from llm_core.runs.files import replace_json, sweep
 from llm_core.runs.history import History, Row
-from llm_core.runs.job import Job, Yielded
+from llm_core.runs.job import Job, Noted, Yielded
 from llm_core.runs.kinds import job_of
 from llm_core.runs.locks import Lock
 from llm_core.runs.memory import limit_memory
-from llm_core.runs.run import Run
+from llm_core.runs.run import Run, root_of
 from llm_core.runs.status import State, Status
 from llm_core.runs.wish import Wish
 from llm_core.training import atomic
@@ -38,7 +38,6 @@ PAUSE_ENDS = 600.0
 DIVERGED = N_(
     "The loss stopped being usable at step {step}; the last good checkpoint is kept. Try a lower learning rate."
 )
-_NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 
 
 class _Stopped(Exception):  # noqa: N818 - a wish come true, no error
@@ -130,7 +129,7 @@ class _Worker:
                         compared = True
                         self._compare(job, lines)
                     # Between a step and its looks only, so that a resumed run looks at each step once.
-                    between = isinstance(record, Step | Scored | Underway) or self.status.step == 0
+                    between = isinstance(record, Step | Scored | Underway | Noted) or self.status.step == 0
                     if between and self._obey(job, lines):
                         return
             finally:
@@ -147,6 +146,11 @@ class _Worker:
     def _keep(self, record: Yielded, job: Job, lines: History) -> None:
         if isinstance(record, Underway):
             self._say(progress=record.share)
+            return
+        if isinstance(record, Noted):
+            if record.row is not None:
+                self._note(record.row, lines)
+            self._say(seconds=record.seconds, progress=record.share, remaining_seconds=record.remaining)
             return
         if isinstance(record, Snapshot):
             if not self.run.folder.is_dir():
@@ -252,8 +256,9 @@ class _Worker:
         """Wait for as many free threads as the run uses."""
         if not self.queue:
             return
-        threads = getattr(getattr(self.run.settings, "training", None), "threads", None) or slots.default_threads()
-        while (taken := slots.take(self.run.folder.parent, threads)) is None:
+        settings = self.run.settings
+        threads = getattr(getattr(settings, "training", settings), "threads", None) or slots.default_threads()
+        while (taken := slots.take(root_of(self.run.folder), threads)) is None:
             if self.wish.now().state == "stopped":
                 raise _Stopped
             self._say("waiting")
@@ -288,33 +293,13 @@ class _Worker:
 
     def _explain(self, error: Exception) -> tuple[State]:
         """The state that an error leads to; its sentence goes into the status, its trace into the log."""
-        state: State = "failed"
-        sentence: UserError
-        if isinstance(error, atomic.DiskFull):
-            state, sentence = "paused", error
-        elif is_disk_full(error):
-            state, sentence = "paused", RunFailed(N_("The disk is full. Free some space and resume; the last checkpoint is safe."))  # fmt: skip
-        elif isinstance(error, UserError):
-            sentence = error
-        elif isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
-            sentence = RunFailed(N_("Memory ran out. Make the model, the batch or the context smaller."))
-        else:
-            sentence = RunFailed(N_("The worker failed: {error}. The details are in log.txt."), error=f"{type(error).__name__}: {error}"[:300])  # fmt: skip
-            self._log(error)
-        values = {key: value if isinstance(value, (int, float, str)) else str(value) for key, value in sentence.values.items()}  # fmt: skip
-        self.status = dataclasses.replace(self.status, template=sentence.template, values=values)
-        return (state,)
-
-    def _log(self, error: Exception) -> None:
-        try:
-            with (self.run.folder / "log.txt").open("a", encoding="utf-8", errors="replace") as log:
-                log.writelines(traceback.format_exception(error))
-        except OSError:
-            traceback.print_exception(error)
+        sentence = sentence_of(error, self.run.folder / "log.txt")
+        self.status = dataclasses.replace(self.status, template=sentence.template, values=plain(sentence.values))
+        return ("paused" if is_full(error) else "failed",)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _steps(run: Run) -> int | None:
