@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from llm_core.config import TransformerConfig
 from llm_core.data.tokenizers import Tokenizer
 from llm_core.errors import UserError
 from llm_core.inference.masks import Masked, read_masked
@@ -30,7 +31,8 @@ class Predictions:
 
     `places` (M,) count in `text.ids`. `tokens` and `probabilities` (M, K) are the likeliest ids, the likeliest first,
     `pieces` the same as text. `given` (M,) is the natural logarithm of the probability of the token that stands there,
-    `ranks` (M,) how many tokens are likelier; NaN and -1 where a mask was typed. `entropies` (M,) are in nats.
+    `ranks` (M,) how many tokens are likelier, `given_pieces` (M,) that token as text; NaN, -1 and None where a mask was
+    typed. `entropies` (M,) are in nats.
     """
 
     text: Masked
@@ -40,6 +42,7 @@ class Predictions:
     pieces: tuple[tuple[str, ...], ...]
     given: Floats
     ranks: Integers
+    given_pieces: tuple[str | None, ...]
     entropies: Floats
 
 
@@ -144,13 +147,13 @@ def fill(
     masked = read_masked(model.config, tokenizer, text, places)
     _require_hidden(masked)
     every = range(len(masked.hidden))
-    first = _log_probabilities(model, [(masked.ids, masked.hidden)])  # (M, V)
+    first = _log_probabilities(model, masked.mask, [(masked.ids, masked.hidden)])  # (M, V)
     kept: list[_Beam] = [_Beam((), (), ())]
     for filled in every:
         rows = [_filled(masked, beam) for beam in kept]
         left = [[mask for mask in every if mask not in beam.order] for beam in kept]
         asked = [(ids, [masked.hidden[mask] for mask in open_]) for ids, open_ in zip(rows, left, strict=True)]
-        scores = first if filled == 0 else _log_probabilities(model, asked)
+        scores = first if filled == 0 else _log_probabilities(model, masked.mask, asked)
         kept = _extend(kept, left, scores, max(beams, count if filled == every[-1] else 1))
     return _fillings(tokenizer, masked, kept[:count], first)
 
@@ -221,7 +224,7 @@ def _predictions(model: Model, tokenizer: Tokenizer, masked: Masked, asked: Sequ
     given = torch.tensor([-1 if (token := masked.given[place]) is None else token for place in places])
     likeliest, shares, log_given, ranks, entropies = [], [], [], [], []
     row = 0
-    for scores in _chunks(model, asked):
+    for scores in _chunks(model, masked.mask, asked):
         known = given[row : row + len(scores)]
         row += len(scores)
         best = scores.topk(min(top, scores.shape[1]))
@@ -241,33 +244,41 @@ def _predictions(model: Model, tokenizer: Tokenizer, masked: Masked, asked: Sequ
         pieces=tuple(tuple(pieces[token] for token in row) for row in tokens.tolist()),
         given=torch.cat(log_given).numpy(),
         ranks=torch.cat(ranks).numpy(),
+        given_pieces=tuple(None if (token := masked.given[place]) is None else pieces[token] for place in places),
         entropies=torch.cat(entropies).clamp(min=0).numpy(),
     )
 
 
-def _log_probabilities(model: Model, asked: Sequence[Asked]) -> Tensor:
+def _log_probabilities(model: Model, mask: int, asked: Sequence[Asked]) -> Tensor:
     """(P, V) natural logarithms, fp64 on the CPU: what is expected at each place that is asked for, row after row."""
-    return torch.cat(list(_chunks(model, asked)))
+    return torch.cat(list(_chunks(model, mask, asked)))
 
 
-def _chunks(model: Model, asked: Sequence[Asked]) -> Iterator[Tensor]:
+def _chunks(model: Model, mask: int, asked: Sequence[Asked]) -> Iterator[Tensor]:
     """The same a few rows at a time: the rows of a text have one length, so nothing is padded."""
     if model.training:
         raise ValueError("put the model in eval mode before it fills in masks")
-    device = next(model.parameters()).device
+    assert isinstance(model, Transformer)
     at_once = max(1, TOKENS_AT_ONCE // len(asked[0][0]))
     for start in range(0, len(asked), at_once):
         rows = asked[start : start + at_once]
-        tokens = torch.tensor([list(ids) for ids, _places in rows], device=device)
-        at = torch.tensor([(row, place) for row, (_ids, places) in enumerate(rows) for place in places], device=device)
+        batch = batch_of(model, mask, [ids for ids, _places in rows])
+        at = torch.tensor([(row, place) for row, (_ids, places) in enumerate(rows) for place in places])  # (P, 2)
         with torch.inference_mode():
-            yield _logits(model, Batch(tokens), at).double().log_softmax(-1).cpu()
+            states = model.body(batch)[at[:, 0], at[:, 1]]  # the head reads no others: a vocabulary is large
+            yield model.head(states).double().log_softmax(-1).cpu()
 
 
-def _logits(model: Model, batch: Batch, at: Tensor) -> Tensor:
-    """(P, V) logits at places (P, 2) of row and position: the head reads no others, since a vocabulary is large."""
-    assert isinstance(model, Transformer)
-    return model.head(model.body(batch)[at[:, 0], at[:, 1]])
+def batch_of(model: Model, mask: int, rows: Sequence[Sequence[int]]) -> Batch:
+    """Rows (B, T) of ids for a model to fill in, where the model is.
+
+    One with a query stream (XLNet) is told which tokens come last in its order: those that are hidden, all as one, so
+    that none of them sees another.
+    """
+    tokens = torch.tensor([list(ids) for ids in rows], device=next(model.parameters()).device)
+    config = model.config
+    ordered = isinstance(config, TransformerConfig) and config.query_stream
+    return Batch(tokens, permutation=(tokens == mask).long() if ordered else None)
 
 
 def _require_hidden(masked: Masked) -> None:

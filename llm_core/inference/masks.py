@@ -42,14 +42,21 @@ class Masked:
         return tuple(self.mask if token is None or place in places else token for place, token in enumerate(self.given))
 
 
+def why_not(config: ModelConfig) -> UserError | None:
+    """Why models of this kind cannot fill in hidden tokens; None for an encoder, which can where it has a mask."""
+    if config.family != "transformer":
+        return UserError("A model of the family {family} cannot fill in a hidden word; an encoder that was trained on hidden words can.", family=config.family)  # fmt: skip
+    if config.architecture == "decoder":
+        return UserError("This model reads from left to right and never sees what comes after a hidden word; choose an encoder.")  # fmt: skip
+    if config.architecture == "encoder_decoder":
+        return UserError("This model turns one text into another and has no mask to fill; choose an encoder.")
+    return None
+
+
 def mask_of(config: ModelConfig, tokenizer: Tokenizer) -> int:
     """The id of the mask. Raises UserError, which says why, for a model that cannot fill one."""
-    if config.family != "transformer":
-        raise UserError("A model of the family {family} cannot fill in a hidden word; an encoder that was trained on hidden words can.", family=config.family)  # fmt: skip
-    if config.architecture == "decoder":
-        raise UserError("This model reads from left to right and never sees what comes after a hidden word; choose an encoder.")  # fmt: skip
-    if config.architecture == "encoder_decoder":
-        raise UserError("This model turns one text into another and has no mask to fill; choose an encoder.")
+    if (reason := why_not(config)) is not None:
+        raise reason
     if tokenizer.mask is None:
         raise UserError("The tokenizer of this model has no mask: the model was not trained to fill in hidden words.")
     return tokenizer.mask
@@ -63,11 +70,11 @@ def read_masked(config: ModelConfig, tokenizer: Tokenizer, text: str, places: Co
     for a model that fills no masks, a place that is not there, and a text that does not fit in the model's context.
     """
     mask = mask_of(config, tokenizer)
+    assert config.family == "transformer"
     given, spans = _tokens(tokenizer, mask, text)
     count = len(given)
     if wrong := [place for place in places if not 0 <= place < count]:
         raise UserError("There is no token {place}: there are {count}, counted from 0.", place=wrong[0], count=count)
-    assert config.context is not None
     room = config.context - len(tokenizer.begin) - len(tokenizer.end)
     if count > room:
         raise UserError("The text has {have} tokens; this model reads at most {limit} at once. Shorten it.", have=count, limit=room)  # fmt: skip

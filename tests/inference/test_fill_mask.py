@@ -120,6 +120,20 @@ def test_one_at_a_time_the_others_are_seen_but_typed_masks_stay(letters: tuple[M
     assert (found.ranks[[0, 2]] >= 0).all()
 
 
+def test_a_query_stream_asks_for_what_is_hidden_and_sees_none_of_it() -> None:
+    tokenizer = of_letters()
+    model = encoder(tokenizer, query_stream=True)
+    ids = torch.tensor([[*tokenizer.begin, *tokenizer.encode("abcdef")]])  # nothing but the order hides c and e
+    order = torch.tensor([[0, 0, 0, 1, 0, 1, 0]])
+    with torch.no_grad():
+        shares = model(Batch(ids, permutation=order))[0].double().softmax(-1).numpy()
+    found = predict(model, tokenizer, "abcdef", [2, 4], top=3)
+    for row, place in enumerate((3, 5)):
+        np.testing.assert_allclose(found.probabilities[row], np.sort(shares[place])[::-1][:3], rtol=1e-4)
+    whole = predict_everywhere(model, tokenizer, "abcdef")
+    assert whole.given[2] == pytest.approx(predict(model, tokenizer, "abcdef", [2]).given[0], rel=1e-5)
+
+
 def test_everywhere_equals_a_loop_however_many_rows_are_read_at_once(
     letters: tuple[Model, Tokenizer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

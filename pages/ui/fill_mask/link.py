@@ -1,0 +1,117 @@
+"""What the Fill in page looks at, in the address: language-free codes, checked like anything else from outside.
+
+Run and step are written by the subject bar.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.fill_mask.first_text import Span
+from pages.ui.fill_mask.looking import AGAINST, LONGEST_TEXT, VIEWS, WAYS, lead
+from pages.ui.state import (
+    FILL_AGAINST_KEY,
+    FILL_FOR_KEY,
+    FILL_HIDDEN_KEY,
+    FILL_LAYER_KEY,
+    FILL_LINK_KEY,
+    FILL_OTHER_RUN_KEY,
+    FILL_OTHER_STEP_KEY,
+    FILL_PICKED_KEY,
+    FILL_TEXT_KEY,
+    FILL_VIEW_KEY,
+    FILL_WAY_KEY,
+)
+
+_SPAN = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
+_RUN = re.compile(r"[0-9a-z][0-9a-z-]{0,63}")
+_MOST_HIDDEN = 200
+
+
+def _text(text: str) -> str:
+    return text[:LONGEST_TEXT]
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+
+
+def _of(*values: str) -> Callable[[str], str | None]:
+    return {value: value for value in values}.get
+
+
+def _span(text: str) -> Span | None:
+    match = _SPAN.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match and int(match[1]) < int(match[2]) else None
+
+
+def _spans(text: str) -> tuple[Span, ...] | None:
+    if text == "nothing":
+        return ()
+    spans = [_span(part) for part in text.split(",")[:_MOST_HIDDEN]]
+    known = {span for span in spans if span is not None}
+    return tuple(sorted(known)) if None not in spans else None
+
+
+def _run(text: str) -> str | None:
+    return text if _RUN.fullmatch(text) else None
+
+
+LINKED: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "text": (FILL_TEXT_KEY, _text),
+    "hidden": (FILL_HIDDEN_KEY, _spans),
+    "view": (FILL_VIEW_KEY, _of(*VIEWS)),
+    "way": (FILL_WAY_KEY, _of(*WAYS)),
+    "against": (FILL_AGAINST_KEY, _of(*AGAINST)),
+    "other_step": (FILL_OTHER_STEP_KEY, _whole),
+    "other_run": (FILL_OTHER_RUN_KEY, _run),
+    "picked": (FILL_PICKED_KEY, _span),
+    "layer": (FILL_LAYER_KEY, _whole),
+}
+"""Name in the address to session key and reader; a reader gives None for what it does not take."""
+
+
+def follow_link() -> None:
+    """Take the view from the address when it is not the one that this page wrote itself; call before any widget.
+
+    What such an address does not name is as the page begins, so that going back, and a link, show just what was seen.
+    """
+    asked = {name: st.query_params[name] for name in LINKED if name in st.query_params}
+    if not asked or asked == st.session_state.get(FILL_LINK_KEY):
+        return
+    for name, (key, read) in LINKED.items():
+        value = read(asked[name]) if name in asked else None
+        if value is not None:
+            st.session_state[key] = value
+        else:
+            st.session_state.pop(key, None)
+    st.session_state.pop(FILL_FOR_KEY, None)
+    lead()
+
+
+def write_link() -> None:
+    """Put the view into the address: text and what is hidden always, the rest where the page does not begin with it."""
+    state = st.session_state
+    against = state.get(FILL_AGAINST_KEY)
+    usual = {"view": next(iter(VIEWS)), "way": next(iter(WAYS)), "against": next(iter(AGAINST))}
+    only_in = {"other_step": "step", "other_run": "model"}
+    link = {}
+    for name, (key, _read) in LINKED.items():
+        value = state.get(key)
+        if value is None or (name in usual and value == usual[name]) or only_in.get(name, against) != against:
+            continue
+        link[name] = _written(name, value)
+    for name in LINKED:
+        if name not in link and name in st.query_params:
+            del st.query_params[name]
+    if any(st.query_params.get(name) != value for name, value in link.items()):
+        st.query_params.update(link)
+    state[FILL_LINK_KEY] = link
+
+
+def _written(name: str, value: Any) -> str:
+    if name == "hidden":
+        return ",".join(f"{start}-{end}" for start, end in value) or "nothing"
+    return f"{value[0]}-{value[1]}" if name == "picked" else str(value)
