@@ -17,7 +17,7 @@ from llm_core.errors import N_
 from llm_core.inference.classifiers.counting import LONGEST, count_matrix, inverse_frequencies, tfidf
 from llm_core.inference.classifiers.linear import TfidfLogisticRegression
 from llm_core.inference.classifiers.words import all_character_ngrams, word_ngrams, words
-from llm_core.training.classifiers.base import Family, Fitted, FitOptions, Progress
+from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progress
 from llm_core.training.classifiers.budget import Budget
 from llm_core.training.classifiers.preparing import Documents, read_documents
 

@@ -122,14 +122,14 @@ def learn(
     table = network.table.detach()
     row_rate = torch.cat((torch.full((width,), settings.row_rate), torch.full((K,), settings.score_rate)))
     row_decay = torch.cat((torch.full((width,), settings.decay), torch.full((K,), settings.score_decay)))
-    rows_optimizer = RowAdam(table, row_decay)
+    rows_optimizer = RowAdam(table, row_decay, padding=True)
     others = [p for p in network.parameters() if p is not network.table]
     optimizer = torch.optim.AdamW(others, lr=settings.rate, weight_decay=0.05, betas=(0.9, 0.99), fused=True)
     per_epoch = -(-len(training) // settings.batch)
     total = max(1, round(settings.epochs * per_epoch))
     start = budget.elapsed
     best, best_state = float("inf"), None
-    step, queue, losses, looked = 0, [], [], 0
+    step, queue, losses = 0, [], []
     every = max(1, total // 16)
     while True:
         share = max(step / total, (budget.elapsed - start) / allowed)

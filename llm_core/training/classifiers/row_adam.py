@@ -9,14 +9,20 @@ from torch import Tensor
 
 
 class RowAdam:
-    """Moves rows of `table` (rows, width) in place. The first row, padding, is never moved.
+    """Moves rows of `table` (rows, width) in place.
 
-    decay: share of a row, times the rate, that is taken off each time it is moved (Loshchilov & Hutter 2019); of its
-    last `undecayed` numbers none.
+    decay: share of a row, times the rate, that is taken off each time it is moved (Loshchilov & Hutter 2019); one number,
+    or one for each column · padding: the first row is never moved.
     """
 
-    def __init__(self, table: Tensor, decay: float = 0.0, betas: tuple[float, float] = (0.9, 0.99)) -> None:
-        self._table = table
+    def __init__(
+        self,
+        table: Tensor,
+        decay: Tensor | float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.99),
+        padding: bool = False,
+    ) -> None:
+        self._table, self._padding = table, padding
         self._mean, self._square = torch.zeros_like(table), torch.zeros_like(table)
         self._betas, self._decay, self._steps = betas, decay, 0
 
@@ -33,5 +39,6 @@ class RowAdam:
         change = (mean / (1 - first**self._steps)).div_(size)
         old = self._table.index_select(0, rows)
         new = old - rate * (change + self._decay * old)
-        new[rows == 0] = 0.0
+        if self._padding:
+            new = torch.where(rows[:, None] == 0, old, new)
         self._table.index_copy_(0, rows, new)
