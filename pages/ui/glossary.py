@@ -41,6 +41,20 @@ TERMS: dict[str, tuple[str, str]] = {
     "flow": (N_("flow"), N_("the most that could run from an input token to a token, when attention is the width of pipes between the layers (Abnar & Zuidema 2020)")),
     "residual": (N_("residual connection"), N_("what a layer passes on as it is, beside what its attention takes in; here counted as one half")),
     "divergence": (N_("KL divergence"), N_("how far one set of probabilities is from another: 0 when they are the same")),
+    "accuracy": (N_("accuracy"), N_("the share of texts that are given their label")),
+    "precision": (N_("precision"), N_("of the texts that were called so, the share that are so")),
+    "recall": (N_("recall"), N_("of the texts that are so, the share that were called so")),
+    "F1": (N_("F1"), N_("the harmonic mean of precision and recall: high only where both are")),
+    "macro F1": (N_("macro F1"), N_("the mean of the F1 of all classes, so that a rare class counts as much as a frequent one")),
+    "ROC": (N_("ROC curve"), N_("how many of a class are found, against how many of the others are called so by mistake, from the strictest threshold to the loosest")),
+    "AUC": (N_("AUC"), N_("the area under the ROC curve: how often a text of the class gets a higher probability than one of the others; 1/2 is guessing")),
+    "average precision": (N_("average precision"), N_("the area under the precision-recall curve; guessing gets the share of the class")),
+    "calibration": (N_("calibration error"), N_("how far what a classifier says it is sure of lies from how often it is right, on average over 15 bins (ECE, Guo et al. 2017)")),
+    "log loss": (N_("log loss"), N_("how surprised a classifier is by the labels, on average, in nats; being sure and wrong costs most")),
+    "bootstrap": (N_("bootstrap"), N_("drawing the test texts anew many times, with replacement, to see how much a number varies")),
+    "McNemar": (N_("McNemar’s test"), N_("looks at the texts that only one of two classifiers gets right: if neither is better, they fall to both like tosses of a coin")),
+    "cross-validation": (N_("cross-validation"), N_("learning several times, each time with another part of the training texts left out to be scored on; mean and spread of the scores")),
+    "confident learning": (N_("confident learning"), N_("a label is suspect where a class gets more probability than texts with that label usually give it, and another one less (Northcutt et al. 2021)")),
 }  # fmt: skip
 """Language-free name to term and meaning."""
 

@@ -94,6 +94,7 @@ CLASSIFY_WORD_KEY = "classify_word"
 CLASSIFY_COLUMN_KEY = "classify_column"
 CLASSIFY_PART_KEY = "classify_part"
 CLASSIFY_TYPED_KEY = "classify_typed"
+CLASSIFY_FILE_KEY = "classify_file"
 CLASSIFY_RESULTS_LINK_KEY = "classify_results_link"
 CLASSIFY_RESULTS_FOR_KEY = "classify_results_for"
 
