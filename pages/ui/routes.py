@@ -20,6 +20,7 @@ from pages.ui.attention import files as attention_files
 from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES
 from pages.ui.attention.measured import heads_csv_route, heads_route
 from pages.ui.attention.route import patterns_route
+from pages.ui.fill_mask.route import fill_csv_route, fill_route
 from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
 from pages.ui.live import line_names
 from pages.ui.state import store, warm_up
@@ -110,6 +111,8 @@ ROUTES = [
     Route("/patterns", patterns_route, methods=["POST"]),
     Route("/attention.csv", attention_files.csv_route),
     Route("/attention.html", attention_files.html_route),
+    Route("/fill", fill_route, methods=["POST"]),
+    Route("/fill.csv", fill_csv_route),
     Route("/written.csv", csv_route),
     Route("/truth", truth_route),
     Route("/vendor/plotly.min.js", plotly_script),

@@ -136,6 +136,7 @@ def entries(found: "Predictions") -> list[dict[str, Any]]:
             "probability": None if np.isnan(found.given[row]) else round(float(np.exp(found.given[row])), 7),
             "rank": int(found.ranks[row]) + 1,
             "entropy": round(float(found.entropies[row]), 4),
+            "id": found.text.given[place],
             "given": found.given_pieces[row],
             "top": [
                 [token, piece, round(share, 7)]
