@@ -1,8 +1,7 @@
 """The text that a model learns from, as a person chooses it: embedded, pasted, or a file of their own."""
 
-import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -12,14 +11,14 @@ import streamlit as st
 
 from llm_core.config import DataConfig
 from llm_core.data.corpora import CORPORA
-from llm_core.data.encodings import Detection, detect_encoding
+from llm_core.data.encodings import Detection
 from llm_core.data.source import Piece, pieces
 from llm_core.errors import UserError
+from pages.ui.encoding import choose_encoding, detect, reads_right
 from pages.ui.faults import refuse
 from pages.ui.state import CORPUS_CHOSEN_KEY, CORPUS_KEY, PREVIEW_KEY, store
 from pages.ui.text import _, language
 
-ENCODINGS = ("utf-8", "gb18030", "big5", "utf-16", "shift_jis", "euc_kr", "cp1252", "cp1251", "cp1250")
 SUFFIXES = ("txt", "md", "csv", "tsv", "jsonl", "parquet")
 TABLES = ("csv", "tsv", "jsonl", "parquet")
 LONGEST_PASTE = 1_000_000
@@ -101,13 +100,8 @@ def _uploaded() -> Source | None:
         return None
     raw = file.getvalue()
     suffix = Path(file.name).suffix.lower().lstrip(".")
-    encoding: str | None = None
-    if suffix != "parquet":
-        detection = detect(raw)
-        if detection.sure:
-            encoding = detection.encoding
-        else:
-            encoding = _confirmed_encoding(detection.encoding, file.file_id)
+    detection = Detection(None, True, "") if suffix == "parquet" else detect(raw)
+    encoding = choose_encoding(detection, f"train_encoding_{file.file_id}")
     column = _column(suffix)
     try:
         beginning = _previewed(file.file_id, file.name, raw, encoding, column)
@@ -116,30 +110,9 @@ def _uploaded() -> Source | None:
         return None
     st.caption(_("It begins:"))
     st.code(beginning, language=None, wrap_lines=True, height=120)
-    if suffix != "parquet" and not detection.sure and not st.checkbox(
-        _("This reads right"), key=f"train_encoding_right_{file.file_id}_{encoding}"
-    ):  # fmt: skip
-        st.info(_("The file does not say how its characters are written. Choose the encoding in which it reads right."))
+    if not reads_right(detection, f"train_encoding_right_{file.file_id}_{encoding}"):
         return None
     return Source(title=Path(file.name).name, name=file.name, raw=raw, encoding=encoding, column=column)
-
-
-def detect(raw: bytes) -> Detection:
-    """The encoding of a whole file: a beginning without any foreign character says nothing about the rest."""
-    detection = detect_encoding(raw)
-    foreign = re.search(rb"[\x80-\xff]", raw)
-    if detection.sure or detection.encoding is not None or foreign is None:
-        return detection
-    # Guessed from where it first matters, and never sure: a byte-order mark means nothing in the middle.
-    guess = detect_encoding(raw[foreign.start() : foreign.start() + 65536])
-    return Detection(guess.encoding, False, guess.preview)
-
-
-def _confirmed_encoding(guess: str | None, file_id: str) -> str:
-    names: Sequence[str] = ENCODINGS if guess in ENCODINGS or guess is None else (guess, *ENCODINGS)
-    return str(
-        st.selectbox(_("Encoding"), names, index=names.index(guess or "gb18030"), key=f"train_encoding_{file_id}")
-    )
 
 
 def _column(suffix: str) -> str | None:

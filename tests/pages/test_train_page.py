@@ -10,7 +10,7 @@ from llm_core.data.corpora import CORPORA, with_corpus
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
-from pages.ui import live, text_source
+from pages.ui import encoding, live, text_source
 from pages.ui.forms import form_key
 from pages.ui.recipes import recipes
 from pages.ui.text import translate
@@ -244,12 +244,12 @@ def test_a_file_is_written_for_its_preview_only_once(raw: bytes, says: str, monk
 
 def test_an_encoding_is_told_by_the_whole_file() -> None:
     chinese = "床前明月光，疑是地上霜。举头望明月，低头思故乡。".encode("gb18030") * 20
-    detection = text_source.detect(b"A long English preface.\n" * 4000 + chinese)
+    detection = encoding.detect(b"A long English preface.\n" * 4000 + chinese)
     assert (detection.encoding, detection.sure) == ("gb18030", False)
-    assert text_source.detect(b"plain\n" * 20_000).sure
-    assert text_source.detect(b"plain\n" * 20_000 + "月光".encode()).encoding == "utf-8"
+    assert encoding.detect(b"plain\n" * 20_000).sure
+    assert encoding.detect(b"plain\n" * 20_000 + "月光".encode()).encoding == "utf-8"
     # What stands in the middle of a file is no byte-order mark.
-    assert not text_source.detect(b"plain\n" * 20_000 + b"\xff\xfea\x00").sure
+    assert not encoding.detect(b"plain\n" * 20_000 + b"\xff\xfea\x00").sure
 
 
 @pytest.mark.parametrize(
