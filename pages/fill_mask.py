@@ -11,7 +11,7 @@ from pages.ui.text import _
 st.title(_("Fill in"))
 st.markdown(
     _("An encoder reads a whole text at once and guesses what is hidden in it. Click any word to hide it."),
-    help=meanings("encoder", "mask", "token", "probability", "step"),
+    help=meanings("encoder", "mask", "token", "probability", "pseudo-perplexity", "step"),
 )
 
 subject = subject_bar(unfit=unfit)
