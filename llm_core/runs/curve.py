@@ -7,7 +7,9 @@ from llm_core.runs.history import Row
 from llm_core.training.classifiers.base import Progress
 
 EVERY = 0.25
-"""Seconds between two points that are kept at the least; a minute's race has some hundred."""
+"""Seconds between two points that are kept at the least."""
+CLOSER = 0.01
+"""Nor are points kept that lie closer than this share of the time so far: an hour has as good as the points of a minute."""
 
 
 class Curve:
@@ -26,7 +28,8 @@ class Curve:
         """The row that a record makes; None for one that is only a sign of life."""
         if isinstance(record, Progress):
             self.share = (self._fold + min(1.0, record.share)) / (self._folds + 1)
-            if record.seconds < self._kept + EVERY and record.share < 1:
+            apart = max(EVERY, CLOSER * record.seconds)
+            if record.seconds < self._kept + apart and record.share < 1:
                 return None
             self._kept = record.seconds
             # A row that names a `step` is taken back when a run is resumed.

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_core.data.labelled import Labelled, Prepared, folds, inner_split
+from llm_core.data.synonyms import Synonyms, synonyms_of
+from llm_core.data.table_examples import EXAMPLES
 from llm_core.evaluate.bootstrap import interval, resample
 from llm_core.evaluate.classification import predict, report
 from llm_core.evaluate.cross_validation import over_folds
@@ -103,9 +105,16 @@ def enter(
     yield Outcome(result)
 
 
-def options_for(settings: RaceConfig, prepared: Prepared) -> FitOptions:
-    """What a person has chosen for all families of a race."""
-    return FitOptions(augmentation=settings.augmentation, long_texts=settings.long_texts)
+def options_for(settings: RaceConfig) -> FitOptions:
+    """What a person has chosen for all families of a race.
+
+    Words of the same meaning are those of an included table's own grammar, else those of the reviews in both languages.
+    """
+    sets: Synonyms = ()
+    if settings.augmentation == "synonyms":
+        example = EXAMPLES.get(settings.table.file)
+        sets = example.synonyms if example else (*synonyms_of("reviews", "en"), *synonyms_of("reviews", "zh"))
+    return FitOptions(augmentation=settings.augmentation, synonyms=sets, long_texts=settings.long_texts)
 
 
 def _fit(entry: Entry, training: Labelled, seconds: float, clock: Clock) -> Generator[Progress, None, Fitted]:

@@ -25,6 +25,10 @@ def job_of(run: Run) -> Job:
         from llm_core.runs.classify_job import ClassifyJob
 
         return ClassifyJob(run)
+    if run.kind == "data_sizes":
+        from llm_core.runs.data_sizes_job import DataSizesJob
+
+        return DataSizesJob(run)
     if run.kind == "import":
         raise UserError("The model of run {run} was brought in; there is no training to go on with.", run=run.id)
     raise UserError("Run {run} was made by another version of this program.", run=run.id)

@@ -100,7 +100,7 @@ class RaceJob(Job):
                 yield noted({"kind": "family", "run": child.id, "state": "running", "budget": seconds}, 0)
                 curve = Curve(self._settings.folds or 0)
                 entry = Entry(
-                    self._families[family], seconds, self._settings.seed, options_for(self._settings, self._prepared),
+                    self._families[family], seconds, self._settings.seed, options_for(self._settings),
                     folds=self._settings.folds,
                 )  # fmt: skip
                 for record in enter(entry, self._prepared, child, clock):

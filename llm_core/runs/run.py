@@ -16,12 +16,13 @@ from llm_core.runs.locks import held
 from llm_core.runs.names import ID, LONGEST_NAME
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.scored import HeadScoresConfig
+from llm_core.runs.sized import DataSizesConfig
 
 FORMAT = 1
 LABELS = "labels.json"
 KINDS: dict[str, type[Config]] = {
     "train": RunConfig, "import": ImportConfig, "head_scores": HeadScoresConfig,
-    "race": RaceConfig, "classify": ClassifyConfig,
+    "race": RaceConfig, "classify": ClassifyConfig, "data_sizes": DataSizesConfig,
 }  # fmt: skip
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
 

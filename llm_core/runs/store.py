@@ -32,6 +32,7 @@ from llm_core.runs.race_table import keep_tables, refuse_untabled
 from llm_core.runs.raced import open_race
 from llm_core.runs.run import CHILDREN, FORMAT, KINDS, Run, open_run, root_of
 from llm_core.runs.scored import HeadScoresConfig
+from llm_core.runs.sized import DataSizesConfig
 from llm_core.runs.status import Wish
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Store:
 
     def create(
         self,
-        config: RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig,
+        config: RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig,
         *,
         name: str,
         owner: str = "local",
@@ -82,6 +83,8 @@ class Store:
             elif isinstance(config, RaceConfig):
                 refuse_untabled(config)
                 config = keep_tables(config, self.corpora)
+            elif isinstance(config, DataSizesConfig):
+                open_race(self.find(config.race))
             elif isinstance(config, ClassifyConfig):
                 place = self._children_of(self.find(config.race), owner)
             else:
@@ -102,7 +105,7 @@ class Store:
 
     def _write(
         self,
-        config: RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | ImportConfig,
+        config: RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig | ImportConfig,
         name: str,
         owner: str,
         recipe: str | None,
@@ -116,7 +119,7 @@ class Store:
             if config.training.threads is None:
                 config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
             threads = config.training.threads or threads
-        elif isinstance(config, RaceConfig | ClassifyConfig):
+        elif isinstance(config, RaceConfig | ClassifyConfig | DataSizesConfig):
             config = config.model_copy(update={"threads": config.threads or threads})
         identity, now = new_id(), time.time()
         folder, temporary = (place or self.root) / identity, self.root / f".new-{os.getpid()}-{identity}"

@@ -27,6 +27,9 @@ CHOICES = {
     "constant": N_("constant"), "linear": N_("linear"), "cosine": N_("cosine"),
     "warmup_stable_decay": N_("warm up, hold, decay"),
     "sample": N_("by chance"), "greedy": N_("the likeliest token"), "beam": N_("a likely whole (beam)"),
+    "deletion": N_("copies with words left out"), "swap": N_("copies with words swapped"),
+    "synonyms": N_("copies with other words of the same meaning"),
+    "truncate": N_("the beginning"), "window": N_("all, in windows"), "head_tail": N_("beginning and end"),
     "fp32": "fp32", "bf16": "bf16", "fp16": "fp16",
     "auto": N_("automatic"), "cpu": N_("processor"), "cuda": "CUDA", "mps": "Apple GPU",
 }  # fmt: skip
