@@ -71,7 +71,7 @@ def read_masked(config: ModelConfig, tokenizer: Tokenizer, text: str, places: Co
     """
     mask = mask_of(config, tokenizer)
     assert config.family == "transformer"
-    given, spans = _tokens(tokenizer, mask, text)
+    given, spans = tokens_of(tokenizer, mask, text)
     count = len(given)
     if wrong := [place for place in places if not 0 <= place < count]:
         raise UserError("There is no token {place}: there are {count}, counted from 0.", place=wrong[0], count=count)
@@ -107,8 +107,8 @@ def places_at(masked: Masked, spans: Collection[tuple[int, int]]) -> tuple[int, 
     )
 
 
-def _tokens(tokenizer: Tokenizer, mask: int, text: str) -> tuple[list[int | None], list[tuple[int, int]]]:
-    """The ids of a text, None for each typed mask, and where they stand."""
+def tokens_of(tokenizer: Tokenizer, mask: int, text: str) -> tuple[list[int | None], list[tuple[int, int]]]:
+    """The ids of a text, None for each mask that is typed in it, and where they stand in it, in characters."""
     spellings = {MASK, tokenizer.pieces[mask]} - {""}
     pattern = "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))
     ids: list[int | None] = []

@@ -6,7 +6,9 @@ from typing import Protocol
 import torch
 
 from llm_core.config import TransformerConfig
+from llm_core.data.tokenizers import Tokenizer
 from llm_core.errors import UserError
+from llm_core.inference.masks import tokens_of
 from llm_core.models.base import Batch, Model
 
 
@@ -65,7 +67,8 @@ def read(model: Model, tokenizer: AnyTokenizer, text: str, source: str | None = 
     """Turn a text into what the model reads, as it was trained: control tokens before and after it.
 
     A decoder also reads no text at all: only the sign that one begins. Of what does not fit in the model's context,
-    the beginning is read. An encoder-decoder reads `source` to its end sign; other models have none and ignore it.
+    the beginning is read. An encoder-decoder reads `source` to its end sign; other models have none and ignore it. An
+    encoder that fills in hidden tokens reads "[MASK]" as one.
     Raises UserError for a model without attention, and for an encoder-decoder without a source.
     """
     config = model.config
@@ -96,7 +99,7 @@ def _side(
     tokenizer: AnyTokenizer, text: str, before: tuple[int, ...], after: tuple[int, ...], context: int
 ) -> tuple[Side, int]:
     """One side, and how many tokens of the text did not fit in the context."""
-    ids, spans = tokenizer.encode(text), tokenizer.spans(text)
+    ids, spans = _tokens(tokenizer, text)
     room = max(context - len(before) - len(after), 0)
     left_out = max(len(ids) - room, 0)
     ids, spans = ids[:room], spans[:room]
@@ -109,3 +112,10 @@ def _side(
         spans=((0, 0),) * len(before) + tuple(spans) + ((reached, reached),) * len(after),
     )
     return side, left_out
+
+
+def _tokens(tokenizer: AnyTokenizer, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    if not isinstance(tokenizer, Tokenizer) or tokenizer.mask is None:
+        return tokenizer.encode(text), tokenizer.spans(text)
+    ids, spans = tokens_of(tokenizer, tokenizer.mask, text)
+    return [tokenizer.mask if token is None else token for token in ids], spans

@@ -43,6 +43,15 @@ def test_an_encoder_reads_both_signs_around_a_text() -> None:
     assert side.spans == ((0, 0), (0, 1), (1, 2), (3, 4), (4, 5), (5, 5))
 
 
+def test_a_mask_in_the_text_is_one_token_for_a_model_that_fills_masks() -> None:
+    tokenizer = train_tokenizer("word", 300, ["the cat sat on the mat"] * 9, mask_token=True)
+    side = read(model_of(architecture="encoder"), tokenizer, "the [MASK] sat").text
+    assert side.tokens[1:] == ("the", "[MASK]", " sat")
+    assert side.ids[2] == tokenizer.mask
+    assert side.spans[1:] == ((0, 3), (4, 10), (10, 14))
+    assert "[MASK]" not in read(model_of(), TOKENIZER, "[MASK]").text.tokens
+
+
 def test_what_does_not_fit_is_counted_and_the_sign_at_the_end_stays() -> None:
     decoder = read(model_of(), TOKENIZER, "the cat sat on the mat")
     assert len(decoder.text.ids) == 12
