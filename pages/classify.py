@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.classify import race_form, race_live
+from pages.ui.classify import race_form, race_live, results, use
 from pages.ui.glossary import meanings
 from pages.ui.text import _
 
@@ -21,4 +21,6 @@ with form:
 with picture:
     race = race_live.show()
 
-# Results · why · use it · what pre-training is worth: each a panel that is given the race.
+if race is not None:
+    results.show(race)
+    use.show(race)

@@ -21,6 +21,7 @@ from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES
 from pages.ui.attention.measured import heads_csv_route, heads_route
 from pages.ui.attention.route import patterns_route
 from pages.ui.classify.race_route import race_route
+from pages.ui.classify.sizes import sizes_route
 from pages.ui.fill_mask.route import fill_csv_route, fill_route
 from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
 from pages.ui.live import line_names
@@ -107,6 +108,7 @@ ROUTES = [
     Route("/history/{run}.csv", history_csv),
     Route("/history/{run}.html", history_html),
     Route("/race/{run}", race_route),
+    Route("/sizes/{run}", sizes_route),
     Route("/heads/{run}.csv", heads_csv_route),
     Route("/heads/{run}", heads_route),
     Route("/write", write_route, methods=["POST"]),

@@ -10,7 +10,7 @@ import streamlit as st
 
 from llm_core.errors import N_, UserError
 from llm_core.runs.raced import Race
-from pages.ui.classify import calibration, confusion, curves, errors, results_link, slices, standing, threshold
+from pages.ui.classify import calibration, confusion, curves, errors, results_link, sizes, slices, standing, threshold
 from pages.ui.classify.families import title
 from pages.ui.classify.scored import Scored, scored
 from pages.ui.faults import refuse
@@ -22,6 +22,8 @@ from pages.ui.state import (
     CLASSIFY_FAMILY_KEY,
     CLASSIFY_PART_KEY,
     CLASSIFY_RESULTS_FOR_KEY,
+    CLASSIFY_SIZED_KEY,
+    CLASSIFY_TYPED_KEY,
     CLASSIFY_VIEW_KEY,
 )
 from pages.ui.text import _
@@ -41,10 +43,14 @@ VIEWS: dict[str, View] = {
     "curves": View(N_("ROC and PR"), curves.show),
     "calibration": View(N_("Calibration"), calibration.show),
     "threshold": View(N_("Threshold"), threshold.show),
+    "sizes": View(N_("Data size"), sizes.show),
     "slices": View(N_("Slices"), slices.show),
     "errors": View(N_("Label errors"), errors.show),
 }
-_OF_ONE_RACE = (CLASSIFY_CELL_KEY, CLASSIFY_CLASS_KEY, CLASSIFY_COLUMN_KEY, CLASSIFY_FAMILY_KEY, CLASSIFY_PART_KEY)
+_OF_ONE_RACE = (
+    CLASSIFY_CELL_KEY, CLASSIFY_CLASS_KEY, CLASSIFY_COLUMN_KEY, CLASSIFY_FAMILY_KEY, CLASSIFY_PART_KEY,
+    CLASSIFY_SIZED_KEY, CLASSIFY_TYPED_KEY,
+)  # fmt: skip
 
 
 def show(race: Race) -> None:

@@ -42,7 +42,7 @@ def _of(*values: str) -> Callable[[str], str | None]:
 def _known(found: Scored) -> dict[str, tuple[str, Callable[[str], Any]]]:
     """Name in the address to session key and reader; a reader gives None for what it does not take."""
     return {
-        "view": (CLASSIFY_VIEW_KEY, _of("families", "confusion", "curves", "calibration", "threshold", "slices", "errors")),
+        "view": (CLASSIFY_VIEW_KEY, _of("families", "confusion", "curves", "calibration", "threshold", "sizes", "slices", "errors")),
         "family": (CLASSIFY_FAMILY_KEY, _of(*found.families)),
         "cell": (CLASSIFY_CELL_KEY, lambda text: text if _CELL.fullmatch(text) else None),
         "class": (CLASSIFY_CLASS_KEY, _whole(len(found.names) - 1)),

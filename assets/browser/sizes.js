@@ -1,0 +1,180 @@
+// Accuracy against the number of training texts, drawn as it is measured: the figure comes from the route
+// ./sizes/<race>, and no script runs. Stands behind format.js, curve.js and takeaway.js.
+class Sizes {
+  constructor(root) {
+    this.root = root;
+    root.className = "t-host t-sizes";
+    const row = make("div", "t-sizes-row");
+    this.said = make("p", "t-sizes-said", null, { role: "status" });
+    this.actions = make("div", "t-actions");
+    row.append(this.said, this.actions);
+    this.bar = make("span", "t-bar");
+    this.bar.append(make("span", "t-bar-done"));
+    this.plot = make("div", "t-sizes-plot", null, { role: "img" });
+    this.foot = make("div");
+    root.append(row, this.bar, this.plot, this.foot);
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(this.plot);
+    this.pending = 0; // until when a command may take to show an effect
+    this.turn = 0; // only the newest question's answer counts
+  }
+
+  update({ data, setTriggerValue }) {
+    const other = !this.data || data.run !== this.data.run || data.language !== this.data.language;
+    this.data = data;
+    this.trigger = setTriggerValue;
+    this.plot.setAttribute("aria-label", data.labels.picture);
+    if (other) {
+      this.head = this.figures = null;
+      this.version = "";
+      this.poll();
+    } else this.show();
+  }
+
+  async poll() {
+    clearTimeout(this.timer);
+    this.turn += 1;
+    const { turn, data } = this;
+    let wait = 3000;
+    this.trouble = "";
+    try {
+      const query = `have=${encodeURIComponent(this.version)}&lang=${data.language}`;
+      const reply = await fetch(`./sizes/${encodeURIComponent(data.run)}?${query}`);
+      const head = await reply.json();
+      if (turn !== this.turn) return;
+      if (reply.ok) {
+        if (head.figures) Object.assign(this, { figures: head.figures, csv: head.csv, version: head.version });
+        this.head = head;
+        wait = head.poll_milliseconds;
+      } else {
+        this.trouble = head.error;
+        wait = null;
+      }
+    } catch {
+      if (turn !== this.turn) return;
+      this.trouble = data.labels.offline;
+    }
+    if (this.pending) {
+      if (this.lively !== this.before || performance.now() > this.pending) this.pending = 0;
+      else wait = 250;
+    }
+    this.show();
+    if (!this.closed && wait !== null) this.timer = setTimeout(() => this.poll(), document.hidden ? wait * 4 : wait);
+  }
+
+  get lively() {
+    return Boolean(this.head?.measuring?.lively);
+  }
+
+  show() {
+    const { measuring } = this.head ?? {};
+    this.bar.hidden = !this.lively;
+    this.bar.firstChild.style.width = `${100 * Math.min(1, measuring?.progress ?? 0)}%`;
+    const words = this.words(measuring);
+    if (this.said.textContent !== words) this.said.textContent = words;
+    this.drawButton(measuring);
+    this.drawFoot();
+    this.draw();
+  }
+
+  words(measuring) {
+    const { labels } = this.data;
+    if (this.trouble) return this.trouble;
+    if (this.lively && measuring.state !== "running") return labels.waiting;
+    if (this.lively) {
+      const share = `${Math.round(100 * (measuring.progress ?? 0))} %`;
+      return fill(labels.running, { share, time: duration(measuring.remaining, labels) });
+    }
+    if (this.pending) return labels.starting;
+    if (measuring?.message) return measuring.message;
+    return this.head?.points ? "" : labels.empty;
+  }
+
+  // Only when another button is due: it must not be replaced under the pointer.
+  drawButton(measuring) {
+    const { labels, ready, most_seconds } = this.data;
+    const command = this.lively ? "stop" : "measure";
+    const label = this.lively ? labels.stop : fill(labels.measure, { time: duration(most_seconds, labels) });
+    const disabled = Boolean(this.pending) || (!this.lively && !ready);
+    const wanted = Boolean(this.head) && (!this.lively || measuring.controls);
+    const key = JSON.stringify([label, disabled, wanted]);
+    if (key === this.buttonShown) return;
+    this.buttonShown = key;
+    const button = make("button", this.lively ? "t-button" : "t-button t-primary", label, { type: "button" });
+    button.disabled = disabled;
+    button.onclick = () => {
+      this.before = this.lively;
+      this.pending = performance.now() + 15_000;
+      this.trigger("command", { command, at: Date.now() });
+      this.show();
+      this.timer = setTimeout(() => this.poll(), 250);
+    };
+    this.actions.replaceChildren(...(wanted ? [button] : []));
+  }
+
+  drawFoot() {
+    const { data } = this;
+    const key = JSON.stringify([this.version, data.code, data.labels]);
+    if (key === this.footShown) return;
+    this.footShown = key;
+    URL.revokeObjectURL(this.address);
+    if (!this.head?.points) return this.foot.replaceChildren();
+    // With a byte-order mark spreadsheets read it as UTF-8.
+    this.address = URL.createObjectURL(new Blob(["\ufeff", this.csv], { type: "text/csv;charset=utf-8" }));
+    const picture = (format) => {
+      const button = make("button", "t-link", format.toUpperCase(), { type: "button" });
+      button.onclick = () => this.save(format);
+      return button;
+    };
+    const table = make("a", "t-link", "CSV", { href: this.address, download: `${data.name}.csv` });
+    this.foot.replaceChildren(...takeAwayRow(data.labels.take_away, [picture("svg"), picture("png"), table], data.code, data.labels));
+  }
+
+  async save(format) {
+    const library = await plotly();
+    const background = getComputedStyle(this.root).getPropertyValue("--st-background-color");
+    await library.relayout(this.plot, { paper_bgcolor: background });
+    await library.downloadImage(this.plot, { format, filename: this.data.name, width: 1000, height: 440, scale: 2 });
+    await library.relayout(this.plot, { paper_bgcolor: "rgba(0,0,0,0)" });
+  }
+
+  async draw() {
+    const { figures, version } = this;
+    if (!figures || !this.head?.points) return;
+    const library = await plotly();
+    this.plot.style.display = "block";
+    const width = Math.floor(this.root.clientWidth);
+    if (!width || figures !== this.figures) return;
+    const theme = themeOf(this.root, { light: "light", dark: "dark" });
+    const shown = `${version} ${theme} ${width}`;
+    if (shown === this.shown) return;
+    this.shown = shown;
+    const { data: traces, layout } = structuredClone(figures[theme]);
+    await library.react(this.plot, traces, { ...layout, width, height: 440, uirevision: this.data.run }, CONFIG);
+    this.root.dataset.drawn = String(this.head.points);
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.observer.disconnect();
+    URL.revokeObjectURL(this.address);
+    window.Plotly?.purge(this.plot);
+  }
+}
+
+export default function (component) {
+  const { parentElement } = component;
+  let host = parentElement.querySelector(":scope > .t-host");
+  if (!host) {
+    host = make("div");
+    parentElement.append(host);
+    host.className = "t-host";
+    host.sizes = new Sizes(host);
+  }
+  host.sizes.update(component);
+  return () => {
+    host.sizes.close();
+    host.remove();
+  };
+}

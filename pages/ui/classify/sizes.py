@@ -1,0 +1,195 @@
+"""Accuracy against the number of training texts: would more labels help? Measured by a run that a button starts, and drawn
+as it comes: the browser asks the route `./sizes/<race>`, so that what grows costs no script run."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from llm_core.data.table_writing import as_table
+from llm_core.errors import N_, UserError
+from llm_core.runs import data_sizes
+from llm_core.runs.data_sizes import Point
+from llm_core.runs.raced import Race, open_race
+from llm_core.runs.run import Run
+from pages.ui.charts import DARK, LIGHT, Colors, layout
+from pages.ui.classify.families import LOOKS, color, title
+from pages.ui.classify.scored import Scored
+from pages.ui.faults import refuse
+from pages.ui.http import NO_STORE, language_of, refusal
+from pages.ui.live import BROWSER, ask, copy_labels, script
+from pages.ui.state import CLASSIFY_SIZED_KEY, CLASSIFY_SIZES_FAULT_KEY, OWNER, store
+from pages.ui.text import _, explain_in, language, translate
+
+WORDS = {
+    "x": N_("training texts"), "y": N_("accuracy on the test texts (%)"),
+    "hover": N_("{family}, from {texts} texts: {accuracy} % right ({low} to {high} %)."),
+}  # fmt: skip
+"""What the figure says; translated where it is drawn, which is not always in a session."""
+
+
+def show(scored: Scored, family: str) -> None:
+    """Which families to measure, the button, and the curves."""
+    if (fault := st.session_state.pop(CLASSIFY_SIZES_FAULT_KEY, None)) is not None:
+        refuse(fault)
+    race = open_race(store().find(scored.run))
+    usual = [name for name in scored.families if name != "majority"]
+    st.session_state.setdefault(CLASSIFY_SIZED_KEY, usual)
+    st.session_state[CLASSIFY_SIZED_KEY] = [
+        name for name in st.session_state[CLASSIFY_SIZED_KEY] if name in scored.families
+    ]
+    chosen = st.multiselect(
+        _("Families to measure"), scored.families, key=CLASSIFY_SIZED_KEY, format_func=title, persist_state="session",
+        help=_("Each learns again from a fiftieth to a half of the training texts, as long each time as it took in the race."),
+    )  # fmt: skip
+    seconds = sum(max(1.0, float(scored.results[name]["seconds"])) for name in chosen) * 5
+    _component()(
+        key="classify_sizes",
+        data={
+            "run": scored.run, "language": language(), "name": f"terrarium-data-sizes-{scored.run}", "code": python(scored.run, chosen),
+            "ready": bool(chosen), "most_seconds": seconds, "labels": labels(),
+        },
+        on_command_change=lambda: _obey(race, st.session_state["classify_sizes"].get("command")),
+    )  # fmt: skip
+    st.caption(_("A line that still rises at its end says that more labelled texts would help; a flat one, that they would not. Each point is one drawing of texts: small wiggles mean nothing."))  # fmt: skip
+
+
+def _obey(race: Race, command: object) -> None:
+    """Begin to measure, or stop; what comes from the browser is checked like anything else from outside."""
+    name = command.get("command") if isinstance(command, dict) else None
+    chosen = [family for family in st.session_state.get(CLASSIFY_SIZED_KEY, ()) if family in race.results]
+    try:
+        if name == "measure" and chosen:
+            data_sizes.start(store(), race, OWNER, chosen)
+        elif name == "stop":
+            for run in data_sizes.find_runs(store(), race.run)[:1]:
+                ask(run.id, "stop")
+    except UserError as error:
+        st.session_state[CLASSIFY_SIZES_FAULT_KEY] = error
+
+
+def sizes_route(request: Request) -> Response:
+    """The curves as they are now, in both looks, unless the browser has just these; and how a measuring stands."""
+    code = language_of(request)
+    try:
+        race = open_race(store().find(request.path_params["run"]))
+        runs = data_sizes.find_runs(store(), race.run)
+        points = data_sizes.points(race, runs)
+    except UserError as error:
+        return refusal(error, code)
+    measuring = _measuring(runs[0], code) if runs else None
+    version = hashlib.sha256(repr((points, code)).encode()).hexdigest()[:16]
+    reply: dict[str, Any] = {
+        "version": version, "points": len(points), "measuring": measuring,
+        "poll_milliseconds": 700 if measuring and measuring["lively"] else None,
+    }  # fmt: skip
+    if request.query_params.get("have") != version:
+        words = partial(translate, code=code)
+        drawn = {
+            look: json.loads(figure(points, words, colors).to_json())
+            for look, colors in (("light", LIGHT), ("dark", DARK))
+        }
+        for each in drawn.values():
+            each["layout"].pop("template", None)
+        reply |= {"figures": drawn, "csv": csv(points)}
+    return JSONResponse(reply, headers=NO_STORE)
+
+
+def _measuring(run: Run, code: str) -> dict[str, Any]:
+    status = run.status()
+    return {
+        "state": status.state, "lively": status.under_way, "progress": status.progress if status.state == "running" else None,
+        "remaining": status.remaining_seconds, "controls": run.owner == OWNER,
+        "message": explain_in(UserError(status.template, **status.values), code) if status.template else "",
+    }  # fmt: skip
+
+
+def figure(points: Sequence[Point], words: Callable[[str], str], colors: Colors) -> go.Figure:
+    """A line with intervals for each family, over the number of texts on a logarithmic axis."""
+    made = go.Figure(layout=layout(colors))
+    for family in LOOKS:
+        line = [point for point in points if point.family == family]
+        if not line:
+            continue
+        look, shade = LOOKS[family], color(family, colors)
+        name = words(look.title)
+        made.add_scatter(
+            x=[point.texts for point in line], y=[100 * point.accuracy for point in line], mode="lines+markers", name=name,
+            line={"color": shade, "dash": look.dash, "width": 2}, marker={"symbol": look.symbol, "size": 9, "color": shade},
+            error_y={"type": "data", "symmetric": False, "array": [100 * (point.high - point.accuracy) for point in line], "arrayminus": [100 * (point.accuracy - point.low) for point in line], "color": shade, "thickness": 1, "width": 3},
+            customdata=[[100 * point.low, 100 * point.high] for point in line],
+            hovertemplate=words(WORDS["hover"]).format(family=name, texts="%{x:,}", accuracy="%{y:.1f}", low="%{customdata[0]:.1f}", high="%{customdata[1]:.1f}") + "<extra></extra>",
+        )  # fmt: skip
+    made.update_layout(
+        margin={"l": 58, "r": 20, "t": 14, "b": 50}, showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        xaxis={"type": "log", "title": {"text": words(WORDS["x"])}, "showgrid": True}, yaxis={"title": {"text": words(WORDS["y"])}},
+    )  # fmt: skip
+    return made
+
+
+def csv(points: Sequence[Point]) -> str:
+    """The points in exact numbers."""
+    return as_table(
+        ("family", "texts", "accuracy", "low", "high", "macro_f1"),
+        ((p.family, p.texts, p.accuracy, p.low, p.high, p.macro_f1) for p in points),
+    )
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "terrarium_sizes",
+        css=(BROWSER / "sizes.css").read_text(encoding="utf-8"),
+        js=script("format", "curve", "takeaway", "sizes"),
+        isolate_styles=False,
+    )
+
+
+def labels() -> dict[str, str]:
+    """Every word that the component says. Places are filled in the browser."""
+    return {
+        "picture": _("Accuracy of the families against the number of training texts"),
+        "empty": _("Here stands how good each family is when it learns from fewer texts: whether more labels would help."),
+        "measure": _("Measure (at most {time})", time="{time}"),
+        "waiting": _("Waits for a worker: one is starting, or all are busy with other runs."),
+        "running": _("Learning from shares of the training texts: {share} done, at most {time} remaining.", share="{share}", time="{time}"),
+        "starting": _("Starting to measure…"),
+        "stop": _("Stop"),
+        "offline": _("The server does not answer. Trying again."),
+        "seconds": _("{s} s", s="{s}"),
+        "minutes": _("{m} min {s} s", m="{m}", s="{s}"),
+        "hours": _("{h} h {m} min", h="{h}", m="{m}"),
+        "take_away": _("Take it away"),
+        **copy_labels(),
+    }  # fmt: skip
+
+
+def python(run: str, families: Sequence[str]) -> str:
+    """The same for a notebook or a script."""
+    return f"""\
+from llm_core.evaluate.classification import predict, report
+from llm_core.runs.data_sizes_job import share_of
+from llm_core.runs.families import families_for
+from llm_core.runs.raced import open_race
+from llm_core.runs.store import Store
+from llm_core.training.classifiers.base import FitOptions, Fitted
+
+store = Store()
+race = open_race(store.find({run!r}))
+training, test = race.prepared.training, race.prepared.test
+families = families_for(race.settings, store)
+for share in (0.02, 0.05, 0.1, 0.25, 0.5):
+    part = share_of(training, share, race.settings.seed)
+    for name in {list(families)!r}:
+        seconds = max(1.0, race.results[name]["seconds"])
+        for record in families[name].fit(part, seconds=seconds, seed=race.settings.seed, options=FitOptions()):
+            if isinstance(record, Fitted):
+                predicted = predict(record.classifier.probabilities(test.texts))
+                print(name, len(part), report(test.labels, predicted, len(test.names)).accuracy)
+"""
