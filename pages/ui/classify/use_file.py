@@ -14,11 +14,11 @@ from llm_core.evaluate.classification import Floats, Labels, predict
 from llm_core.runs.raced import Race
 from pages.ui.classify.families import title
 from pages.ui.classify.scored import percent
+from pages.ui.encoding import ENCODINGS, detect
 from pages.ui.faults import refuse
 from pages.ui.sheet import Cell, Column, Row, sheet
 from pages.ui.state import CLASSIFY_FILE_KEY, inference
 from pages.ui.text import _, number
-from pages.ui.text_source import ENCODINGS, detect
 
 AT_ONCE = 128
 """Texts between two signs of progress."""
