@@ -92,8 +92,9 @@ class Picture {
     const facts = [
       ["step", head.steps ? fill(labels.of, { a: number(at ?? 0), b: number(head.steps) }) : number(at)],
       ["held_out_loss", number(evaluations.loss.at(-1))],
-      ["bits", number(evaluations.bits.at(-1))],
     ];
+    // What fills in hidden tokens writes no text whose characters could be counted.
+    if (evaluations.bits.at(-1) !== null) facts.push(["bits", number(evaluations.bits.at(-1))]);
     const accuracy = evaluations.measures.at(-1)?.accuracy;
     if (accuracy !== undefined) facts.push(["accuracy", share(accuracy)]);
     if (feed.lively) {

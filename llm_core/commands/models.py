@@ -78,9 +78,9 @@ def evaluate(arguments: argparse.Namespace) -> Values:
     import torch
 
     from llm_core.devices import choose_device, physical_cores
-    from llm_core.evaluate.language_model import score
     from llm_core.runs import truth
     from llm_core.runs.held_out import held_out, other_text, same_text
+    from llm_core.training.objectives import OBJECTIVES
 
     store = Store(arguments.runs)
     run = store.find(arguments.run, paths=True)
@@ -93,12 +93,13 @@ def evaluate(arguments: argparse.Namespace) -> Values:
         corpus = other_text(run, tokenizer, arguments.corpus)
         other = {"corpus": arguments.corpus, "documents": None, "held_out": DataConfig().held_out}
         config = config.model_copy(update={"data": config.data.model_copy(update=other)})
-    found = score(model, corpus)
+    found = OBJECTIVES[config.training.objective].score(model, corpus, config, None)
     return {
         "validation_loss": found.loss,
         "perplexity": found.perplexity,
         "bits_per_character": found.bits_per_character,
         "tokens": found.tokens,
+        **found.measures,
         **truth.known_truth(config, model, corpus, found.loss, written=truth.WRITTEN),
     }
 

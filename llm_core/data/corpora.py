@@ -41,8 +41,9 @@ class Corpus:
 
     Raises UserError where this Python comes without them.
     """
-    kind: Literal["text", "grammar", "task", "parallel", "labelled", "tagged", "questions"] = "text"
-    """parallel: each document is a sentence, a tab and its translation (`llm_core.data.pairs`) · labelled, tagged, questions:
+    kind: Literal["text", "grammar", "task", "parallel", "mixture", "labelled", "tagged", "questions"] = "text"
+    """parallel: each document is a sentence, a tab and its translation (`llm_core.data.pairs`) · mixture: several grammars
+    and real text by turns (`llm_core.data.mixture`) · labelled, tagged, questions:
     each is a text with its class, its entities, or a question and its answer (`llm_core.data.annotated`)."""
     source: str = ""
     """The name of the grammar or the task that writes it."""
@@ -241,6 +242,19 @@ _ASKED = (
     _asked("questions", "stories", "zh", N_("Questions on stories in Chinese"), N_("The same stories and questions in Chinese."), 12_000, 224, 16),
     _asked("questions", "stories", "en-zh", N_("Questions on stories in both languages"), N_("Stories with questions in English and in Chinese by turns."), 12_000, 224, 16),
 )  # fmt: skip
+_MIXTURE = (
+    Corpus(
+        "cloze-en-zh", N_("Texts of both languages, for an encoder"),
+        N_("Reviews, headlines, stories and talk of this program's grammars in English and Chinese, and between them pieces of real English out of the Python language reference."),
+        "en-zh", kind="mixture", documents=40_000,
+        defaults={
+            # WordPiece leaves each Chinese character by itself: the phrases of a grammar are in no other text.
+            "data": {"tokenizer": "wordpiece", "vocabulary_size": 4096, "rows": "documents", "held_out": 0.05},
+            "model": {"context": 512, "dropout": 0.0},
+            "training": {"batch_size": 64, "evaluation_every": 50, "sample_prompt": "", "sample_tokens": 512},
+        },
+    ),
+)  # fmt: skip
 _TASKS = (
     _task("copy", 20_000, 32),
     _task("reverse", 20_000, 32),
@@ -258,4 +272,6 @@ _TASKS = (
     ),
 )  # fmt: skip
 
-CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_GRAMMARS, *_PARALLEL, *_ASKED, *_TASKS)}
+CORPORA: dict[str, Corpus] = {
+    corpus.name: corpus for corpus in (*_TEXTS, *_GRAMMARS, *_MIXTURE, *_PARALLEL, *_ASKED, *_TASKS)
+}

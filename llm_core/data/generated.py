@@ -8,10 +8,11 @@ import hashlib
 from collections.abc import Iterator
 
 from llm_core.config import DataConfig
-from llm_core.data.annotated import ASKED, Annotated, annotated
+from llm_core.data.annotated import ASKED, Annotated, annotated, whole_texts
 from llm_core.data.corpora import CORPORA, Corpus
 from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.sampler import sample, texts
+from llm_core.data.mixture import grammars_digest, mixture, mixture_digest
 from llm_core.data.pairs import PER_TEXT, pairs
 from llm_core.data.tasks import TASKS
 from llm_core.errors import UserError
@@ -43,7 +44,10 @@ def documents(corpus: Corpus, start: int, count: int) -> Iterator[str]:
     if corpus.kind == "parallel":
         return pairs(load_grammar(corpus.source), SEED, start, count)
     if corpus.kind in ASKED:
-        return (made.whole for made in annotated_documents(corpus, start, count))
+        languages = tuple(corpus.language.split("-"))
+        return whole_texts(corpus.kind, load_grammar(corpus.source), languages, SEED, start, count)
+    if corpus.kind == "mixture":
+        return mixture(SEED, start, count)
     return texts(load_grammar(corpus.source), corpus.language, SEED, start, count)
 
 
@@ -54,8 +58,13 @@ def annotated_documents(corpus: Corpus, start: int, count: int) -> Iterator[Anno
     return annotated(corpus.kind, load_grammar(corpus.source), languages, SEED, start, count)
 
 
-def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float]]:
-    """The same documents of a grammar or a task, each with its -log P in nats, its end included."""
+def weighed(corpus: Corpus, start: int, count: int) -> Iterator[tuple[str, float | None]]:
+    """The same documents of a grammar or a task, each with its -log P in nats, its end included; None for a text whose
+    documents are not all written by one grammar."""
+    if corpus.kind == "mixture":
+        for text in documents(corpus, start, count):
+            yield text, None
+        return
     if corpus.kind == "task":
         for text in documents(corpus, start, count):
             yield text, -TASKS[corpus.source].log_probability(text)
@@ -92,8 +101,10 @@ def check_rows(config: DataConfig) -> None:
 
 
 def grammar_digest(config: DataConfig) -> str | None:
-    """SHA-256 of the grammar that writes this corpus; None when no grammar does."""
+    """SHA-256 of the grammar that writes this corpus, or of several; None when no grammar does."""
     corpus = CORPORA.get(config.corpus)
+    if corpus is not None and corpus.kind == "mixture":
+        return grammars_digest()
     if corpus is None or corpus.kind not in ("grammar", "parallel", *ASKED):
         return None
     return load_grammar(corpus.source).digest
@@ -106,4 +117,6 @@ def writing_digest(config: DataConfig) -> str:
     parts: tuple[object, ...] = (_FORMAT, corpus.kind, source, corpus.language, sum(counts(config)), SEED)
     if corpus.kind == "parallel":
         parts = (*parts, PER_TEXT)
+    if corpus.kind == "mixture":
+        parts = (*parts, mixture_digest())
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()

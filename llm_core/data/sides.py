@@ -95,7 +95,8 @@ def _written(config: DataConfig, report: Progress) -> Sides:
         for text in trained_on():
             yield TRAINING, True, text
         for text, lost in weighed(corpus, training, held_out):
-            nats.append(lost)
+            if lost is not None:
+                nats.append(lost)
             yield HELD_OUT, True, text
 
     return Sides(tokenizer, _told(sided(), characters, report), nats)

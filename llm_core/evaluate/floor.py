@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm_core.config import RunConfig
+from llm_core.config import READING, RunConfig
 from llm_core.data.annotated import ASKED
 from llm_core.data.prepare import TokenizedCorpus, lengths
 from llm_core.errors import N_
@@ -46,11 +46,15 @@ NO_TRANSLATIONS = NoFloor(N_("There is no floor: the grammar knows how likely a 
 
 NO_WRITING = NoFloor(N_("There is no floor: the model is asked about a text and writes none, and how likely each answer is, is not known."))  # fmt: skip
 
+HIDDEN = NoFloor(N_("There is no floor: the grammar knows how likely a whole text is, not how likely a hidden word is, given the others."))  # fmt: skip
+
 
 def entropy_floor(config: RunConfig, corpus: TokenizedCorpus) -> Floor | NoFloor:
     """The floor of the held-out texts of a corpus for a model with these settings. Reads all of it once."""
     if corpus.rows == "pairs":
         return NO_TRANSLATIONS
+    if config.training.objective in READING:
+        return HIDDEN
     if corpus.rows in ASKED:
         return NO_WRITING
     nats = corpus.nats

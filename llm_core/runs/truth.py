@@ -32,9 +32,12 @@ def known_truth(
     from the n-gram to the floor (None where there is no training text to count); or `no_floor`, a sentence that says
     why. Of `written` texts drawn at temperature 1: sentences_valid, stories_valid, and stories_copied from the training
     text, all shares. skills: by name the accuracy and its number of items, over at most 500 held-out texts. Of a toy
-    task: accuracy. Of sentence pairs: exact_match and chrf over all that are held out.
+    task: accuracy. Of sentence pairs: exact_match and chrf over all that are held out. Of a model that does not write
+    there is only `no_floor`.
     """
     figures = _against_the_floor(config, model, corpus, loss)
+    if not model.causal:
+        return figures
     known = CORPORA.get(config.data.corpus)
     if known is not None and known.kind == "task":
         figures |= measure(model, corpus, config, None)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from llm_core.config import DecodingConfig
+from llm_core.config import READING, DecodingConfig
 from llm_core.data.annotated import ASKED
 from llm_core.data.prepare import TokenizedCorpus
 from llm_core.evaluate.language_model import Score, still
 from llm_core.evaluate.measures import measure
 from llm_core.inference.generate import generate
 from llm_core.training.answering import answered_samples
+from llm_core.training.filling import filled
 from llm_core.training.records import Evaluation, Sample
 from llm_core.training.state import TrainingState
 from llm_core.training.translating import held_out_sentences, translated, translation_measures
@@ -34,11 +35,14 @@ def _measures(state: TrainingState, corpus: TokenizedCorpus, limit: int | None) 
 
 
 def samples(state: TrainingState, corpus: TokenizedCorpus) -> Iterator[Sample]:
-    """What the model writes now: one text, several translations, or what it says of several texts."""
+    """What the model writes now: one text, several translations, or what it says of several texts or fills in."""
     if corpus.rows == "pairs":
         yield from _translations(state, corpus)
     elif corpus.rows in ASKED:
         yield from answered_samples(state.model, corpus, state.step, state.config.training.sample_prompt)
+    elif state.config.training.objective in READING:
+        for asked, text, reference in filled(state.model, corpus, state.config.training):
+            yield Sample(state.step, asked, text, reference)
     else:
         yield sample(state, corpus)
 

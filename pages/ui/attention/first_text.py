@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from llm_core.config import RunConfig
+from llm_core.config import READING, RunConfig
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import documents
 from llm_core.runs import history
@@ -59,5 +59,7 @@ def _sample(run: Run) -> str:
     samples = [row for row in history.records(run.folder) if row.get("kind") == "sample" and row.get("text")]
     if not samples:
         return ""
-    text = f"{samples[-1].get('prompt', '')}{samples[-1]['text']}".strip()
+    # What fills in masks has the prompt in its text already.
+    filled = isinstance(run.settings, RunConfig) and run.settings.training.objective in READING
+    text = f"{'' if filled else samples[-1].get('prompt', '')}{samples[-1]['text']}".strip()
     return text[:LONGEST_SAMPLE].strip()
