@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.classify import race_form, race_live, results, use
+from pages.ui.classify import prepared, race_form, race_live, results, table, use
 from pages.ui.glossary import meanings
 from pages.ui.text import _
 
@@ -12,14 +12,14 @@ st.markdown(
     help=meanings("held-out"),
 )  # fmt: skip
 
-# The table, its columns and its split.
-table = None
-
 form, picture = st.columns([1, 2.6], gap="large")
 with form:
-    race_form.show(table)
+    chosen = table.choose_table()
+    race_form.show(chosen)
 with picture:
     race = race_live.show()
+    if race is None and chosen is not None:
+        prepared.show_prepared(chosen)
 
 if race is not None:
     results.show(race)

@@ -4,7 +4,7 @@ A workbook is a zip of XML. How large it really is, is counted while it unpacks,
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -103,8 +103,10 @@ def _opened(path: Path, name: str) -> Iterator[Any]:
     from openpyxl import load_workbook
 
     try:
-        with path.open("rb") as stream:
-            book = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+        with (
+            path.open("rb") as stream,
+            closing(load_workbook(stream, read_only=True, data_only=True, keep_links=False)) as book,
+        ):
             yield book
     except (UserError, OSError):
         raise

@@ -26,14 +26,15 @@ from llm_core.errors import UserError
 LEAST_TEXTS = 8
 
 
-def prepare_table(config: TableConfig) -> Prepared:
+def prepare_table(config: TableConfig, table: Table | None = None) -> Prepared:
     """The labelled texts of a table, in two parts. The same settings and file give the same parts.
 
+    table: what `open_table` gives of the file, where that has been read already.
     Without a test file, of each class the share to within one row is tested with, one row at the least; texts that
     stand in the table several times are learned from. A test file is tested with as it is. Raises UserError as
     `read_table` and for columns that are not there, fewer than 8 texts, one label, more than 100.
     """
-    table = open_table(config.file, config.encoding)
+    table = open_table(config.file, config.encoding) if table is None else table
     places = choose_columns(table, config.text_column, config.label_column)
     text_column, label_column = (table.columns[place] for place in places)
     texts, labels, kept, troubles = _cells(table, *places)

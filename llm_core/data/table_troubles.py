@@ -19,9 +19,9 @@ def about_empty(empty: Sequence[int], unlabelled: Sequence[int], file: str) -> l
     """Rows that are left out."""
     troubles = []
     if empty:
-        troubles.append(Trouble(N_("{count:,} rows have no text and are left out."), {"count": len(empty)}, tuple(empty), file))  # fmt: skip
+        troubles.append(Trouble(N_("Rows without a text, left out: {count:,}."), {"count": len(empty)}, tuple(empty), file))  # fmt: skip
     if unlabelled:
-        troubles.append(Trouble(N_("{count:,} rows have no label and are left out."), {"count": len(unlabelled)}, tuple(unlabelled), file))  # fmt: skip
+        troubles.append(Trouble(N_("Rows without a label, left out: {count:,}."), {"count": len(unlabelled)}, tuple(unlabelled), file))  # fmt: skip
     return troubles
 
 
@@ -35,11 +35,11 @@ def about_groups(
         return []
     rows = tuple([whole.rows[place] for place in np.flatnonzero(alike)])
     values = {"count": len(rows), "texts": int((sizes > 1).sum())}
-    template = N_("{texts:,} texts stand in the table more than once but for capitals, spaces and punctuation, in {count:,} rows.")  # fmt: skip
+    template = N_("Texts that stand in the table more than once, but for capitals, spaces and punctuation: {texts:,}, in {count:,} rows.")  # fmt: skip
     if held_out is not None and not (alike & held_out).any():
-        template = N_("{texts:,} texts stand in the table more than once but for capitals, spaces and punctuation. Their {count:,} rows are all learned from, so that nothing is tested that was learned.")  # fmt: skip
+        template = N_("Texts that stand in the table more than once, but for capitals, spaces and punctuation: {texts:,}, in {count:,} rows. All these are learned from, so that nothing is tested that was learned.")  # fmt: skip
     elif held_out is not None:
-        template = N_("{texts:,} texts stand in the table more than once but for capitals, spaces and punctuation. Of their {count:,} rows, those of the same text are all learned from or all tested with.")  # fmt: skip
+        template = N_("Texts that stand in the table more than once, but for capitals, spaces and punctuation: {texts:,}, in {count:,} rows. Rows of the same text are all learned from or all tested with.")  # fmt: skip
     troubles = [Trouble(template, values, rows, file)]
     least, most = np.full(len(sizes), len(whole.names)), np.zeros(len(sizes), dtype=np.int64)
     np.minimum.at(least, groups, whole.labels)
@@ -47,7 +47,7 @@ def about_groups(
     against = np.flatnonzero((least < most)[groups])
     if len(against):
         told = tuple([whole.rows[place] for place in against])
-        troubles.append(Trouble(N_("{count:,} rows have a text that another row gives another label."), {"count": len(told)}, told, file))  # fmt: skip
+        troubles.append(Trouble(N_("Rows with a text that another row gives another label: {count:,}."), {"count": len(told)}, told, file))  # fmt: skip
     return troubles
 
 
@@ -76,7 +76,7 @@ def about_unknown(labels: Sequence[str], rows: Sequence[int], file: str) -> list
     """Rows of a test file whose label was never learned."""
     if not rows:
         return []
-    template = N_("{count:,} rows of {file} have labels that the table does not have and are left out: {labels}.")
+    template = N_("Rows of {file} with labels that the table does not have ({labels}), left out: {count:,}.")
     values = {"count": len(rows), "file": file, "labels": listed([_short(label) for label in labels])}
     return [Trouble(template, values, tuple(rows), file)]
 
@@ -87,7 +87,7 @@ def about_test_file(training: Labelled, test: Labelled, file: str) -> list[Troub
     rows = tuple([row for text, row in zip(test.texts, test.rows, strict=True) if normalised(text) in learned])
     if not rows:
         return []
-    template = N_("{count:,} rows of {file} have texts that the table has, too. They are tested all the same, so the figures are a little too good.")  # fmt: skip
+    template = N_("Rows of {file} with a text that is learned from as well: {count:,}. They are tested all the same, so the figures are a little too good.")  # fmt: skip
     return [Trouble(template, {"count": len(rows), "file": file}, rows, file)]
 
 
@@ -96,9 +96,10 @@ def about_characters(whole: Labelled, file: str) -> list[Trouble]:
     rows = tuple([row for text, row in zip(whole.texts, whole.rows, strict=True) if "\ufffd" in text])
     if not rows:
         return []
-    template = N_("{count:,} texts have the sign � where a character could not be read: was the file saved in another encoding?")  # fmt: skip
+    template = N_("Texts with the sign �, where a character was lost: {count:,}. Was the file saved in a wrong encoding once?")  # fmt: skip
     return [Trouble(template, {"count": len(rows)}, rows, file)]
 
 
 def _short(label: str) -> str:
+    label = " ".join(label.split())
     return label if len(label) <= 40 else label[:39] + "…"
