@@ -11,8 +11,8 @@ from llm_core.runs.worker import work
 STEPS = 60
 
 
-def grow(root: Path, *, context: int = 32, layers: int = 1, batch_size: int = 8) -> Run:
-    """Train on a page of made sentences in runs folder `root`."""
+def grow(root: Path, *, context: int = 32, layers: int = 1, batch_size: int = 8, masked: bool = False) -> Run:
+    """Train on a page of made sentences in runs folder `root`; `masked`: an encoder that fills in hidden words."""
     dice = random.Random(7)
     words = {
         "who": ["the cat", "a small bird", "my old friend", "the teacher", "one quiet child"],
@@ -25,10 +25,12 @@ def grow(root: Path, *, context: int = 32, layers: int = 1, batch_size: int = 8)
     text.write_text("".join(lines), encoding="utf-8")
     store = Store(root)
     config = RunConfig(
-        model=TransformerConfig(context=context, width=32, layers=layers, heads=2),
-        data=DataConfig(corpus=str(text), tokenizer="bpe", vocabulary_size=320),
+        model=TransformerConfig(
+            context=context, width=32, layers=layers, heads=2, architecture="encoder" if masked else "decoder"
+        ),
+        data=DataConfig(corpus=str(text), tokenizer="bpe", vocabulary_size=320, mask_token=masked),
         training=TrainingConfig(
-            steps=STEPS, batch_size=batch_size, threads=1, evaluation_every=STEPS, evaluation_tokens=256, sample_every=STEPS,
+            objective="masked" if masked else "next_token", steps=STEPS, batch_size=batch_size, threads=1, evaluation_every=STEPS, evaluation_tokens=256, sample_every=STEPS,
             sample_prompt="the cat", sample_tokens=8, checkpoint_every=STEPS,
         ),
     )  # fmt: skip
