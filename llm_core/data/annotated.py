@@ -12,7 +12,9 @@ from typing import Literal, get_args
 
 from llm_core.data.grammar.grammar import Grammar, load_grammar
 from llm_core.data.grammar.labelled import label_names, labelled_text
-from llm_core.data.grammar.questions import Question, questions
+from llm_core.data.grammar.questions import questions
+from llm_core.data.grammar.sampler import Drawing, about, write
+from llm_core.data.grammar.surface import surface_of
 from llm_core.data.grammar.tagged import OUTSIDE, tagged_text
 from llm_core.errors import UserError
 
@@ -54,6 +56,19 @@ def annotated(
         yield write(grammar, languages[index % len(languages)], seed, index)
 
 
+def whole_texts(
+    asked: Asked, grammar: Grammar, languages: tuple[str, ...], seed: int, start: int, count: int
+) -> Iterator[str]:
+    """`whole` of the same texts, without what is to be said of them: about ten times as fast."""
+    for index in range(start, start + count):
+        language = languages[index % len(languages)]
+        if asked != "questions":
+            yield write(grammar, Drawing(seed, index), surface_of(language))
+            continue
+        number, (question, *_) = _question(grammar, language, seed, index)
+        yield Annotated(write(grammar, Drawing(seed, number), surface_of(language)), language, question=question).whole
+
+
 def names_of(asked: Asked, source: str) -> tuple[str, ...]:
     """What the model chooses from, in the order of its logits: classes, or tags by the scheme BIO (Ramshaw & Marcus 1995)
     with `O`, no entity, first. Empty for questions. `source`: the grammar's name."""
@@ -82,10 +97,17 @@ def _tagged(grammar: Grammar, language: str, seed: int, index: int) -> Annotated
 
 
 def _questioned(grammar: Grammar, language: str, seed: int, index: int) -> Annotated:
-    """One of the questions that the text of this number asks, each in its turn; the next text where it asks none."""
+    number, (question, *_) = _question(grammar, language, seed, index)
+    asked = questions(grammar, language, seed, number)
+    one = next(each for each in asked if each.question == question)
+    return Annotated(one.context, language, question=one.question, answer=(one.start, one.end))
+
+
+def _question(grammar: Grammar, language: str, seed: int, index: int) -> tuple[int, tuple[str, str, str]]:
+    """The number of a text, and one of the questions that it asks, each in its turn; another text where it asks none."""
     for attempt in range(_MOST_TRIES):
-        asked: tuple[Question, ...] = questions(grammar, language, seed, index + attempt * _OTHER_STORY)
+        number = index + attempt * _OTHER_STORY
+        _, asked = about(grammar, language, seed, number)
         if asked:
-            one = asked[index % 7 % len(asked)]
-            return Annotated(one.context, language, question=one.question, answer=(one.start, one.end))
+            return number, asked[index % 7 % len(asked)]
     raise UserError("The grammar {name!r} asks no questions.", name=grammar.name)

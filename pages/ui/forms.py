@@ -23,6 +23,10 @@ CHOICES = {
     "character": N_("characters"), "word": N_("words"), "bpe": N_("byte-level BPE"), "wordpiece": "WordPiece",
     "nfc": "NFC", "nfkc": "NFKC", "document": N_("documents"), "paragraph": N_("paragraphs"), "line": N_("lines"),
     "windows": N_("windows of the text"), "documents": N_("whole documents"), "pairs": N_("sentence pairs"),
+    "labelled": N_("texts with their class"), "tagged": N_("texts with their entities"), "questions": N_("questions with their text"),
+    "classify": N_("classify a text"), "tag": N_("tag entities"), "answer": N_("answer questions"),
+    "first": N_("the first token"), "mean": N_("the mean"), "mean_and_max": N_("mean and maximum"),
+    "tokens": N_("single tokens"), "whole_words": N_("whole words"), "spans": N_("spans of words"),
     "adamw": "AdamW", "sgd": "SGD", "muon": "Muon",
     "constant": N_("constant"), "linear": N_("linear"), "cosine": N_("cosine"),
     "warmup_stable_decay": N_("warm up, hold, decay"),
@@ -42,15 +46,24 @@ def form_key(kind: type[Config], name: str) -> str:
 
 
 def fill(config: Config) -> None:
-    """Set every field of the form to this config; for callbacks, before widgets are drawn."""
+    """Set every field of the form to this config; for callbacks, before widgets are drawn. Settings within settings have
+    fields of their own."""
     for name in type(config).model_fields:
-        st.session_state[form_key(type(config), name)] = getattr(config, name)
+        value = getattr(config, name)
+        if isinstance(value, Config):
+            fill(value)
+        else:
+            st.session_state[form_key(type(config), name)] = value
 
 
 def read(config: Config) -> dict[str, Any]:
     """The values of the form, those of `config` where nobody has touched it."""
     kind = type(config)
-    return {name: st.session_state.get(form_key(kind, name), getattr(config, name)) for name in kind.model_fields}
+    usual = {name: getattr(config, name) for name in kind.model_fields}
+    return {
+        name: read(value) if isinstance(value, Config) else st.session_state.get(form_key(kind, name), value)
+        for name, value in usual.items()
+    }
 
 
 def fields(config: Config, names: Iterable[str]) -> None:

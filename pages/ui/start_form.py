@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from llm_core.config import Config, NgramConfig, RunConfig, parse, with_vocabulary_size
+from llm_core.config import Config, ModelConfig, NgramConfig, RunConfig, TaskConfig, parse, with_vocabulary_size
 from llm_core.data.corpora import values_with_corpus
 from llm_core.data.generated import check_rows
 from llm_core.errors import UserError
@@ -33,14 +33,23 @@ KNOBS: dict[str, tuple[str, ...]] = {
     "transformer": ("width", "layers"),
     "recurrent": ("width", "layers"),
     "ngram": ("order",),
+    "task": ("width", "layers"),
 }
 """The settings of a model that stand beside the picture; with text, recipe and steps there are at most five."""
 
 DOUBLE_CLICK = 2.0  # seconds
 ACROSS = 4  # folded settings in a row
 
-NOT_ASKED = ("corpus", "encoding", "text_column", "architecture", "segments", "head_transform", "objective", "steps")
-"""Chosen elsewhere on the page, or without meaning for a model that writes."""
+NOT_ASKED = (
+    "corpus", "encoding", "text_column", "architecture", "segments", "head_transform", "sentence_head", "query_stream",
+    "mask_token", "objective", "steps",
+)  # fmt: skip
+"""Chosen elsewhere on the page, or what a recipe has to have."""
+MASKED = ("mask_share", "masking")
+"""Settings of what hides tokens behind masks."""
+
+NOT_FOR_TASKS = ("task", "body", "labels", "tied_embeddings", "head_bias", "logit_softcap", "sample_prompt", "sample_tokens")  # fmt: skip
+"""Decided by the recipe and its text, or without meaning for a model that writes nothing."""
 
 
 def show() -> None:
@@ -57,8 +66,8 @@ def show() -> None:
     )  # fmt: skip
     recipe = known[name]
     st.caption(_(recipe.description))
-    model, training = recipe.config.model, recipe.config.training
-    knobs = KNOBS[model.family]
+    model, training = network(recipe.config.model), recipe.config.training
+    knobs = KNOBS[recipe.config.model.family]
     with st.container(key="train_knobs"):
         columns = st.columns(len(knobs) + (model.family != "ngram"), gap="small")
         for column, knob in zip(columns, knobs, strict=False):
@@ -87,10 +96,17 @@ def cost(config: RunConfig) -> str:
     if isinstance(config.model, NgramConfig):
         return _("No parameters to train: it counts sequences of up to {order} tokens.", order=config.model.order)
     model = with_vocabulary_size(config.model, config.data.vocabulary_size)
+    if isinstance(model, TaskConfig):
+        model = model.model_copy(update={"labels": model.labels or 2})  # the text tells; its share is small
     return _(
         "About {parameters} parameters; training takes about {memory} MB of memory.",
         parameters=float(count_parameters(model)), memory=estimate_memory(model, config.training) / 1e6,
     )  # fmt: skip
+
+
+def network(model: ModelConfig) -> Config:
+    """The settings of the network itself: where it stands in a model for a task, those of its body."""
+    return model.body if isinstance(model, TaskConfig) else model
 
 
 def run_in_python(run: Run) -> str:
@@ -138,9 +154,16 @@ def _fit(text: str) -> None:
     recipe = recipes()[st.session_state[RECIPE_KEY]].config
     old, new = _parts(recipe, before), _parts(recipe, text)
     for part, other in zip(old, new, strict=True):
-        for name, value in other:
-            if value != getattr(part, name) and name != "corpus":
-                st.session_state[forms.form_key(type(other), name)] = value
+        _take_changes(part, other)
+
+
+def _take_changes(part: Config, other: Config) -> None:
+    for name, value in other:
+        before = getattr(part, name)
+        if isinstance(value, Config):
+            _take_changes(before, value)
+        elif value != before and name != "corpus":
+            st.session_state[forms.form_key(type(other), name)] = value
 
 
 def _parts(recipe: RunConfig, text: str) -> tuple[Config, Config, Config]:
@@ -205,9 +228,15 @@ def more() -> None:
         return
     config = recipes()[st.session_state[RECIPE_KEY]].config
     asked = {*NOT_ASKED, *KNOBS[config.model.family]}
+    if config.training.objective not in ("masked", "next_sentence"):
+        asked |= {*MASKED}
+    task = isinstance(config.model, TaskConfig)
+    if task:
+        asked |= set(NOT_FOR_TASKS)
     parts: dict[str, tuple[Config, set[str]]] = {
-        _("Text"): (config.data, asked),
-        _("Model"): (config.model, {*asked, "vocabulary_size"}),  # the tokenizer tells it
+        _("Text"): (config.data, {*asked, "rows"} if task else asked),
+        _("Model"): (network(config.model), {*asked, "vocabulary_size"}),  # the tokenizer tells it
+        **({_("Head"): (config.model, asked)} if task else {}),
         _("Training"): (config.training, asked),
     }
     with folded:

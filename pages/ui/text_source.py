@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from llm_core.config import DataConfig
+from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA
 from llm_core.data.encodings import Detection
 from llm_core.data.source import Piece, pieces
@@ -64,7 +65,10 @@ def offered() -> list[str]:
     """The embedded texts in the order in which they are offered: stories first, those in the person's language above all."""
 
     def rank(name: str) -> int:
-        return 0 if name == f"stories-{language()}" else 1 if CORPORA[name].source == "stories" else 2
+        corpus = CORPORA[name]
+        if corpus.kind in ASKED:  # for models of one task alone
+            return 3
+        return 0 if name == f"stories-{language()}" else 1 if corpus.source == "stories" else 2
 
     return sorted(CORPORA, key=rank)
 

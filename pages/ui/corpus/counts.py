@@ -11,11 +11,12 @@ import streamlit as st
 
 from llm_core.config import parse
 from llm_core.data import generated
+from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA
 from llm_core.data.statistics import CountingConfig, Statistics, fit_zipf
 from llm_core.data.table_writing import as_table
 from llm_core.data.tasks import TASKS
-from llm_core.evaluate.floor import NO_TRANSLATIONS
+from llm_core.evaluate.floor import NO_TRANSLATIONS, NO_WRITING
 from pages.ui import forms
 from pages.ui.charts import Colors
 from pages.ui.corpus import figures, texts
@@ -127,6 +128,8 @@ def _why_floor(text: Looked) -> str:
         )
     if text.kind == "parallel":
         return _(NO_TRANSLATIONS.template)
+    if text.kind in ASKED:
+        return _(NO_WRITING.template)
     return _("There is no floor: nobody knows how likely a text of people is. Only a text that a grammar has written has one.")  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from html import escape
 
 import streamlit as st
 
+from llm_core.data.annotated import ASKED, Annotated
+from llm_core.data.generated import annotated_documents
 from llm_core.data.pairs import both
 from llm_core.data.tasks import TASKS
 from pages.ui.corpus import story
@@ -27,11 +29,21 @@ def show(text: Looked) -> None:
     if text.kind == "parallel":
         _beside(_("sentence"), _("translation"), [both(pair) for pair in text.documents[:_LINES]])
         return
+    if text.corpus is not None and text.kind in ASKED:
+        rows = [_with_answer(made) for made in annotated_documents(text.corpus, 0, SHOWN)]
+        _beside(_("text"), _("right answer"), rows)
+        return
     for place, document in enumerate(text.documents[:SHOWN], 1):
         beginning = document.strip("\n")[:_LONGEST]
         st.caption(_("Document {number}", number=place))
         more = "…" if len(document) > _LONGEST else ""
         st.html(f"<div class='t-host t-still'><div class='t-reading'>{escape(beginning)}{more}</div></div>")
+
+
+def _with_answer(made: Annotated) -> tuple[str, str]:
+    """A text, its question before it, and what is right of it."""
+    entities = ", ".join(f"{made.text[start:end]} ({kind})" for kind, start, end in made.entities)
+    return made.whole, made.label or entities or made.text[slice(*made.answer)]
 
 
 def _examples(text: Looked) -> None:
