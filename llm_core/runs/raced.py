@@ -60,10 +60,15 @@ class Race:
         """What came out of each family that has finished: its `result.json`."""
         return {family: result for family, child in self.children.items() if (result := outcome_of(child))}
 
-    def best(self, *, neural: bool = True) -> str | None:
-        """The family with the highest macro F1 among those that have finished, among the neural ones if there is any."""
-        among = [family for family in self.results if self.results[family].get("neural")] if neural else []
-        return max(among or self.results, key=lambda family: self.results[family]["macro_f1"], default=None)
+    @property
+    def usable(self) -> tuple[str, ...]:
+        """The families whose classifier is there: all that have finished, of a bundled race those that were kept."""
+        return tuple(family for family in self.results if (self.children[family].folder / CLASSIFIER).is_dir())
+
+    def best(self) -> str | None:
+        """Of the usable families the one with the highest macro F1, of the neural ones if there is any."""
+        neural = [family for family in self.usable if self.results[family].get("neural")]
+        return max(neural or self.usable, key=lambda family: self.results[family]["macro_f1"], default=None)
 
     def predictions(self, family: str) -> NDArray[np.float64] | None:
         """Probabilities (N, K) of the test part, in the order of `prepared.test`; None before the family has finished."""
@@ -135,6 +140,8 @@ def classifier_of(child: Run) -> "Classifier":
         raise child.problem
     if outcome_of(child) is None:
         raise UserError("Run {run} has not finished: it has no classifier yet.", run=child.id)
+    if child.read_only and not (child.folder / CLASSIFIER).is_dir():
+        raise UserError("The classifier {family} did not fit into what comes with the program; start the race anew to use it.", family=child.name)  # fmt: skip
     return _kept(("classifier", child.folder), lambda: load_classifier(child.folder / CLASSIFIER))
 
 

@@ -1,0 +1,43 @@
+"""A race in a real browser: it is started, its lanes move without a script run, it can be stopped, and it can be resumed."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Opened, Server, press
+
+LANES = ".t-race-lane"
+
+
+def test_a_race_runs_in_its_lanes_to_its_end(opened: Opened, server: Server) -> None:
+    page = opened("/classify?lang=en", heading="Classify")
+    page.locator(LANES).first.wait_for()  # one that comes with the program
+    for family in (
+        "LSTM",
+        "Transformer",
+        "Encoder, all layers",
+        "Encoder, head only",
+        "Encoder, LoRA",
+        "Bag of n-grams",
+    ):
+        pill = page.get_by_role("button", name=re.compile(rf"^(. )?{family}$"))
+        press(pill, lambda pill=pill: "Active" not in (pill.get_attribute("data-testid") or ""))
+    before = page.url
+    press(page.get_by_role("button", name="Start the race"), lambda: page.url != before)
+    race = page.locator(".t-race[data-state='finished']")
+    page.evaluate("() => { window.ran = 0; }")
+    expect(race).to_be_visible()
+    lanes = page.locator(LANES)
+    assert [lane.get_attribute("data-family") for lane in lanes.all()] == [
+        "majority",
+        "tfidf_logistic_regression",
+        "decision_tree",
+    ]
+    for lane in lanes.all():
+        expect(lane.locator(".t-race-accuracy")).to_contain_text(re.compile(r"\d+\.\d %\s*\d+\.\d–\d+\.\d %"))
+        expect(lane.locator(".t-race-macro_f1")).to_have_text(re.compile(r"\d+\.\d %"))
+    expect(page.locator(".t-race-said")).to_contain_text("3 of 3 families finished")
+    # The results below have come without a press.
+    expect(page.get_by_role("heading", name="Results")).to_be_visible()
+    assert Path(server.runs, page.url.split("race=")[1].split("&")[0], "split.json").is_file()
