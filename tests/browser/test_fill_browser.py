@@ -61,8 +61,8 @@ def test_a_click_hides_a_token_and_shows_what_is_expected_and_no_token_runs(open
     looks.get_by_role("button", name="layer 1").click()
     expect(looks.get_by_role("button", name="layer 1")).to_have_attribute("aria-pressed", "true")
     expect(page).to_have_url(re.compile(r"layer=1"))
-    with open(downloaded(page.get_by_role("button", name="SVG")).path(), encoding="utf-8") as file:
-        assert {node.tag.split("}")[1] for node in ElementTree.parse(file).iter()} == {"svg", "rect", "text"}
+    drawing = ElementTree.parse(downloaded(page.get_by_role("button", name="SVG")).path())
+    assert {node.tag.split("}")[1] for node in drawing.iter()} == {"svg", "rect", "text"}
 
     page.reload()
     expect(mask).to_have_count(2)

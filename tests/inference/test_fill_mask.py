@@ -275,7 +275,7 @@ def test_what_cannot_be_filled_is_said_in_a_sentence(
     ],
 )
 def test_models_that_cannot_fill_say_why(config: object, words: str) -> None:
-    tokenizer = train_tokenizer("character", 40, [LETTERS])
+    tokenizer = train_tokenizer("character", 40, [LETTERS], byte_fallback=False)
     with pytest.raises(UserError, match=words):
         mask_of(config, tokenizer)  # type: ignore[arg-type]
 
