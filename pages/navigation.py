@@ -27,6 +27,7 @@ page = st.navigation(
         st.Page("train.py", title=_("Train")),
         st.Page("generate.py", title=_("Generate")),
         st.Page("fill_mask.py", title=_("Fill in")),
+        st.Page("read.py", title=_("Read")),
         st.Page("attention.py", title=_("Attention")),
         st.Page("classify.py", title=_("Classify")),
     ],
