@@ -22,7 +22,7 @@ MOST_FILLED = 8
 MOST_OPERATIONS = 5e11
 """Of every token of a text, each hidden in turn: some ten seconds of one core."""
 
-_Place = Annotated[int, Field(ge=0, le=100_000)]
+_Span = Annotated[list[Annotated[int, Field(ge=0, le=100_000)]], Field(min_length=2, max_length=2)]
 
 
 class Asked(Config):
@@ -32,7 +32,7 @@ class Asked(Config):
     run: str
     step: int
     text: str
-    hidden: list[tuple[_Place, _Place]] = Field(default_factory=list, max_length=200)
+    hidden: list[_Span] = Field(default_factory=list, max_length=200)
     way: Literal["joint", "single"] = "joint"
     view: Literal["masks", "everywhere"] = "masks"
     other_run: str | None = None
@@ -93,7 +93,7 @@ def _one(asked: Asked, run: str, step: int) -> dict[str, Any]:
 def _read(asked: Asked, model: "Model", tokenizer: "Tokenizer") -> tuple[Masked, tuple[int, ...]]:
     """The text as this model reads it, and which of its tokens are hidden."""
     masked = read_masked(model.config, tokenizer, asked.text)
-    places = places_at(masked, asked.hidden)
+    places = places_at(masked, [(start, end) for start, end in asked.hidden])
     places = tuple(place for place in places if masked.given[masked.begin + place] is not None)
     count = len(places) + len(masked.typed)
     if count > MOST_HIDDEN:
