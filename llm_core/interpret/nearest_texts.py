@@ -1,5 +1,7 @@
 """Training texts that lie nearest to a text: by its words, or by what a network makes of it."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -30,20 +32,43 @@ class Near:
 
 
 class NearestByWords:
-    """TF-IDF of words and short phrases over training texts; cosine."""
+    """TF-IDF of words and short phrases over training texts, and their cosine, from an index by feature.
+
+    A feature that stands n times in a text counts 1 + ln n, times 1 + ln((1 + texts) / (1 + texts with it)), as in
+    scikit-learn with sublinear frequencies; every text has length 1.
+    """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        self._vectorizer = TfidfVectorizer(analyzer=_features, sublinear_tf=True)
-        self._rows = self._vectorizer.fit_transform([text or " " for text in texts]) if any(map(_features, texts)) else None  # fmt: skip
+        found = [Counter(_features(text)) for text in texts]
+        with_feature = Counter(feature for counts in found for feature in counts)
+        self._inverse = {
+            feature: 1 + math.log((1 + len(texts)) / (1 + count)) for feature, count in with_feature.items()
+        }
+        places: dict[str, list[int]] = {}
+        weights: dict[str, list[float]] = {}
+        for place, counts in enumerate(found):
+            for feature, weight in self._weighed(counts).items():
+                places.setdefault(feature, []).append(place)
+                weights.setdefault(feature, []).append(weight)
+        self._index = {feature: (np.array(places[feature]), np.array(weights[feature])) for feature in places}
+        self._texts = len(texts)
 
     def of(self, text: str, count: int) -> list[Near]:
         """The nearest, the nearest first; none where the text shares no word with any."""
-        if self._rows is None:
-            return []
-        cosines = np.asarray((self._rows @ self._vectorizer.transform([text]).T).todense())[:, 0]
+        cosines = np.zeros(self._texts)
+        for feature, weight in self._weighed(Counter(_features(text))).items():
+            places, weights = self._index[feature]
+            cosines[places] += weight * weights
         return [near for near in _largest(cosines, count) if near.cosine > 0]
+
+    def _weighed(self, counts: "Counter[str]") -> dict[str, float]:
+        """The known features of a text with their weights, of length 1 together."""
+        raw = {
+            feature: (1 + math.log(count)) * self._inverse[feature]
+            for feature, count in counts.items() if feature in self._inverse
+        }  # fmt: skip
+        length = math.sqrt(math.fsum(weight * weight for weight in raw.values()))
+        return {feature: weight / length for feature, weight in raw.items()}
 
 
 class NearestByVectors:
