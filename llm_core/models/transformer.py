@@ -226,10 +226,11 @@ class Transformer(Stack, Model):
         """Hidden (B, T, width) of the query stream. Both streams go through the same weights, side by side."""
         if self.query_embedding is None:
             raise ValueError("only a model with a query stream predicts in an order of its own")
+        view = self.two_streams(order, batch.real)
         content = self.vectors(batch)  # (B, T, width)
         queries = self.query_embedding.weight.expand_as(content)
         streams = [self.embed(x, batch.segments) for x in (content, queries)]
-        return self.run(torch.cat(streams, dim=1), self.two_streams(order, batch.real))[:, content.shape[1] :]
+        return self.run(torch.cat(streams, dim=1), view)[:, content.shape[1] :]
 
     def vectors(self, batch: Batch) -> Tensor:
         """(B, T, width): the tokens' vectors, or the ones that the batch brings in their place."""
