@@ -26,7 +26,7 @@ def random(seed: int = 0) -> np.random.Generator:
 def test_a_seed_repeats_and_another_one_does_not(text: str, kind: str) -> None:
     made = [augment(text, kind, random(seed), SETS) for seed in range(20)]
     assert made == [augment(text, kind, random(seed), SETS) for seed in range(20)]
-    assert len(set(made)) > 2
+    assert len(set(made)) > 1
 
 
 def test_none_changes_nothing() -> None:
@@ -98,7 +98,7 @@ def test_without_synonyms_nothing_changes() -> None:
 
 
 @given(text=st.text(), kind=st.sampled_from(list(KINDS)), seed=st.integers(0, 9))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_any_text_can_be_changed_and_none_is_emptied(text: str, kind: str, seed: int) -> None:
     made = augment(text, kind, random(seed), SETS)
     assert bool(made.strip()) == bool(text.strip())

@@ -1,5 +1,8 @@
 """Splits are stratified to one row per class, keep texts that are alike together, and repeat with their seed."""
 
+import sys
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,7 +28,7 @@ def drawn(counts: list[int]) -> NDArray[np.int64]:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.25, 0.333, 0.5])
-@pytest.mark.parametrize("counts", [[50, 50], [97, 3], [331, 7, 45, 12], [9] * 11])
+@pytest.mark.parametrize("counts", [[50, 50], [97, 3], [331, 7, 45, 12], [29] * 11])
 def test_a_split_holds_as_many_of_each_class_as_that_of_scikit_learn(counts: list[int], share: float) -> None:
     from sklearn.model_selection import StratifiedShuffleSplit
 
@@ -79,7 +82,7 @@ def test_a_class_of_one_row_is_learned_from_and_one_of_two_is_halved() -> None:
 
 
 @given(rows=CASES, share=st.floats(0.01, 0.5), seed=st.integers(0, 99), least=st.integers(0, 1))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_no_group_is_ever_torn_and_no_class_is_held_out_whole(
     rows: list[tuple[int, int]], share: float, seed: int, least: int
 ) -> None:
@@ -92,7 +95,7 @@ def test_no_group_is_ever_torn_and_no_class_is_held_out_whole(
 
 
 @given(rows=CASES, count=st.integers(2, 7), seed=st.integers(0, 99))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_folds_hold_every_row_once_and_tear_no_group(rows: list[tuple[int, int]], count: int, seed: int) -> None:
     labels, groups = (np.array(column) for column in zip(*rows, strict=True))
     numbers = fold_numbers(labels, groups, count, seed)
@@ -173,3 +176,10 @@ def test_texts_are_taken_by_place_with_their_labels_and_rows() -> None:
     part = labelled([0, 1, 0, 1]).take([3, 0])
     assert (part.texts, part.labels.tolist(), part.rows, len(part)) == (("text 3", "text 0"), [1, 0], (5, 2), 2)
     assert part.counts == {"0": 1, "1": 1}
+
+
+def test_what_is_no_part_of_a_text_is_left_out_of_it_everywhere() -> None:
+    for code in range(sys.maxunicode + 1):
+        category = unicodedata.category(chr(code))
+        if category[0] in "PZ" or category in ("Cc", "Cf"):
+            assert chr(code) not in normalised(chr(code) + "a"), hex(code)

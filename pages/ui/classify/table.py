@@ -1,7 +1,9 @@
 """Choose a table of labelled texts: an included one, one that is pasted, or a file; then its columns and its split."""
 
 import hashlib
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -196,15 +198,23 @@ def _kept(name: str, raw: bytes, part: str) -> str:
         harmless = f"table{suffix}"
     try:
         if folder is None:
-            folder = st.session_state[CLASSIFY_FOLDER_KEY] = tempfile.TemporaryDirectory(prefix="terrarium-")
-        path = Path(folder.name, part, hashlib.sha256(raw).hexdigest()[:16], harmless)
+            folder = st.session_state[CLASSIFY_FOLDER_KEY] = _Folder()
+        path = Path(folder.path, part, hashlib.sha256(raw).hexdigest()[:16], harmless)
         if not path.is_file():
-            _forget(Path(folder.name, part))
+            _forget(Path(folder.path, part))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(raw)
     except OSError as error:
         raise UserError("{file} cannot be kept: {reason}.", file=name[:80], reason=error.strerror or str(error)) from None  # fmt: skip
     return str(path)
+
+
+class _Folder:
+    """A folder for the files of a session, which is removed when the session, or the server, has gone."""
+
+    def __init__(self) -> None:
+        self.path = tempfile.mkdtemp(prefix="terrarium-")
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 def _forget(folder: Path) -> None:
