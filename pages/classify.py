@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.classify import prepared, race_form, race_live, results, table, use
+from pages.ui.classify import prepared, race_form, race_live, results, table, use, why
 from pages.ui.glossary import meanings
 from pages.ui.text import _
 
@@ -18,9 +18,9 @@ with form:
     race_form.show(chosen)
 with picture:
     race = race_live.show()
-    if race is None and chosen is not None:
-        prepared.show_prepared(chosen)
+    prepared.show(chosen, folded=race is not None)
 
 if race is not None:
     results.show(race)
+    why.show(race)
     use.show(race)

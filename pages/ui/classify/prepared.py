@@ -26,6 +26,18 @@ Counts = Mapping[str, tuple[int, int]]
 """For each label how many texts are learned from, and how many are tested with."""
 
 
+def show(config: TableConfig | None, *, folded: bool) -> None:
+    """Draw what is to be seen of the chosen table; folded away where there is a race to look at."""
+    if config is None:
+        return
+    if not folded:
+        show_prepared(config)
+        return
+    with st.expander(_("The chosen table"), key="classify_table_open", on_change="rerun") as opened:
+        if opened.open:
+            show_prepared(config)
+
+
 def show_prepared(config: TableConfig) -> None:
     """Draw it. Raises UserError as `prepared`."""
     found = prepared(config)
