@@ -235,12 +235,12 @@ _ASKED = (
     _asked("labelled", "reviews", "zh", N_("Reviews in Chinese, for or against"), N_("The same reviews in Chinese, each with its label."), 20_000, 64, 32),
     _asked("labelled", "headlines", "en", N_("Headlines in English with their topic"), N_("Headlines, each with its topic, such as sports or technology. For a model that classifies."), 20_000, 32, 64),
     _asked("labelled", "headlines", "zh", N_("Headlines in Chinese with their topic"), N_("The same headlines in Chinese, each with its topic."), 20_000, 32, 64),
-    _asked("tagged", "stories", "en", N_("Stories in English with their entities"), N_("Short stories in which every person, place and spot is marked. For a model that finds them in a text."), 8_000, 128, 16),
-    _asked("tagged", "stories", "zh", N_("Stories in Chinese with their entities"), N_("The same stories in Chinese, with their entities."), 8_000, 192, 16),
-    _asked("tagged", "stories", "en-zh", N_("Stories in both languages with their entities"), N_("Stories in English and in Chinese by turns, with every person, place and spot marked."), 8_000, 192, 16),
-    _asked("questions", "stories", "en", N_("Questions on stories in English"), N_("Short stories, each with a question whose answer stands in it. For a model that finds answers in a text."), 12_000, 160, 16),
-    _asked("questions", "stories", "zh", N_("Questions on stories in Chinese"), N_("The same stories and questions in Chinese."), 12_000, 224, 16),
-    _asked("questions", "stories", "en-zh", N_("Questions on stories in both languages"), N_("Stories with questions in English and in Chinese by turns."), 12_000, 224, 16),
+    _asked("tagged", "stories", "en", N_("Stories in English with their entities"), N_("Short stories in which every person, place and spot is marked. For a model that finds them in a text."), 4_000, 128, 16),
+    _asked("tagged", "stories", "zh", N_("Stories in Chinese with their entities"), N_("The same stories in Chinese, with their entities."), 4_000, 192, 16),
+    _asked("tagged", "stories", "en-zh", N_("Stories in both languages with their entities"), N_("Stories in English and in Chinese by turns, with every person, place and spot marked."), 4_000, 192, 16),
+    _asked("questions", "stories", "en", N_("Questions on stories in English"), N_("Short stories, each with a question whose answer stands in it. For a model that finds answers in a text."), 6_000, 160, 16),
+    _asked("questions", "stories", "zh", N_("Questions on stories in Chinese"), N_("The same stories and questions in Chinese."), 6_000, 224, 16),
+    _asked("questions", "stories", "en-zh", N_("Questions on stories in both languages"), N_("Stories with questions in English and in Chinese by turns."), 6_000, 224, 16),
 )  # fmt: skip
 _MIXTURE = (
     Corpus(
