@@ -107,6 +107,10 @@ class EncoderLora(EncoderFamily):
     name = "encoder_lora"
     title = N_("Encoder, LoRA")
 
+    def __init__(self, encoder: Callable[[], Encoder] = bundled_encoder, settings: Settings = LOW_RANK) -> None:
+        super().__init__(encoder)
+        self.settings = settings
+
     def _fit(
         self, encoder: Encoder, rows: TextRows, training: Labelled, budget: Budget, seed: int, options: FitOptions
     ) -> Iterator[Progress | Fitted]:
@@ -115,10 +119,12 @@ class EncoderLora(EncoderFamily):
         added = add_low_rank(model, RANK, ALPHA, ("query", "value", "up", "down"), generator)
         head = list(model.task_head.requires_grad_(True).parameters())
         groups: list[dict[str, object]] = [
-            {"params": added, "lr": LOW_RANK.learning_rate},
-            {"params": head, "lr": LOW_RANK.head_learning_rate},
+            {"params": added, "lr": self.settings.learning_rate},
+            {"params": head, "lr": self.settings.head_learning_rate},
         ]
-        tuning = Tuning(model, groups, rows, training, LOW_RANK, seed=seed, budget=budget, augment=_augment(options))
+        tuning = Tuning(
+            model, groups, rows, training, self.settings, seed=seed, budget=budget, augment=_augment(options)
+        )
         yield from tuning.run()
         merge_low_rank(model)
         parameters = sum(parameter.numel() for parameter in (*added, *head))

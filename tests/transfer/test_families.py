@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,13 +11,24 @@ import torch
 from llm_core.inference.classifiers.encoder import EncoderClassifier
 from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progress
 from llm_core.transfer.encoder import classifier_on, untrained_classifier_like
-from llm_core.transfer.families import FAMILIES, families_on
+from llm_core.transfer.families import FAMILIES, EncoderFinetuned, EncoderHeadOnly, EncoderLora, families_on
 from llm_core.transfer.features import learn_head
 from llm_core.transfer.tuning import Budget, Settings, layer_groups
 from tests.transfer.small_encoder import labelled, small_encoder
 
 ENCODER = small_encoder()
-ALL = families_on(lambda: ENCODER)
+QUICK = Settings(learning_rate=3e-3, head_learning_rate=6e-3, least_steps=60, epochs=8, label_smoothing=0.0)
+ALL: dict[str, Family] = {
+    "encoder_finetuned": EncoderFinetuned(lambda: ENCODER, settings=QUICK),
+    "encoder_head_only": EncoderHeadOnly(lambda: ENCODER),
+    "encoder_lora": EncoderLora(lambda: ENCODER, QUICK),
+}
+
+
+@cache
+def learned(name: str) -> tuple[list[Progress], Fitted]:
+    """A family that has had time enough; tests only look at it."""
+    return fitted(ALL[name])
 
 
 def fitted(family: Family, count: int = 160, seconds: float = 30.0, **options: object) -> tuple[list[Progress], Fitted]:
@@ -33,14 +45,15 @@ def fitted(family: Family, count: int = 160, seconds: float = 30.0, **options: o
 
 
 def test_the_families_have_the_names_of_the_command_line() -> None:
-    assert list(FAMILIES) == ["encoder_finetuned", "encoder_head_only", "encoder_lora"] == list(ALL)
+    names = ["encoder_finetuned", "encoder_head_only", "encoder_lora"]
+    assert list(FAMILIES) == names == list(families_on(lambda: ENCODER)) == list(ALL)
     assert all(family.neural for family in FAMILIES.values())
 
 
 @pytest.mark.parametrize("name", list(ALL))
 def test_a_family_learns_what_decides_and_leaves_the_encoder_as_it_was(name: str) -> None:
-    before = {key: value.clone() for key, value in ENCODER.body.state_dict().items()}
-    progress, end = fitted(ALL[name])
+    before = small_encoder().body.state_dict()
+    progress, end = learned(name)
     test = labelled(100, 77)
     assert (end.classifier.probabilities(test.texts).argmax(1) == test.labels).mean() > 0.85
     assert all(torch.equal(value, before[key]) for key, value in ENCODER.body.state_dict().items())
@@ -49,7 +62,7 @@ def test_a_family_learns_what_decides_and_leaves_the_encoder_as_it_was(name: str
 
 
 def test_what_learns_is_counted() -> None:
-    counts = {name: fitted(ALL[name], count=20, seconds=2)[1].classifier.parameters for name in ALL}
+    counts = {name: learned(name)[1].classifier.parameters for name in ALL}
     head = 2 * 64 + 2
     assert counts["encoder_head_only"] == head
     body = sum(p.numel() for p in ENCODER.body.parameters())
@@ -58,7 +71,7 @@ def test_what_learns_is_counted() -> None:
 
 
 def test_only_low_rank_matrices_and_head_differ_from_the_encoder() -> None:
-    end = fitted(ALL["encoder_lora"])[1].classifier
+    end = learned("encoder_lora")[1].classifier
     assert isinstance(end, EncoderClassifier)
     start = classifier_on(ENCODER, 2, 0)
     rounded = {name: value.half().float() for name, value in start.state_dict().items()}
@@ -75,12 +88,12 @@ def test_only_low_rank_matrices_and_head_differ_from_the_encoder() -> None:
 @pytest.mark.parametrize("name", list(ALL))
 def test_the_same_seed_gives_the_same_classifier(name: str) -> None:
     texts = labelled(30, 5).texts
-    first, second = (fitted(ALL[name], count=40, seconds=6)[1].classifier.probabilities(texts) for _ in range(2))
+    first, second = (fitted(ALL[name], count=40, seconds=2)[1].classifier.probabilities(texts) for _ in range(2))
     assert np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("name", list(ALL))
-@pytest.mark.parametrize("seconds", [2.0, 5.0])
+@pytest.mark.parametrize("seconds", [0.5, 2.0])
 def test_a_family_ends_in_its_time(name: str, seconds: float) -> None:
     progress, end = fitted(ALL[name], count=400, seconds=seconds)
     assert end.seconds <= 1.05 * seconds
@@ -101,9 +114,8 @@ def test_two_texts_suffice(name: str) -> None:
 
 
 def test_long_texts_are_learned_from_in_windows() -> None:
-    training = labelled(60, 3, longest=60)
-    family = ALL["encoder_finetuned"]
-    (*_, end) = family.fit(training, seconds=20, seed=0, options=FitOptions(long_texts="window"))
+    training = labelled(40, 3, longest=40)
+    (*_, end) = ALL["encoder_finetuned"].fit(training, seconds=60, seed=0, options=FitOptions(long_texts="window"))
     assert isinstance(end, Fitted)
     made = end.classifier
     assert isinstance(made, EncoderClassifier)
