@@ -25,8 +25,7 @@ def page() -> None:
 
     chosen = table.choose_table()
     st.session_state["seen"] = chosen
-    if chosen is not None:
-        prepared.show_prepared(chosen)
+    prepared.show(chosen, folded=st.session_state.get("folded", False))
 
 
 def opened(way: str = "included") -> AppTest:
@@ -108,6 +107,15 @@ def test_an_encoding_is_confirmed_by_the_person_who_sees_how_it_reads() -> None:
     found = seen(rerun(test))
     assert found is not None
     assert (found.encoding, found.text_column) == ("gb18030", "文本")
+
+
+def test_beside_a_race_the_table_is_folded_away() -> None:
+    test = AppTest.from_function(page, default_timeout=30)
+    test.session_state["folded"] = True
+    rerun(test)
+    assert "to learn from" not in said(test)
+    test.session_state["classify_table_open"] = True
+    assert "2,400 to learn from" in said(rerun(test))
 
 
 def test_the_split_can_be_chosen() -> None:
