@@ -7,7 +7,7 @@ class Sizes {
     const row = make("div", "t-sizes-row");
     this.said = make("p", "t-sizes-said", null, { role: "status" });
     this.actions = make("div", "t-actions");
-    row.append(this.said, this.actions);
+    row.append(this.actions, this.said);
     this.bar = make("span", "t-bar");
     this.bar.append(make("span", "t-bar-done"));
     this.plot = make("div", "t-sizes-plot", null, { role: "img" });

@@ -83,7 +83,7 @@ def figure(found: Calibration, family: str, colors: Colors) -> go.Figure:
         margin={"l": 58, "r": 20, "t": 12, "b": 48}, bargap=0,
         xaxis={"range": [0, 1], "title": {"text": _("how sure it is")}, "tickformat": ".0%", "anchor": "y2"},
         yaxis={"range": [0, 1.02], "domain": [0.3, 1], "title": {"text": _("how often it is right")}, "tickformat": ".0%"},
-        yaxis2={**axis, "domain": [0, 0.22], "title": {"text": _("texts")}, "nticks": 3},
+        yaxis2={**axis, "domain": [0, 0.22], "title": {**axis["title"], "text": _("texts")}, "nticks": 3},
     )  # fmt: skip
     return made
 

@@ -25,7 +25,7 @@ from pages.ui.faults import refuse
 from pages.ui.http import NO_STORE, language_of, refusal
 from pages.ui.live import BROWSER, ask, copy_labels, script
 from pages.ui.state import CLASSIFY_SIZED_KEY, CLASSIFY_SIZES_FAULT_KEY, OWNER, store
-from pages.ui.text import _, explain_in, language, translate
+from pages.ui.text import _, explain_in, language, number, translate
 
 WORDS = {
     "x": N_("training texts"), "y": N_("accuracy on the test texts (%)"),
@@ -126,9 +126,10 @@ def figure(points: Sequence[Point], words: Callable[[str], str], colors: Colors)
             customdata=[[100 * point.low, 100 * point.high] for point in line],
             hovertemplate=words(WORDS["hover"]).format(family=name, texts="%{x:,}", accuracy="%{y:.1f}", low="%{customdata[0]:.1f}", high="%{customdata[1]:.1f}") + "<extra></extra>",
         )  # fmt: skip
+    sizes = sorted({point.texts for point in points})
     made.update_layout(
         margin={"l": 58, "r": 20, "t": 14, "b": 50}, showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        xaxis={"type": "log", "title": {"text": words(WORDS["x"])}, "showgrid": True}, yaxis={"title": {"text": words(WORDS["y"])}},
+        xaxis={"type": "log", "tickvals": sizes, "ticktext": [number(size) for size in sizes], "title": {"text": words(WORDS["x"])}, "showgrid": True}, yaxis={"title": {"text": words(WORDS["y"])}},
     )  # fmt: skip
     return made
 

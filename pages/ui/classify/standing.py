@@ -51,7 +51,7 @@ def verdict(scored: Scored) -> str:
     close = not_worse(scored.comparisons, best)
     if not close:
         return _("**{best}** is better than every other family: McNemar’s exact test against each says so, corrected for all {pairs} pairs (p < 0.05).", best=title(best), pairs=len(scored.comparisons))  # fmt: skip
-    names = _(", ").join(title(family) for family in scored.ranked if family in close)
+    names = _("; ").join(title(family) for family in scored.ranked if family in close)
     return _("**{best}** has the highest accuracy, but there is no evidence that it is better than: {others}. On {texts} texts the difference may be luck (McNemar’s exact test, corrected for all {pairs} pairs).", best=title(best), others=names, texts=len(scored.labels), pairs=len(scored.comparisons))  # fmt: skip
 
 

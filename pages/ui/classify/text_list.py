@@ -32,7 +32,7 @@ def text_list(
         Column(_("Row"), _("As a spreadsheet counts the rows of the table.")),
         Column(_("Text"), kind="long"),
         Column(_("Label"), kind="text"),
-        Column(_("Called"), _("What the family says of it.")) if suggested is None else Column(_("Looks like"), _("The class that the family is sure of.")),
+        Column(_("Called"), _("What the family says of it."), "text") if suggested is None else Column(_("Looks like"), _("The class that the family is sure of."), "text"),
     ]  # fmt: skip
     rows = [
         Row(str(at), _cells(scored, family, int(at), guess))
