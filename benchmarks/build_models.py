@@ -139,13 +139,14 @@ MODELS = {
         "The real text in it is Python's own documentation (PSF licence); all else, and the weights, come under this project's licence.",
         "cloze-en-zh",
         training={
-            "steps": 4000,
+            "steps": 6000,
             "threads": 1,
+            "batch_size": 32,
+            "mask_share": 0.2,
             "evaluation_every": 100,
-            "evaluation_tokens": 16_384,
             "sample_every": 100,
             "checkpoint_every": 500,
-            "sample_prompt": "I watched a [MASK] film with my brother. It was very [MASK]!",
+            "sample_prompt": "I watched a film with my brother. The [MASK] was very [MASK]!",
         },
     ),
 }
