@@ -145,10 +145,10 @@ class FillColumn {
     if (!model.entries.length) return [make("p", "t-fill-quiet", words.nothing_hidden)];
     const panels = make("div", "t-fill-panels");
     model.entries.forEach((entry, mask) => panels.append(expectation(entry, this.titleOf(entry, mask), words)));
-    const parts = [panels];
-    if (model.fillings) parts.push(wholeFillings(model.fillings, words));
-    if (model.looks) parts.push(this.attention());
-    return parts;
+    const wide = make("div", "t-fill-panels t-fill-wide");
+    if (model.fillings) wide.append(wholeFillings(model.fillings, words));
+    if (model.looks) wide.append(this.attention());
+    return [panels, wide];
   }
 
   titleOf(entry, mask) {
@@ -215,7 +215,9 @@ class FillColumn {
     });
     const query = new URLSearchParams({ run: model.run, step: model.step, text: model.masked_text, lang: view.data.language });
     const link = make("a", "t-link", words.single_heads, { href: `./attention?${query}`, target: "_self" });
-    const foot = make("p", "t-fill-quiet", `${words.looks_meaning} `);
+    const strongest = shares.indexOf(Math.max(...shares));
+    const sentence = fill(words.looks_at, { token: visible(model.columns[strongest]), share: percent(shares[strongest]) });
+    const foot = make("p", "t-fill-quiet", `${words.looks_meaning} ${sentence} `);
     foot.append(link);
     panel.append(text, foot);
     return panel;

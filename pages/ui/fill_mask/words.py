@@ -37,7 +37,7 @@ _WORDS = {
     "at_once": N_("all at once"),
     "looks": N_("What the mask looks at"),
     "looks_meaning": N_("How much attention the mask gives to each token: the mean over all heads."),
-    "looks_at": N_("{token} gets {share} of its attention"),
+    "looks_at": N_("{token} gets {share} of its attention."),
     "all_layers": N_("all layers"),
     "layer": N_("layer {layer}"),
     "single_heads": N_("See single heads on the Attention page"),
