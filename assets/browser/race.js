@@ -103,16 +103,17 @@ class Race {
     this.actions.replaceChildren(button);
   }
 
-  // One scale for all lanes: from the lowest point seen, in steps of a tenth, to 1; so long as the slowest took.
+  // One scale for all lanes: from the lowest point seen, in steps of a tenth, to 1; so long as the slowest took. What
+  // only guesses stands at its left end: it would press the others together at the right.
   scale() {
     let low = 0.9;
     let longest = 0.5;
-    for (const { points, result } of this.feed.lanes.values()) {
+    for (const [family, { points, result }] of this.feed.lanes) {
       for (const { seconds, accuracy } of points) {
         if (accuracy !== null) low = Math.min(low, accuracy);
         longest = Math.max(longest, seconds);
       }
-      if (result) low = Math.min(low, result.accuracy_low);
+      if (result && family !== "majority") low = Math.min(low, result.accuracy_low);
     }
     return { low: Math.max(0, Math.floor(low * 10 - 0.2) / 10), longest };
   }
@@ -157,7 +158,7 @@ class Race {
         (100 * seconds) / scale.longest,
         29 - (28 * (accuracy - scale.low)) / (1 - scale.low),
       ]);
-      if (places.length === 1) places.unshift([0, places[0][1]]);
+      if (places.length === 1) places.push(places[0]); // drawn as a dot, by its round ends
       line.setAttribute("points", places.map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`).join(" "));
     }
     bar.hidden = Boolean(last) || lane.state !== "running";

@@ -30,7 +30,7 @@ class RaceConfig(Config):
 
     table: TableConfig
     families: Annotated[tuple[Family, ...], Field(strict=False)] = FAMILIES  # type: ignore[assignment]
-    seconds: float = setting(60.0, N_("Time for the race"), N_("Divided among the families; what the quick ones leave, the others take."), ge=1, le=36_000, unit=N_("seconds"), logarithmic=True)  # fmt: skip
+    seconds: float = setting(60.0, N_("Time"), N_("Divided among the families; what the quick ones leave, the others take."), ge=1, le=36_000, unit=N_("seconds"), logarithmic=True)  # fmt: skip
     per_family: bool = False
     seed: int = setting(0, N_("Seed"), _SEED, ge=0, le=2**31 - 1)
     folds: int | None = setting(None, N_("Folds"), N_("Fit every family this many times more, each time scored on another part of the training texts: mean and spread. Takes that many times as long."), ge=2, le=10)  # fmt: skip

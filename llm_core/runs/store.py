@@ -74,6 +74,8 @@ class Store:
         `threads`: what an empty setting becomes; the share of one of two workers when None. `form_token` belongs to
         one showing of a form: a second call with the same one, from a double click, gives the first run again.
         """
+        if isinstance(config, RaceConfig) and form_token not in self._forms:
+            refuse_untabled(config)  # a large table takes seconds, in which others want their models
         with self._lock:
             if form_token is not None and form_token in self._forms:
                 return self.find(self._forms[form_token])
@@ -81,7 +83,6 @@ class Store:
             if isinstance(config, HeadScoresConfig):
                 refuse_headless(self.find(config.run))
             elif isinstance(config, RaceConfig):
-                refuse_untabled(config)
                 config = keep_tables(config, self.corpora)
             elif isinstance(config, DataSizesConfig):
                 open_race(self.find(config.race))

@@ -12,11 +12,12 @@ from sklearn.metrics import accuracy_score, f1_score
 from llm_core.config import TableConfig, parse
 from llm_core.errors import UserError
 from llm_core.runs import history
+from llm_core.runs.classify_job import ClassifyJob
 from llm_core.runs.history import Row
 from llm_core.runs.job import Noted
 from llm_core.runs.race import FAMILIES, ClassifyConfig, RaceConfig
 from llm_core.runs.race_job import RaceJob
-from llm_core.runs.raced import open_race
+from llm_core.runs.raced import open_race, outcome_of
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
@@ -327,6 +328,31 @@ def test_children_stand_with_their_race_and_are_found_by_their_id(enter: Callabl
     assert store.find(str(child.folder), paths=True).corpora == store.corpora
     with pytest.raises(UserError):
         store.find("0" * 16)
+
+
+def test_a_family_learns_from_a_share_of_the_training_part_alone(enter: Callable[..., Run], store: Store) -> None:
+    run = enter()
+    work(run, make_job=job(fakes()))
+    race = open_race(run)
+    config = ClassifyConfig(race=run.id, family="lstm", seconds=3.0, share=0.5, seed=2, threads=1)
+    child = store.create(config, name="half")
+    assert child.folder.parent == run.folder / "children"
+    families = fakes()
+    assert work(child, make_job=lambda run: ClassifyJob(run, families)).state == "finished"
+    ((seconds, texts, seed, _options),) = families["lstm"].given
+    assert (seconds, seed) == (3.0, 2)
+    whole = race.prepared.training
+    assert len(texts) == pytest.approx(len(whole) / 2, abs=1)
+    assert set(texts) < set(whole.texts)
+    assert all(families["lstm"].read.count(text) == 1 for text in race.prepared.test.texts)
+    result = outcome_of(child)
+    assert result is not None
+    assert (result["texts"], result["accuracy"]) == (len(texts), race.results["lstm"]["accuracy"])
+    # It is none of the families that ran in the race, and once finished it stays as it is.
+    assert open_race(run).children["lstm"].id != child.id
+    assert tuple(open_race(run).results) == THREE
+    assert work(child, make_job=lambda run: ClassifyJob(run, families)).state == "finished"
+    assert len(families["lstm"].given) == 1
 
 
 def test_only_its_owner_adds_to_a_race(enter: Callable[..., Run], store: Store) -> None:
