@@ -24,7 +24,7 @@ MOST_CLASSES = 8
 
 def show(race: Race) -> None:
     """The section; nothing is seen before a family has finished."""
-    if not race.results:
+    if not race.usable:
         return
     st.subheader(_("Use it"), anchor="use")
     try:
@@ -41,11 +41,11 @@ def show(race: Race) -> None:
 
 
 def chosen_family(race: Race) -> str:
-    """The family that is looked at in the results, or else the one with the highest accuracy."""
+    """The family that is looked at in the results, or else the one with the highest accuracy whose classifier is there."""
     family = st.session_state.get(CLASSIFY_FAMILY_KEY)
-    if family in race.results:
+    if family in race.usable:
         return str(family)
-    return max(race.results, key=lambda name: float(race.results[name]["accuracy"]))
+    return max(race.usable, key=lambda name: float(race.results[name]["accuracy"]))
 
 
 def _typed(race: Race) -> str:
@@ -70,9 +70,9 @@ def typed(race: Race, text: str) -> None:
 
 
 def answers(race: Race, texts: Sequence[str]) -> dict[str, Floats]:
-    """The probabilities (N, K) of every family that has finished."""
+    """The probabilities (N, K) of every family whose classifier is there."""
     with inference():
-        return {family: race.classifier(family).probabilities(texts) for family in race.results}
+        return {family: race.classifier(family).probabilities(texts) for family in race.usable}
 
 
 def table(names: tuple[str, ...], found: dict[str, Floats]) -> tuple[list[Column], list[Row]]:
