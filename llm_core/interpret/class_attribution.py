@@ -72,11 +72,16 @@ def _allowed(difference: float) -> float:
 def margins(probabilities: Floats, target: int) -> Floats:
     """(N,) margins of class `target` from probabilities (N, K). Raises UserError for a class that is not there."""
     logs = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
-    if not 0 <= target < logs.shape[1]:
-        raise UserError("There is no class {target}: the classes count from 0 to {last}.", target=target, last=logs.shape[1] - 1)  # fmt: skip
+    _check(target, logs.shape[1])
     others = np.delete(logs, target, axis=1)
     found: Floats = logs[:, target] - (others.mean(axis=1) if others.shape[1] else 0.0)
     return found
+
+
+def _check(target: int, classes: int) -> None:
+    """Raises UserError for a class that is not there."""
+    if not 0 <= target < classes:
+        raise UserError("There is no class {target}: the classes count from 0 to {last}.", target=target, last=classes - 1)  # fmt: skip
 
 
 def _margin(logits: "Tensor", target: int) -> "Tensor":
@@ -93,6 +98,7 @@ def gradient_times_input(classifier: NetworkClassifier, text: str, target: int) 
     """
     import torch
 
+    _check(target, len(classifier.names))
     tokens = classifier.tokens(text)
     vectors = classifier.embed(tokens.ids).detach().clone().requires_grad_(True)
     margin = _margin(classifier.logits_of(vectors[None], torch.tensor([len(vectors)])), target)[0]
@@ -111,6 +117,7 @@ def integrated_gradients(classifier: NetworkClassifier, text: str, target: int) 
     import torch
     from captum.attr import IntegratedGradients
 
+    _check(target, len(classifier.names))
     tokens = classifier.tokens(text)
     vectors = classifier.embed(tokens.ids).detach()[None]
     nothing = classifier.nothing(tokens.ids).detach()[None]
@@ -149,6 +156,7 @@ def linear_weights(classifier: LinearClassifier, text: str, target: int) -> Attr
 
     The baseline is the margin of a text without a known feature, the intercept.
     """
+    _check(target, len(classifier.names))
     parts = classifier.contributions(text)
     weights = np.array([part.weights for part in parts]).reshape(len(parts), len(classifier.names))
     others = np.delete(weights, target, axis=1)

@@ -22,6 +22,7 @@ from pages.ui.attention.measured import heads_csv_route, heads_route
 from pages.ui.attention.route import patterns_route
 from pages.ui.classify.race_route import race_route
 from pages.ui.classify.sizes import sizes_route
+from pages.ui.classify.why_route import why_route
 from pages.ui.fill_mask.route import fill_csv_route, fill_route
 from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
 from pages.ui.live import line_names
@@ -108,6 +109,7 @@ ROUTES = [
     Route("/history/{run}.csv", history_csv),
     Route("/history/{run}.html", history_html),
     Route("/race/{run}", race_route),
+    Route("/why", why_route, methods=["POST"]),
     Route("/sizes/{run}", sizes_route),
     Route("/heads/{run}.csv", heads_csv_route),
     Route("/heads/{run}", heads_route),

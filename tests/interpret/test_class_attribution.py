@@ -164,6 +164,11 @@ def test_the_margin_of_two_classes_is_the_log_of_the_odds() -> None:
     assert np.isfinite(margins(shares, 0)).all()
     with pytest.raises(UserError, match="no class 2"):
         margins(shares, 2)
+    for method in (gradient_times_input, integrated_gradients, occlusion):
+        with pytest.raises(UserError, match="no class 3"):
+            method(LINEAR, TEXT, 3)
+    with pytest.raises(UserError, match="no class 3"):
+        linear_weights(WordWeights(WEIGHTS, (0, 0, 0)), TEXT, 3)
 
 
 def test_scores_are_shared_among_the_words_they_stand_on_and_none_is_lost() -> None:
