@@ -9,6 +9,7 @@ import pytest
 
 from llm_core.config import DataConfig, RunConfig, load_recipe
 from llm_core.data import generated, sides
+from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA, with_corpus
 from llm_core.data.generated import SEED, counts, documents, grammar_digest
 from llm_core.data.grammar.grammar import load_grammar
@@ -19,7 +20,7 @@ from llm_core.data.tasks import TASKS
 from llm_core.errors import UserError
 
 TRANSLATE = load_recipe(Path(__file__).parents[2] / "assets" / "recipes" / "translate.toml")
-WRITTEN = [name for name, corpus in CORPORA.items() if corpus.kind != "text"]
+WRITTEN = [name for name, corpus in CORPORA.items() if corpus.kind not in ("text", *ASKED)]
 
 
 def usual(name: str) -> RunConfig:
