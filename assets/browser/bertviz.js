@@ -36,6 +36,7 @@ class Framed {
   async open() {
     const { wanted, begin } = this;
     this.stage.setAttribute("aria-busy", "true");
+    if (!this.stage.children.length) this.stage.append(make("p", "t-quiet", this.data.labels.looking, { role: "status" }));
     this.frame = null; // what is still to be seen shows another text, and is not listened to
     delete this.root.dataset.drawn;
     const body = JSON.stringify({ ...this.request(), part: this.place.part, layer: 0, head: 0, language: this.data.language });

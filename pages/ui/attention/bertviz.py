@@ -47,7 +47,8 @@ def show(looking: Looking, subject: Subject) -> None:
             "place": {"part": looking.part, "layer": looking.layer, "head": looking.head},
             "language": language(), "label": _(VIEWS[looking.view]), "name": file_name(looking), "code": code(looking),
             "labels": {
-                "take_away": _("Take it away"), "lost": _("The server did not answer. Reload the page to try again."),
+                "take_away": _("Take it away"), "looking": _("The model is looking …"),
+                "lost": _("The server did not answer. Reload the page to try again."),
                 **copy_labels(),
             },
         },
