@@ -1,6 +1,7 @@
 """What an encoder shows of itself while it trains: sentences with hidden tokens, and what it fills in."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from llm_core.config import TrainingConfig
 from llm_core.data.masking import Masker
 from llm_core.data.prepare import TokenizedCorpus
 from llm_core.data.tokenizers import Tokenizer
+from llm_core.errors import UserError
 from llm_core.evaluate.excess import split_stories
 from llm_core.evaluate.language_model import still
 from llm_core.inference.fill_mask import predict
@@ -30,7 +32,8 @@ def filled(model: Model, corpus: TokenizedCorpus, training: TrainingConfig) -> I
     tokenizer = corpus.tokenizer
     with still(model):
         if MASK in training.sample_prompt:
-            yield training.sample_prompt, _likeliest(model, tokenizer, training.sample_prompt, []), None
+            with suppress(UserError):  # longer than the context: the held-out texts show as much
+                yield training.sample_prompt, _likeliest(model, tokenizer, training.sample_prompt, []), None
         masker = Masker.of(tokenizer, training)
         random = np.random.default_rng(_SEED)
         for text in _beginnings(corpus, min(_LONGEST, (model.maximum_length or _LONGEST) - 2)):
