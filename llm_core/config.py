@@ -190,6 +190,11 @@ class TaskConfig(Config):
 ModelConfig = Annotated[TransformerConfig | RecurrentConfig | NgramConfig | TaskConfig, Field(discriminator="family")]
 
 
+def network(config: ModelConfig) -> TransformerConfig | RecurrentConfig | NgramConfig:
+    """The settings of the network itself: of a model for a task those of its body."""
+    return config.body if isinstance(config, TaskConfig) else config
+
+
 def with_vocabulary_size(config: ModelConfig, size: int) -> ModelConfig:
     """The same model for so many tokens."""
     if isinstance(config, TaskConfig):

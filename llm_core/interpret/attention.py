@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from llm_core.config import TransformerConfig
+from llm_core.config import TaskConfig, TransformerConfig, network
 from llm_core.errors import UserError
 from llm_core.interpret.reading import Reading, Side, as_batch
 from llm_core.models.attention import Attention as AttentionLayer
@@ -72,7 +72,8 @@ class HeadName:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one forward pass shows: the attention of every part, and the logits (T, V) at every token of the text."""
+    """What one forward pass shows: the attention of every part, and the logits (T, V) at every token of the text;
+    of a model for a task those of its labels, the same at every token where it classifies the whole text."""
 
     reading: Reading
     parts: dict[Part, Attention]
@@ -81,7 +82,7 @@ class Seen:
 
 def parts(model: Model) -> tuple[Part, ...]:
     """The parts of a model that have attention, in the order in which a text passes them; none in other families."""
-    config = model.config
+    config = network(model.config)
     if not isinstance(config, TransformerConfig) or not config.layers:
         return ()
     if config.architecture == "encoder_decoder":
@@ -90,9 +91,12 @@ def parts(model: Model) -> tuple[Part, ...]:
 
 
 def place(model: Model, part: Part, layer: int) -> str:
-    """Where the taps of a part's layer stand: `blocks.0.attention`, `decoder.blocks.0.cross_attention`."""
+    """Where the taps of a part's layer stand: `blocks.0.attention`, `decoder.blocks.0.cross_attention`; in a model for a
+    task `reader.blocks.0.attention`."""
     if part not in parts(model):
         raise ValueError(f"this model has no part {part}")
+    if isinstance(model.config, TaskConfig):
+        return f"reader.blocks.{layer}.attention"
     if len(parts(model)) == 1:
         return f"blocks.{layer}.attention"
     if part == "encoder":
@@ -121,6 +125,8 @@ def see(
     wanted = [f"{place}.{name}" for layers in places.values() for place in layers for name in _TAPS]
     with torch.inference_mode(), observe(model, only=wanted, edits=edits) as seen:
         logits = model(as_batch(reading).to(_device(model)))[0]
+    if logits.ndim == 1:  # of the whole text
+        logits = logits.expand(len(reading.text.ids), -1)
     source = reading.source or reading.text
     sides: dict[Part, tuple[Side, Side]] = {
         "decoder": (reading.text, reading.text),
@@ -150,7 +156,7 @@ def see_patterns(model: Model, batch: Batch) -> dict[Part, Tensor]:
 def _gather(
     model: Model, part: Part, places: list[str], seen: dict[str, Tensor], text: Side, source: Side
 ) -> Attention:
-    config = model.config
+    config = network(model.config)
     assert isinstance(config, TransformerConfig)
     repeats = config.heads // (config.key_value_heads or config.heads)
 
@@ -178,7 +184,7 @@ def _outputs(model: Model, place: str) -> Tensor:
 
 
 def _head_edits(model: Model, heads_off: Collection[HeadName]) -> dict[str, Edit]:
-    config = model.config
+    config = network(model.config)
     off: dict[str, list[int]] = {}
     for name in heads_off:
         assert isinstance(config, TransformerConfig)
@@ -235,8 +241,9 @@ def _hide(tokens: list[int], keep_self: bool) -> Edit:
 
 
 def _places(model: Model, part: Part) -> list[str]:
-    assert isinstance(model.config, TransformerConfig)
-    return [place(model, part, layer) for layer in range(model.config.layers)]
+    config = network(model.config)
+    assert isinstance(config, TransformerConfig)
+    return [place(model, part, layer) for layer in range(config.layers)]
 
 
 def _device(model: Model) -> torch.device:

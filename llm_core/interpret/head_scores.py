@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_core.config import TransformerConfig
+from llm_core.config import TransformerConfig, network
 from llm_core.errors import N_
 from llm_core.evaluate.rows import device_of
 from llm_core.interpret import intervals
@@ -118,7 +118,7 @@ def exercises(
     is judged by tokens that it has hardly seen. Raises UserError for a model without attention.
     """
     read(model, tokenizer, "", " ")  # refuses what has no attention
-    config = model.config
+    config = network(model.config)
     assert isinstance(config, TransformerConfig)
     tell = progress or (lambda share: None)
     draw = aligned_texts if "cross" in parts(model) else known_texts

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import torch
 
-from llm_core.config import TransformerConfig
+from llm_core.config import TransformerConfig, network
 from llm_core.data.tokenizers import Tokenizer
 from llm_core.errors import UserError
 from llm_core.inference.masks import tokens_of
@@ -71,7 +71,7 @@ def read(model: Model, tokenizer: AnyTokenizer, text: str, source: str | None = 
     encoder that fills in hidden tokens reads "[MASK]" as one.
     Raises UserError for a model without attention, and for an encoder-decoder without a source.
     """
-    config = model.config
+    config = network(model.config)
     if not isinstance(config, TransformerConfig):
         raise UserError(
             "A model of the family {family} has no attention: only Transformers do. Choose a Transformer.",

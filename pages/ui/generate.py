@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from llm_core.config import DecodingConfig, parse
+from llm_core.config import DecodingConfig, TaskConfig, parse
 from llm_core.data.foreign_tokenizers import load_tokenizer
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
@@ -61,6 +61,12 @@ def _value(text: str) -> Any:
 
 def only_reads(run: Run) -> bool:
     """Whether its model cannot write, since it reads a whole text at once; then the page says so."""
+    if isinstance(run.model_config, TaskConfig):
+        st.info(as_text(_("{name} does not write: it reads a whole text and says one thing of it. Choose another model here, or see what this one looks at.", name=run.name)))  # fmt: skip
+        if run.model_config.task != "classify":
+            st.page_link("read.py", label=_("Read"), query_params={"task": run.model_config.task, "run": run.id})
+        st.page_link("attention.py", label=_("Attention"), query_params={"run": run.id})
+        return True
     if getattr(run.model_config, "architecture", "") != "encoder":
         return False
     st.info(as_text(_("{name} does not write: it is an encoder, which reads a whole text at once and was trained to fill in hidden tokens. Choose another model here, or see what this one looks at.", name=run.name)))  # fmt: skip

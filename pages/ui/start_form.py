@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from llm_core.config import Config, ModelConfig, NgramConfig, RunConfig, TaskConfig, parse, with_vocabulary_size
+from llm_core.config import Config, NgramConfig, RunConfig, TaskConfig, network, parse, with_vocabulary_size
 from llm_core.data.corpora import values_with_corpus
 from llm_core.data.generated import check_rows
 from llm_core.errors import UserError
@@ -102,11 +102,6 @@ def cost(config: RunConfig) -> str:
         "About {parameters} parameters; training takes about {memory} MB of memory.",
         parameters=float(count_parameters(model)), memory=estimate_memory(model, config.training) / 1e6,
     )  # fmt: skip
-
-
-def network(model: ModelConfig) -> Config:
-    """The settings of the network itself: where it stands in a model for a task, those of its body."""
-    return model.body if isinstance(model, TaskConfig) else model
 
 
 def run_in_python(run: Run) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llm_core.config import TransformerConfig
+from llm_core.config import TransformerConfig, network
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 
@@ -31,7 +31,7 @@ class Shape:
 
 def shape_of(run: Run) -> Shape:
     """What there is to look at in the models of a run. Raises UserError, which says why, where there is nothing."""
-    config = run.model_config
+    config = network(run.model_config)
     if not isinstance(config, TransformerConfig):
         raise UserError("This model has no attention: it belongs to the family {family}, and only Transformers have heads that look at other tokens.", family=config.family)  # fmt: skip
     if not config.layers:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from llm_core.config import TaskConfig
 from llm_core.data.table_writing import as_table
 from pages.ui.attention import change
 from pages.ui.attention.looking import PARTS, Looking, set_off
@@ -47,6 +48,10 @@ def show(looking: Looking, subject: Subject) -> None:
     shape = shape_of(subject.run)
     before = seen(looking, off=False)
     _switches(looking, shape, before)
+    config = subject.run.model_config
+    if isinstance(config, TaskConfig) and config.task == "answer":
+        st.caption(_("This model predicts one place in a whole text, not something at each token: see that on the page Read."))  # fmt: skip
+        return
     off = bool(looking.heads_off or looking.tokens_off or looking.source_tokens_off)
     after = seen(looking) if off else before
     nats = change.divergence(before.logits, after.logits)
@@ -222,7 +227,9 @@ def _predicting(before: "Seen") -> tuple[str, ...]:
 
 
 def _pieces(subject: Subject) -> list[str]:
-    """Every token of the model's vocabulary as text to show."""
+    """Every token of the model's vocabulary as text to show, or every class or tag that it chooses from."""
+    if subject.run.labels:
+        return list(subject.run.labels)
     return store().model(subject.run, subject.step)[1].pieces
 
 
