@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import start_form
 from pages.ui.faults import as_text, show_fault
 from pages.ui.glossary import meanings
-from pages.ui.live import live, measures, no_floor
+from pages.ui.live import live, measures, no_floor, reads
 from pages.ui.start_form import run_in_python
 from pages.ui.state import FAULT_KEY, warm_up
 from pages.ui.subject import subject_bar
@@ -59,6 +59,8 @@ else:
                 "view": "ngram", "button": _("Show the crossing"),
                 "text": _("Where the curve passes the n-gram, which sees the translation alone, the model has begun to use the sentence that it reads.")
                 if is_translator(subject.run) else
+                _("Where the curve passes the n-gram, which knows what comes before a token and nothing after it, the model makes use of both sides.")
+                if reads(subject.run) else
                 _("Where the curve passes the n-gram, the model begins to use more than the last few tokens."),
             },
             {

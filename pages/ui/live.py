@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from llm_core.config import READING, RunConfig, TaskConfig
 from llm_core.data.corpora import CORPORA
 from llm_core.errors import N_, UserError
 from llm_core.runs.run import Run
@@ -119,24 +120,60 @@ def _order(run: Run) -> int:
 
 def no_floor(run: Run) -> str:
     """Why no curve of this run can have a floor, where that is known before its text is read; else empty."""
-    from llm_core.evaluate.floor import NO_TRANSLATIONS, UNKNOWN
+    from llm_core.evaluate.floor import HIDDEN, NO_TRANSLATIONS, NO_WRITING, UNKNOWN
 
     corpus = CORPORA.get(run.config.data.corpus)
+    if reads(run):
+        return _(HIDDEN.template)
+    if answers(run):
+        return _(NO_WRITING.template)
     if corpus is not None and corpus.kind == "parallel":
         return _(NO_TRANSLATIONS.template)
     return "" if corpus is not None and corpus.kind != "text" else _(UNKNOWN.template)
 
 
-def skill_names() -> dict[str, tuple[str, str]]:
-    """The measures beside the loss: what each is called, and what it means. Others keep their own names."""
-    answers = _("Right answers"), _("the share of questions that are answered right to the last token")
+def reads(run: Run) -> bool:
+    """Whether its model learns to fill in what is hidden from it, and does not write."""
+    return isinstance(run.settings, RunConfig) and run.settings.training.objective in READING
+
+
+def answers(run: Run) -> bool:
+    """Whether its model learns to say something of a text: its class, its entities, the answer to a question."""
+    return isinstance(run.settings, RunConfig) and isinstance(run.settings.model, TaskConfig)
+
+
+def skill_names(run: Run | None = None) -> dict[str, tuple[str, str]]:
+    """The measures beside the loss: what each is called, and what it means. Others keep their own names.
+
+    `run`: whose measures they are, where one name means several things.
+    """
+    right = (
+        _("Right answers"),
+        _(
+            "the share of questions that are answered right to the last token, or of hidden tokens that are guessed right"
+        ),
+    )
+    follows = (
+        _("Which text follows"),
+        _("the share of pairs of which it is known whether the second text stands right behind the first"),
+    )
     translations = {
         "exact_match": (_("Exact translations"), _("the share of held-out sentences that come out just as the reference has them")),
         "chrf": (_("Likeness (chrF)"), _("how many runs of one to six characters translation and reference share; 1 when all are alike")),
     }  # fmt: skip
+    if run is not None and answers(run):
+        right = _("Right classes"), _("the share of held-out texts whose class is right")
+    said = {
+        "entity_precision": (_("Entities: precision"), _("the share of the entities it names that are right, from the first word to the last")),
+        "entity_recall": (_("Entities: recall"), _("the share of the entities in held-out texts that it finds, from the first word to the last")),
+        "entity_f1": (_("Entities: F1"), _("precision and recall in one figure; 1 when all entities are found and no other")),
+        "answer_exact": (_("Exact answers"), _("the share of held-out questions whose answer is just right, capitals, punctuation and articles aside")),
+        "answer_f1": (_("Answers: F1"), _("how much answer and right answer share, in words, or in characters of Chinese; 1 when all are alike")),
+    }  # fmt: skip
     return (
-        {"accuracy": answers}
+        {"accuracy": right, "next_sentence": follows}
         | translations
+        | said
         | {f"skill.{key}": (_(name), _(sense)) for key, (name, sense) in SKILLS.items()}
     )
 
@@ -158,7 +195,7 @@ def labels(run: Run) -> dict[str, Any]:
         "gap_track": _("{share} of the way from the {order}-gram to the entropy floor", share="{share}", order=_order(run)),
         "not_yet": _("not past the {order}-gram yet", order=_order(run)),
         "no_floor": no_floor(run),
-        "skills": skill_names(),
+        "skills": skill_names(run),
         "skills_title": _("What it can do"),
         "right": _("{share} right at step {step}", share="{share}", step="{step}"),
         "states": {state: _(name) for state, name in STATES.items()},
@@ -181,11 +218,11 @@ def labels(run: Run) -> dict[str, Any]:
         "of": _("{a} of {b}", a="{a}", b="{b}"),
         "meanings": {
             "step": meaning("step"), "held_out_loss": meaning("loss"), "bits": meaning("bits per character"),
-            "accuracy": skill_names()["accuracy"][1], "gap": meaning("gap closed"), "floor": meaning("entropy floor"), "skills": meaning("skill"),
+            "accuracy": skill_names(run)["accuracy"][1], "gap": meaning("gap closed"), "floor": meaning("entropy floor"), "skills": meaning("skill"),
             "rate": meaning("learning rate"), "norm": meaning("gradient"), "speed": meaning("token"),
         },
         "held_out_loss": _("Held-out loss (nats)"),
-        "accuracy": _("Right answers"),
+        "accuracy": skill_names(run)["accuracy"][0],
         "bits": _("Bits per character"),
         "speed": _("Tokens per second"),
         "remaining": _("Remaining"),
@@ -195,7 +232,7 @@ def labels(run: Run) -> dict[str, Any]:
         "hours": _("{h} h {m} min", h="{h}", m="{m}"),
         "pause": _("Pause"), "resume": _("Resume"), "stop": _("Stop"), "one_step": _("One step"),
         "replay": _("Play again"), "end_replay": _("To the end"),
-        "samples": _("What it writes"),
+        "samples": _("What it fills in") if reads(run) else _("What it says of texts") if answers(run) else _("What it writes"),
         "sample_step": _("Sample at step"),
         "at_step": _("at step {step}", step="{step}"),
         "reference": _("reference: {text}", text="{text}"),
