@@ -25,6 +25,7 @@ class FillView {
       clearTimeout(this.telling);
       this.at = { hidden: data.hidden, picked: data.picked, layer: data.layer };
     }
+    if (data.ready) this.keep(JSON.stringify({ ...data.request, hidden: data.hidden }), data.ready);
     this.show();
   }
 

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from llm_core.config import parse
 from llm_core.runs.importing import import_folder
 from llm_core.runs.run import Run
 from pages.ui import state
+from pages.ui.fill_mask.answer import Asked, answer
 from pages.ui.fill_mask.first_text import OTHERS, STORIES, first_hidden, first_text
+from pages.ui.fill_mask.painted import STORED, keep
 from tests import foreign
 from tests.pages.grown import STEPS, grow
 
@@ -132,6 +135,20 @@ def test_a_text_that_nobody_touched_follows_the_language(run: Run, bert: Run) ->
     for language, (text, word) in STORIES.items():
         ((start, end),) = first_hidden(run, text)
         assert text[start:end] == word, language
+
+
+def test_what_is_kept_beside_a_model_is_painted_without_asking(run: Run) -> None:
+    assert shown(open_page(run=run.id))["ready"] is None
+    keep(run)
+    try:
+        for language in ("en", "zh"):
+            data = shown(open_page(run=run.id, lang=language))
+            asked = parse(Asked, data["request"] | {"hidden": data["hidden"]})
+            assert data["ready"] == json.loads(json.dumps(answer(asked)))
+        assert shown(open_page(run=run.id, way="single"))["ready"] is None
+        assert shown(open_page(run=run.id, step="8"))["ready"] is None
+    finally:
+        (run.folder / STORED).unlink()
 
 
 def told(moved: object, text: str = TEXT) -> AppTest:

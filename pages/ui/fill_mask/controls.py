@@ -35,7 +35,7 @@ def show(subject: Subject) -> None:
                 format_func=lambda way: _(WAYS[way]), label_visibility="collapsed",
                 help=_("All at once: no mask knows what is behind another. One at a time: each is hidden while the others are seen."),
             )  # fmt: skip
-    with st.expander(_("Compare"), expanded=st.session_state[FILL_AGAINST_KEY] != "nothing"):
+    with st.expander(_("Compare two models or two steps"), expanded=st.session_state[FILL_AGAINST_KEY] != "nothing"):
         _compare(subject)
 
 

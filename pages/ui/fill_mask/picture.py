@@ -12,6 +12,7 @@ import streamlit as st
 from pages.ui import charts
 from pages.ui.fill_mask.first_text import Span
 from pages.ui.fill_mask.looking import Looking
+from pages.ui.fill_mask.painted import asked_of, painted
 from pages.ui.fill_mask.words import words_in
 from pages.ui.live import BROWSER, copy_labels, script
 from pages.ui.state import FILL_HIDDEN_KEY, FILL_LAYER_KEY, FILL_LED_KEY, FILL_PICKED_KEY, FILL_TEXT_KEY, store
@@ -36,7 +37,7 @@ def show(looking: Looking, subject: Subject) -> None:
     _component()(
         key=KEY,
         data={
-            "request": request(looking), "hidden": looking.hidden, "picked": looking.picked, "layer": looking.layer,
+            "request": request(looking), "ready": painted(looking), "hidden": looking.hidden, "picked": looking.picked, "layer": looking.layer,
             "led": st.session_state.get(FILL_LED_KEY, 0), "names": titles(runs.values()), "language": language(), "themes": charts.themes(),
             "words": words_in(language()), "labels": {"take_away": _("Take it away"), **copy_labels()}, "code": as_python(looking),
         },
@@ -46,11 +47,7 @@ def show(looking: Looking, subject: Subject) -> None:
 
 def request(looking: Looking) -> dict[str, Any]:
     """What the route is asked for, but for what is hidden, which the browser knows."""
-    run, step = looking.other or (None, None)
-    return {
-        "run": looking.run, "step": looking.step, "text": looking.text, "way": looking.way, "view": looking.view,
-        "other_run": run, "other_step": step,
-    }  # fmt: skip
+    return asked_of(looking).model_dump(mode="json", exclude={"hidden", "top"})
 
 
 def follow_picture(moved: object) -> None:
