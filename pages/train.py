@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import start_form
 from pages.ui.faults import as_text, show_fault
 from pages.ui.glossary import meanings
-from pages.ui.live import live, measures, no_floor, reads
+from pages.ui.live import answers, live, measures, no_floor, reads
 from pages.ui.start_form import run_in_python
 from pages.ui.state import FAULT_KEY, warm_up
 from pages.ui.subject import subject_bar
@@ -53,16 +53,18 @@ else:
             if not no_floor(subject.run) else
             {
                 "view": "start", "button": _("Show the start"),
-                "text": _("The first steps fall steepest: the model leaves the uniform guess behind as soon as it knows which tokens are frequent."),
+                "text": _("The first steps fall steepest: the model leaves the uniform guess behind as soon as it knows which answers are frequent.")
+                if answers(subject.run) else
+                _("The first steps fall steepest: the model leaves the uniform guess behind as soon as it knows which tokens are frequent."),
             },
-            {
+            *([] if answers(subject.run) else [{
                 "view": "ngram", "button": _("Show the crossing"),
                 "text": _("Where the curve passes the n-gram, which sees the translation alone, the model has begun to use the sentence that it reads.")
                 if is_translator(subject.run) else
                 _("Where the curve passes the n-gram, which knows what comes before a token and nothing after it, the model makes use of both sides.")
                 if reads(subject.run) else
                 _("Where the curve passes the n-gram, the model begins to use more than the last few tokens."),
-            },
+            }]),
             {
                 "view": "end", "button": _("Show the end"),
                 "text": _("When training loss falls on but held-out loss does not, the model is learning its text by heart."),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_core.config import DataConfig, RowsKind, parse
+from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import check_rows, counts, generated, weighed
 from llm_core.data.prepare import TokenizedCorpus, lengths, open_corpus, prepare
@@ -41,6 +42,8 @@ def other_text(run: Run, tokenizer: "Tokenizer", name: str) -> TokenizedCorpus:
     Whole documents are rows where they are in the run's own text and all fit into the model's context.
     Raises UserError as reading a text does, and for a text of sentence pairs, which only its own runs are scored on.
     """
+    if run.config.data.rows in ASKED:
+        raise UserError("A model for a task is scored on the text that it was trained for, which has the answers: {corpus}.", corpus=run.config.data.corpus)  # fmt: skip
     settings = parse(DataConfig, {"corpus": name})
     translated = run.config.data.rows == "pairs"
     check_rows(settings.model_copy(update={"rows": "pairs" if translated else "windows"}))

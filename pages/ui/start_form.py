@@ -55,6 +55,11 @@ NOT_FOR_TASKS = ("task", "body", "labels", "tied_embeddings", "head_bias", "logi
 def show() -> None:
     """Draw the form."""
     known = recipes()
+    linked = st.query_params.pop("recipe", None)
+    if linked in known:  # another page sends here for just this
+        st.session_state[RECIPE_KEY] = linked
+        st.session_state.pop(CORPUS_CHOSEN_KEY, None)
+        _take_recipe()
     if st.session_state.get(RECIPE_KEY) not in known:
         st.session_state[RECIPE_KEY] = FIRST if FIRST in known else next(iter(known))
         _take_recipe()
