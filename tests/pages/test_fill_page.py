@@ -29,7 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         patch.setenv("TERRARIUM_RUNS", str(root))
         patch.setattr("llm_core.runs.store.BUNDLED_MODELS", root / "none")
         state.store.cache_clear()
-        yield grow(root, masked=True)
+        yield grow(root, masked=True, context=64)
     state.store.cache_clear()
 
 
