@@ -5,7 +5,8 @@
 A bundled model is a read-only run folder: history, tokenizer, and as many 16-bit snapshots as fit in 8 MB, the first and
 the last among them, spread evenly over the logarithm of the steps unless the model names them. Its `card.json` says what it was made of and how
 well it does: for a story model also against the floor, over 500 texts that it writes, and skill by skill; for a translator
-how many held-out sentences come out exactly; for an encoder how many hidden tokens it knows. Building again gives a model equal in loss within tolerance, not in bits: threads and processors differ.
+how many held-out sentences come out exactly; for an encoder how many hidden tokens it knows, for
+a tagger or an answerer how much of what it says is right. Building again gives a model equal in loss within tolerance, not in bits: threads and processors differ.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_core.config import READING, RunConfig, load_recipe, parse
+from llm_core.config import READING, TASKS, RunConfig, load_recipe, parse
 from llm_core.data.corpora import with_corpus
 from llm_core.data.generated import grammar_digest
 from llm_core.data.prepare import open_corpus
@@ -35,7 +36,7 @@ from llm_core.runs import history
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.head_scores import FILE as HEADS
 from llm_core.runs.head_scores_job import exercises_for
-from llm_core.runs.run import Run
+from llm_core.runs.run import LABELS, Run
 from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.store import BUNDLED_MODELS, Store
 from llm_core.runs.truth import known_truth
@@ -49,7 +50,7 @@ MOST_BYTES = 8_000_000
 KEPT_BESIDE = 500_000
 """Bytes for what pages keep beside a model: head scores, and a text that it has written."""
 MOST_ROWS = 800
-COPIED = ("run.json", "name.txt", "tokenizer.json", "corpus.json", "status.json", "wanted.json")
+COPIED = ("run.json", "name.txt", "tokenizer.json", "corpus.json", "status.json", "wanted.json", LABELS)
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,26 @@ MODELS = {
             "sample_prompt": "I watched a film with my brother. The [MASK] was very [MASK]!",
         },
     ),
+    "tagger-en-zh": Bundle(
+        "Entity tagger in English and Chinese",
+        "tag",
+        "Text and weights come under this project's licence.",
+        "entities-en-zh",
+        data={"documents": 6000},
+        model={"body": {"width": 64, "feed_forward_width": 192}},
+        training={"steps": 400, "threads": 1},
+        snapshots=(16, 64),  # it is small, and soon knows all there is
+    ),
+    "answerer-en-zh": Bundle(
+        "Question answerer in English and Chinese",
+        "answer",
+        "Text and weights come under this project's licence.",
+        "questions-en-zh",
+        data={"documents": 12_000},
+        model={"body": {"width": 80, "feed_forward_width": 192}},
+        training={"steps": 1200, "threads": 1},
+        snapshots=(96, 384),
+    ),
 }
 WRITTEN = 500
 
@@ -179,7 +200,8 @@ def settings(bundle: Bundle, steps: int | None) -> RunConfig:
         config = with_corpus(config, bundle.corpus)
     values = config.model_dump(mode="json")
     values["data"] |= bundle.data
-    values["model"] |= bundle.model
+    for name, value in bundle.model.items():
+        values["model"][name] = values["model"][name] | value if isinstance(value, dict) else value
     values["training"] |= bundle.training | ({"steps": steps} if steps else {})
     return parse(RunConfig, values)
 
@@ -200,7 +222,7 @@ def install(run: Run, bundle: Bundle, target: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=_made(target.parent), prefix=".building-") as folder:
         built = Path(folder) / target.name
         built.mkdir()
-        for name in COPIED:
+        for name in (name for name in COPIED if (run.folder / name).exists()):
             shutil.copyfile(run.folder / name, built / name)
         rows = history.decimate(history.records(run.folder), MOST_ROWS)
         lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows]
@@ -237,14 +259,14 @@ def describe(run: Run, bundle: Bundle) -> dict[str, Any]:
     """What a person, and the test for staleness, want to know of a bundled model."""
     status = run.status()
     rows = history.records(run.folder)
-    vocabulary_size = json.loads((step_folder(run.folder / "steps", 0) / "model.json").read_bytes())["vocabulary_size"]
+    model = load_model(step_folder(run.folder / "steps", 0)).config
     return {
         "title": bundle.title, "recipe": bundle.recipe, "corpus": run.config.data.corpus, "corpus_digest": run.digest,
         "python": platform.python_version(), "steps": status.step, "tokens": status.tokens,
         "seconds": round(status.seconds, 1), "validation_loss": status.validation_loss,
         "bits_per_character": status.bits_per_character,
         "baselines": {row["name"]: row["loss"] for row in rows if row.get("kind") == "baseline"},
-        "parameters": count_parameters(run.config.model.model_copy(update={"vocabulary_size": vocabulary_size})),
+        "parameters": count_parameters(model),
         "licence": bundle.licence, **truth(run),
     }  # fmt: skip
 
@@ -309,7 +331,7 @@ def keep_first_text(name: str) -> None:
     from pages.ui.writing import keep
 
     run = Store().find(name)
-    if run.config.training.objective not in READING:  # what fills in hidden words writes no text
+    if run.config.training.objective not in (*READING, *TASKS):  # an encoder writes no text
         keep_truth(keep(run))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from llm_core.config import RunConfig
+from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA, Corpus
 from llm_core.data.generated import documents
 from llm_core.data.prepare import open_corpus
@@ -84,7 +85,7 @@ def exercises_for(
     """
     corpus = CORPORA.get(run.settings.data.corpus) if isinstance(run.settings, RunConfig) else None
     language: str | None = corpus.language if corpus is not None and corpus.language in ("en", "zh") else "en"
-    own = corpus is not None and corpus.kind == "grammar"
+    own = corpus is not None and corpus.kind in ("grammar", *ASKED)
     return exercises(
         model, tokenizer, texts=settings.texts, seed=settings.seed,
         language=None if corpus is not None and corpus.kind == "task" else language,
