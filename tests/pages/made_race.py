@@ -38,7 +38,7 @@ def write_shops(path: Path, classes: int = 2, rows: int = 200) -> Path:
 
 def linear(names: tuple[str, ...], strength: float = 2.0) -> TfidfLogisticRegression:
     """A linear classifier that knows one word for each class."""
-    keys = tuple(WORDS[name] for name in names)
+    keys = tuple(WORDS.get(name, f"word {place}") for place, name in enumerate(names))
     weights = strength * (2 * np.eye(len(names)) - 1)
     return TfidfLogisticRegression(names, keys, (), np.ones(len(keys)), weights, np.zeros(len(names)))
 

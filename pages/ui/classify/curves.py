@@ -36,7 +36,7 @@ def show(scored: Scored, family: str) -> None:
     else:
         drawing(
             "classify_curves", (scored.run, scored.families, family, kind, chosen), partial(figure, scored, found, kind, chosen, family),
-            label=_("Curves of all families, one class against the rest"), height=440, code=python(scored, kind, chosen),
+            label=_("Curves of all families, one class against the rest"), height=500, code=python(scored, kind, chosen),
             table=csv(found), name=f"terrarium-{kind.replace('_', '-')}-{scored.run}-{chosen}",
         )  # fmt: skip
     area = _("Area") if kind == "roc" else _("Average precision")
@@ -110,8 +110,7 @@ def figure(
         (_("others called so (share)"), _("found (share)")) if kind == "roc" else (_("recall"), _("precision"))
     )  # fmt: skip
     made.update_layout(
-        margin={"l": 58, "r": 20, "t": 14, "b": 50}, showlegend=True,
-        legend={"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"} if kind == "roc" else {"x": 0.01, "xanchor": "left", "y": 0.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        margin={"l": 58, "r": 20, "t": 14, "b": 50}, showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         xaxis={"range": [-0.01, 1.01], "title": {"text": axes[0]}, "showgrid": True}, yaxis={"range": [-0.01, 1.02], "title": {"text": axes[1]}},
     )  # fmt: skip
     return made

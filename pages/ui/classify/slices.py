@@ -43,7 +43,7 @@ def show(scored: Scored, family: str) -> None:
     labels, slices, code = found
     drawing(
         "classify_slices", (scored.run, family, by, labels), partial(figure, scored, family, labels, slices),
-        label=_("Accuracy of {family} on parts of the texts, with 95 % intervals", family=title(family)), height=80 + 46 * len(slices),
+        label=_("Accuracy of {family} on parts of the texts, with 95 % intervals", family=title(family)), height=80 + 46 * len(slices), least_width=560,
         code=code, table=csv(labels, slices), name=f"terrarium-slices-{scored.run}-{family}", on_picked=choose,
     )  # fmt: skip
     st.caption(_("A dot is the accuracy on one part, the line its 95 % interval (Wilson); the upright line is all test texts. Where many parts are looked at, one of them looks odd by chance. Click a dot to read what is wrong there."))  # fmt: skip

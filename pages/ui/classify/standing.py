@@ -25,7 +25,7 @@ def show(scored: Scored, family: str) -> None:
     st.markdown(verdict(scored))
     drawing(
         "classify_standing_picture", (scored.run, scored.families, family), partial(figure, scored),
-        label=_("Accuracy of every family on the test texts, with 95 % intervals"), height=86 + 34 * len(scored.families),
+        label=_("Accuracy of every family on the test texts, with 95 % intervals"), height=86 + 34 * len(scored.families), least_width=560,
         code=python(scored), table=csv(scored), name=f"terrarium-race-{scored.run}",
     )  # fmt: skip
     columns, rows = table(scored)
