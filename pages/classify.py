@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.classify import prepared, race_form, race_live, results, table, use, why
+from pages.ui.classify import prepared, pretraining, race_form, race_live, results, table, use, why
 from pages.ui.glossary import meanings
 from pages.ui.text import _
 
@@ -24,3 +24,4 @@ if race is not None:
     results.show(race)
     why.show(race)
     use.show(race)
+pretraining.show()

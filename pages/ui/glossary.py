@@ -58,6 +58,8 @@ TERMS: dict[str, tuple[str, str]] = {
     "McNemar": (N_("McNemar’s test"), N_("looks at the texts that only one of two classifiers gets right: if neither is better, they fall to both like tosses of a coin")),
     "cross-validation": (N_("cross-validation"), N_("learning several times, each time with another part of the training texts left out to be scored on; mean and spread of the scores")),
     "confident learning": (N_("confident learning"), N_("a label is suspect where a class gets more probability than texts with that label usually give it, and another one less (Northcutt et al. 2021)")),
+    "pre-training": (N_("pre-training"), N_("learning from texts without labels, by filling in hidden words: what goes with what")),
+    "fine-tuning": (N_("fine-tuning"), N_("going on to learn, in small steps, from texts with labels")),
     "margin": (N_("margin"), N_("how far a class is ahead: its logit minus the mean logit of the other classes; for two classes the logarithm of the odds")),
     "attribution": (N_("attribution"), N_("a share of a decision that is put down to a part of the text; different methods share it out in different ways")),
     "gradient × input": (N_("gradient × input"), N_("how steeply the margin rises along a token's vector, times the vector")),

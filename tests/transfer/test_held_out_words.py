@@ -5,6 +5,7 @@ import pytest
 
 from llm_core.data.grammar.labelled import telling_words
 from llm_core.data.labelled import Labelled
+from llm_core.training.classifiers.majority import MajorityFamily
 from llm_core.transfer.families import EncoderFinetuned
 from llm_core.transfer.held_out_words import (
     FROM_RANDOM,
@@ -50,10 +51,10 @@ def test_another_seed_gives_other_labelled_texts_and_the_test_stays() -> None:
     assert 0.3 < first.labels.mean() < 0.7
 
 
-def test_every_start_is_tried_on_every_seed_and_the_labelled_words_themselves_are_learned() -> None:
+def test_every_start_is_tried_on_every_seed() -> None:
     quick = Settings(learning_rate=1e-3, head_learning_rate=2e-3, least_steps=8, epochs=1)
     encoder = small_encoder(context=64)
-    compared = {"pretrained": EncoderFinetuned(lambda: encoder, settings=quick), "tfidf": families()["tfidf"]}
+    compared = {"pretrained": EncoderFinetuned(lambda: encoder, settings=quick), "tfidf": MajorityFamily()}
     found = list(trials(compared, languages=["en"], seeds=[0, 1], labelled=40, tested=30))
     assert [(one.start, one.seed) for one in found] == [("pretrained", 0), ("tfidf", 0), ("pretrained", 1), ("tfidf", 1)]  # fmt: skip
     assert all(0 <= one.accuracy <= 1 and one.language == "en" for one in found)
