@@ -62,7 +62,7 @@ def physical_cores() -> int:
 
 def use_threads(count: int) -> None:
     """Let this process compute with so many threads from now on: torch, and the libraries under scikit-learn."""
-    import sklearn  # noqa: F401 - only what is loaded can be told
+    import sklearn.linear_model  # noqa: F401 - only libraries that are loaded can be told
     import torch
     from threadpoolctl import threadpool_limits
 

@@ -46,8 +46,11 @@ def wait(corpora: Path) -> int:
 
 def _exercise(corpora: Path) -> None:
     """Import everything, prepare the text of the default recipe, and train a few steps of it, which are thrown away."""
+    import sklearn.linear_model
+    import sklearn.tree  # noqa: F401
+
     from llm_core.data.prepare import prepare
-    from llm_core.runs import train_job  # noqa: F401 - a worker's imports, paid for now
+    from llm_core.runs import families, race_job, train_job  # noqa: F401
     from llm_core.runs.baselines import baselines
     from llm_core.training.loop import train
 
