@@ -99,7 +99,7 @@ def test_the_sample_for_the_tokenizer_is_bounded_and_spread(tmp_path: Path, monk
     monkeypatch.setattr(module, "_SAMPLE", 3000)
     taken: list[str] = []
     train = module.train_tokenizer
-    monkeypatch.setattr(module, "train_tokenizer", lambda kind, size, stream, fallback: train(kind, size, [taken.append(text) or text for text in stream], fallback))  # type: ignore[func-returns-value]  # fmt: skip
+    monkeypatch.setattr(module, "train_tokenizer", lambda kind, size, stream, *more: train(kind, size, [taken.append(text) or text for text in stream], *more))  # type: ignore[func-returns-value]  # fmt: skip
     rows = [f"row number {number:05}" for number in range(5000)]
     prepare(written(tmp_path, "text\n" + "\n".join(rows), "a.csv"), tmp_path / "corpora")
     assert 2500 < sum(map(len, taken)) <= 3100

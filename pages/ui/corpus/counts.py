@@ -130,6 +130,8 @@ def _why_floor(text: Looked) -> str:
         return _(NO_TRANSLATIONS.template)
     if text.kind in ASKED:
         return _(NO_WRITING.template)
+    if text.kind == "mixture":
+        return _("There is no floor: a part of this text was written by people, and nobody knows how likely that is.")
     return _("There is no floor: nobody knows how likely a text of people is. Only a text that a grammar has written has one.")  # fmt: skip
 
 
