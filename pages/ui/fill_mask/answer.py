@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from llm_core.config import Config, TransformerConfig
+from llm_core.data.vocabulary import MASK
 from llm_core.errors import UserError
-from llm_core.inference.masks import MASK, Masked, places_at, read_masked
+from llm_core.inference.masks import Masked, places_at, read_masked
 from pages.ui.fill_mask.looking import LONGEST_TEXT
 from pages.ui.state import inference, store
 
@@ -37,7 +38,7 @@ class Asked(Config):
     view: Literal["masks", "everywhere"] = "masks"
     other_run: str | None = None
     other_step: int | None = None
-    top: int = Field(8, ge=1, le=100)
+    top: Annotated[int, Field(ge=1, le=100)] = 8
 
     @property
     def models(self) -> list[tuple[str, int]]:
