@@ -9,11 +9,11 @@ from llm_core.config import TrainingConfig
 from llm_core.data.masking import Masker
 from llm_core.data.prepare import TokenizedCorpus
 from llm_core.data.tokenizers import Tokenizer
+from llm_core.data.vocabulary import MASK
 from llm_core.errors import UserError
 from llm_core.evaluate.excess import split_stories
 from llm_core.evaluate.language_model import still
 from llm_core.inference.fill_mask import predict
-from llm_core.inference.masks import MASK
 from llm_core.models.base import Model
 
 Filled = tuple[str, str, str | None]
