@@ -14,6 +14,7 @@ from pages.ui.subject import bundled, choose
 from pages.ui.text import _, language
 
 MOST_SAMPLES = 9
+DOORS_IN_A_ROW = 4
 MOST_LETTERS = 480  # a whole story, as a rule
 
 
@@ -69,11 +70,14 @@ def recorded(run: Run) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def door(page: str, title: str, sentence: str) -> None:
-    """A way into another page: its name, and what one does there."""
-    with st.container(border=True, key=f"door_{page.removesuffix('.py')}"):
-        st.page_link(page, label=title, icon=":material/arrow_forward:", icon_position="right")
-        st.markdown(sentence)
+def doors(*ways: tuple[str, str, str]) -> None:
+    """Ways into other pages, in rows: the page, its name, and what one does there."""
+    for first in range(0, len(ways), DOORS_IN_A_ROW):
+        columns = st.columns(DOORS_IN_A_ROW, gap="medium")
+        for column, (page, title, sentence) in zip(columns, ways[first : first + DOORS_IN_A_ROW], strict=False):
+            with column, st.container(border=True, key=f"door_{page.removesuffix('.py')}"):
+                st.page_link(page, label=title, icon=":material/arrow_forward:", icon_position="right")
+                st.markdown(sentence)
 
 
 def runs_under_way() -> None:
