@@ -326,12 +326,15 @@ def best_heads(rows: list[dict[str, Any]], step: int) -> dict[str, dict[str, Any
 
 
 def keep_first_text(name: str) -> None:
-    """Let the Generate page open with a text that is there already."""
+    """Let the page that a model is for open with a text that is there already."""
+    from pages.ui.fill_mask import painted
     from pages.ui.truth import keep_truth
     from pages.ui.writing import keep
 
     run = Store().find(name)
-    if run.config.training.objective not in (*READING, *TASKS):  # an encoder writes no text
+    if run.config.training.objective in READING:
+        painted.keep(run)
+    elif run.config.training.objective not in TASKS:  # an encoder writes no text
         keep_truth(keep(run))
 
 
