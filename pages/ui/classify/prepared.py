@@ -49,7 +49,7 @@ def show_prepared(config: TableConfig) -> None:
     shown = dict(sorted(counts.items(), key=lambda entry: -sum(entry[1]))[:MOST_BARS]) if len(counts) > MOST_BARS else counts  # fmt: skip
     drawing(
         "classify_table_labels", (config, tuple(counts.items())), partial(figure, shown),
-        label=_("How many texts each label has, to learn from and to test with"), height=70 + 28 * len(shown),
+        label=_("How many texts each label has, to learn from and to test with"), height=74 + 24 * len(shown),
         table=as_table(("label", "training", "test"), [(name, *both) for name, both in counts.items()]),
         code=python(config), name="terrarium-labels",
     )  # fmt: skip
