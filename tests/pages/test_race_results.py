@@ -56,7 +56,7 @@ def a_section(run: str, view: str, **chosen: object) -> None:
 
 
 def section(race: Race, view: str, **chosen: Any) -> AppTest:
-    test = AppTest.from_function(a_section, args=(race.run.id, view), kwargs=chosen, default_timeout=20).run()
+    test = AppTest.from_function(a_section, args=(race.run.id, view), kwargs=chosen, default_timeout=60).run()
     assert not test.exception
     return test
 
@@ -160,7 +160,7 @@ def test_every_cell_of_the_confusion_matrix_opens_its_texts(three: Race) -> None
 
 
 def test_a_click_on_a_cell_chooses_it_and_nothing_else_does(race: Race) -> None:
-    script = AppTest.from_function(a_click, default_timeout=20)
+    script = AppTest.from_function(a_click, default_timeout=60)
     for cell, chosen in (([1, 0, 5, 60], "1.0"), ("1.0", None), ([1], None), (["1", "0"], None), (None, None)):
         script.session_state["given"] = cell
         script.session_state["classify_cell"] = None
@@ -296,7 +296,7 @@ def _noting(name: str, shown: list[str]) -> Callable[[Scored, str], None]:
 
 
 def test_a_link_opens_what_was_seen_and_refuses_what_is_none(race: Race) -> None:
-    script = AppTest.from_function(a_linked_section, args=(race.run.id,), default_timeout=20)
+    script = AppTest.from_function(a_linked_section, args=(race.run.id,), default_timeout=60)
     script.query_params.update({"view": "threshold", "family": "lstm", "class": "0", "threshold": "73"})
     script.run()
     assert not script.exception
@@ -304,7 +304,7 @@ def test_a_link_opens_what_was_seen_and_refuses_what_is_none(race: Race) -> None
     assert script.slider(key="classify_threshold").value == 73
     assert script.selectbox(key="classify_class").value == 0
     assert dict(script.query_params) == {"view": "threshold", "family": "lstm", "class": "0", "threshold": "73"}
-    script = AppTest.from_function(a_linked_section, args=(race.run.id,), default_timeout=20)
+    script = AppTest.from_function(a_linked_section, args=(race.run.id,), default_timeout=60)
     script.query_params.update({"view": "<b>", "family": "../x", "cell": "x", "class": "99", "threshold": "-1"})
     script.run()
     assert not script.exception

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ LINEAR = "tfidf_logistic_regression"
 
 
 @pytest.fixture
-def race(store: Store, tmp_path: Path) -> Race:
+def race(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Race:
+    # None of these families needs torch, which takes seconds to import.
+    monkeypatch.setattr(use, "inference", nullcontext)
     return made_race(store, write_shops(tmp_path / "shops.csv"))
 
 
@@ -34,7 +37,7 @@ def a_panel(run: str) -> None:
 
 
 def panel(race: Race) -> AppTest:
-    test = AppTest.from_function(a_panel, args=(race.run.id,), default_timeout=20).run()
+    test = AppTest.from_function(a_panel, args=(race.run.id,), default_timeout=60).run()
     assert not test.exception
     return test
 
@@ -54,6 +57,15 @@ def test_every_family_says_what_a_typed_text_is(race: Race) -> None:
     expected = race.classifier(LINEAR).probabilities(["a great soup"])[0]
     assert [cell["value"] for cell in rows[LINEAR][2:]] == pytest.approx(expected.tolist())
     assert [column["title"] for column in shown["columns"][2:]] == list(race.names)
+
+
+def test_a_page_that_is_opened_loads_no_classifier(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = race.predictions(LINEAR)
+    assert expected is not None
+    for child in race.children.values():
+        (child.folder / "classifier" / "classifier.json").unlink()
+    rows = {row["name"]: row["cells"] for row in table(panel(race))["rows"]}
+    assert [cell["value"] for cell in rows[LINEAR][2:]] == pytest.approx(expected[0].tolist())
 
 
 def test_an_empty_text_asks_for_one_and_a_long_one_is_taken(race: Race) -> None:
@@ -82,7 +94,7 @@ def test_before_a_family_has_finished_nothing_can_be_used(race: Race) -> None:
         (child.folder / "result.json").unlink()
     from llm_core.runs.raced import open_race
 
-    test = AppTest.from_function(a_panel, args=(open_race(race.run).run.id,), default_timeout=20).run()
+    test = AppTest.from_function(a_panel, args=(open_race(race.run).run.id,), default_timeout=60).run()
     assert not test.exception
     assert not test.text_area
 

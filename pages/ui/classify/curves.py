@@ -1,17 +1,15 @@
 """ROC and precision-recall curves of all families, one class against the rest, with the area under each."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from llm_core.data.table_writing import as_table
-from llm_core.evaluate.ranking_curves import Curve, macro_area, one_against_rest, precision_recall, roc, thinned
+from llm_core.evaluate.ranking_curves import Curve, macro_area, thinned
 from pages.ui.charts import Colors, layout
 from pages.ui.classify.families import LOOKS, color, sign, title
-from pages.ui.classify.scored import Scored, as_python
+from pages.ui.classify.scored import CurveKind, Scored, as_python
 from pages.ui.corpus.figures import shown
 from pages.ui.drawing import drawing
 from pages.ui.glossary import meaning
@@ -19,17 +17,14 @@ from pages.ui.sheet import Cell, Column, Row, sheet
 from pages.ui.state import CLASSIFY_CLASS_KEY, CLASSIFY_CURVE_KEY
 from pages.ui.text import _
 
-Kind = Literal["roc", "precision_recall"]
-KINDS: dict[Kind, Callable[..., Curve | None]] = {"roc": roc, "precision_recall": precision_recall}
+KINDS: tuple[CurveKind, ...] = ("roc", "precision_recall")
 _POINTS = 400
 
 
 def show(scored: Scored, family: str) -> None:
     """The curves for one class; the chosen family strong."""
     kind, chosen = controls(scored)
-    curves = {
-        name: one_against_rest(scored.labels, scored.probabilities[name], KINDS[kind]) for name in scored.families
-    }
+    curves = {name: scored.curves(kind, name) for name in scored.families}
     found = {name: each[chosen] for name, each in curves.items()}
     if all(curve is None for curve in found.values()):
         st.info(_("The test part holds no text of this class, or only such: there is no curve to draw."))
@@ -55,14 +50,14 @@ def show(scored: Scored, family: str) -> None:
     sheet("classify_areas", columns, rows, label=_("Area under the curve of every family"), chosen=family)
 
 
-def controls(scored: Scored) -> tuple[Kind, int]:
+def controls(scored: Scored) -> tuple[CurveKind, int]:
     """Which curve, and which class against the rest."""
     left, right = st.columns([1, 1.4], gap="large", vertical_alignment="bottom")
-    names: dict[Kind, str] = {"roc": _("ROC"), "precision_recall": _("Precision and recall")}
+    names: dict[CurveKind, str] = {"roc": _("ROC"), "precision_recall": _("Precision and recall")}
     st.session_state.setdefault(CLASSIFY_CURVE_KEY, "roc")
     with left:
-        kind: Kind = st.segmented_control(
-            _("Curve"), list(KINDS), key=CLASSIFY_CURVE_KEY, required=True, format_func=names.__getitem__, persist_state="session",
+        kind: CurveKind = st.segmented_control(
+            _("Curve"), KINDS, key=CLASSIFY_CURVE_KEY, required=True, format_func=names.__getitem__, persist_state="session",
             help=f"{meaning('ROC')}\n\n{meaning('precision')}\n\n{meaning('recall')}",
         )  # fmt: skip
     with right:
@@ -82,7 +77,7 @@ def choose_class(scored: Scored, label: str) -> int:
 
 
 def figure(
-    scored: Scored, curves: dict[str, Curve | None], kind: Kind, chosen: int, family: str, colors: Colors
+    scored: Scored, curves: dict[str, Curve | None], kind: CurveKind, chosen: int, family: str, colors: Colors
 ) -> go.Figure:
     """A line for each family, told apart by colour and dash; the dotted line is what guessing gives."""
     made = go.Figure(layout=layout(colors))
@@ -129,7 +124,7 @@ def csv(curves: dict[str, Curve | None]) -> str:
     return as_table(("family", "threshold", "x", "y"), rows)
 
 
-def python(scored: Scored, kind: Kind, chosen: int) -> str:
+def python(scored: Scored, kind: CurveKind, chosen: int) -> str:
     """The same for a notebook or a script."""
     lines = f"""\
 for family in race.results:

@@ -12,6 +12,7 @@ from llm_core.errors import N_, UserError
 from llm_core.runs.raced import Race
 from pages.ui.classify import calibration, confusion, curves, errors, results_link, sizes, slices, standing, threshold
 from pages.ui.classify.families import title
+from pages.ui.classify.results_guide import look_for
 from pages.ui.classify.scored import Scored, scored
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
@@ -67,6 +68,7 @@ def show(race: Race) -> None:
         view, family = _choices(found)
         VIEWS[view].show(found, family)
         results_link.write(found)
+        look_for(len(found.names) > 2)
     except UserError as error:
         refuse(error)
 

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,12 @@ from llm_core.errors import UserError
 from llm_core.evaluate.bootstrap import Resampled, resample
 from llm_core.evaluate.classification import Floats, Labels, Report, predict, report
 from llm_core.evaluate.paired_test import Comparison, compare
+from llm_core.evaluate.ranking_curves import Curve, one_against_rest, precision_recall, roc
 from llm_core.runs.raced import Race
 from pages.ui.text import number
 
 MOST_KEPT = 4
+CurveKind = Literal["roc", "precision_recall"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Scored:
     results: dict[str, dict[str, Any]]
     label_column: str
     table: Table = field(repr=False)
+    _curves: dict[tuple[CurveKind, str], tuple[Curve | None, ...]] = field(default_factory=dict, repr=False)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -67,6 +70,13 @@ class Scored:
     def comparisons(self) -> tuple[Comparison, ...]:
         """McNemar's test for every pair."""
         return compare(self.labels, self.predicted)
+
+    def curves(self, kind: CurveKind, family: str) -> tuple[Curve | None, ...]:
+        """The curve of every class against the rest; None for a class that allows none."""
+        if (kind, family) not in self._curves:
+            make = roc if kind == "roc" else precision_recall
+            self._curves[kind, family] = one_against_rest(self.labels, self.probabilities[family], make)
+        return self._curves[kind, family]
 
     def right(self, family: str) -> NDArray[np.bool_]:
         """Which texts the family gives their label: (N,)."""

@@ -1,7 +1,5 @@
 """Put a race to use: type a text and see what every family says, classify a whole file, take the classifier along."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import streamlit as st
 
@@ -14,7 +12,7 @@ from pages.ui.classify.scored import percent
 from pages.ui.faults import refuse
 from pages.ui.panels import take_away
 from pages.ui.sheet import Cell, Column, Row, sheet
-from pages.ui.state import CLASSIFY_FAMILY_KEY, CLASSIFY_TYPED_KEY, inference
+from pages.ui.state import CLASSIFY_FAMILY_KEY, CLASSIFY_SAID_KEY, CLASSIFY_TYPED_KEY, inference
 from pages.ui.text import _
 
 LONGEST = 20_000
@@ -61,18 +59,28 @@ def _typed(race: Race) -> str:
 
 def typed(race: Race, text: str) -> None:
     """What every family says of one text, side by side."""
-    found = answers(race, [text])
-    columns, rows = table(race.names, {family: each[0] for family, each in found.items()})
+    identity = (race.run.id, tuple(race.results), text)
+    before, found = st.session_state.get(CLASSIFY_SAID_KEY, (None, {}))
+    if before != identity:
+        found = answers(race, text)
+        st.session_state[CLASSIFY_SAID_KEY] = identity, found
+    columns, rows = table(race.names, found)
     sheet(
         "classify_typed_table", columns, rows, label=_("What every family says of the text"),
         caption=_("The probability that each family gives to each class."),
     )  # fmt: skip
 
 
-def answers(race: Race, texts: Sequence[str]) -> dict[str, Floats]:
-    """The probabilities (N, K) of every family whose classifier is there."""
+def answers(race: Race, text: str) -> dict[str, Floats]:
+    """The probabilities (K,) that every family that has finished gives to a text.
+
+    What a family said of the first test text is known, so that a page that has just been opened loads no model.
+    """
+    if text == race.prepared.test.texts[0]:
+        kept = {family: race.predictions(family) for family in race.results}
+        return {family: found[0] for family, found in kept.items() if found is not None}
     with inference():
-        return {family: race.classifier(family).probabilities(texts) for family in race.usable}
+        return {family: race.classifier(family).probabilities([text])[0] for family in race.results}
 
 
 def table(names: tuple[str, ...], found: dict[str, Floats]) -> tuple[list[Column], list[Row]]:
