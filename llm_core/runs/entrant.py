@@ -27,8 +27,6 @@ from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progr
 
 READ_AT_ONCE = 256
 """Texts between two signs of life while a classifier reads the test part."""
-MOST_INNER = 2000
-"""Texts held out of the training part that a finished classifier reads as well."""
 
 Clock = Callable[[], float]
 
@@ -94,14 +92,12 @@ def enter(
     fitted = yield from _fit(entry, training, seconds, clock)
     learned_in = clock() - began
     test = yield from _read(fitted.classifier, prepared.test.texts, began, clock)
-    inner, rows = _held_out(training, entry.seed)
-    held_out = yield from _read(fitted.classifier, inner.texts, began, clock)
     result = {
         **_scores(prepared.test, test), "seconds": fitted.seconds, "test_seconds": clock() - began - learned_in,
         "all_seconds": clock() - began, "parameters": fitted.classifier.parameters, "texts": len(training),
         "neural": entry.family.neural, "chosen": dict(fitted.chosen), **_summary(scored),
     }  # fmt: skip
-    _keep(child, fitted.classifier, {"test": test, "inner": held_out}, rows, result)
+    _keep(child, fitted.classifier, test, result)
     yield Outcome(result)
 
 
@@ -137,14 +133,6 @@ def _read(
     return np.concatenate(parts).astype(np.float32).astype(np.float64)
 
 
-def _held_out(training: Labelled, seed: int) -> tuple[Labelled, NDArray[np.int64]]:
-    """Texts that families stop early by, and their places in the training part."""
-    places = {row: place for place, row in enumerate(training.rows)}
-    inner = inner_split(training, seed)[1]
-    inner = inner.take(range(min(MOST_INNER, len(inner))))
-    return inner, np.array([places[row] for row in inner.rows], dtype=np.int64)
-
-
 def _scores(test: Labelled, probabilities: NDArray[np.float64]) -> dict[str, float]:
     predicted = predict(probabilities)
     found = report(test.labels, predicted, len(test.names))
@@ -163,18 +151,11 @@ def _summary(scored: list[Fold]) -> dict[str, Any]:
     return {"folds": {"accuracy": asdict(accuracy), "macro_f1": asdict(macro_f1)}}
 
 
-def _keep(
-    child: Run,
-    classifier: Classifier,
-    read: dict[str, NDArray[np.float64]],
-    rows: NDArray[np.int64],
-    result: dict[str, Any],
-) -> None:
+def _keep(child: Run, classifier: Classifier, test: NDArray[np.float64], result: dict[str, Any]) -> None:
     from safetensors.numpy import save
 
     write_folder(child.folder, CLASSIFIER, classifier.files())
-    arrays = {name: np.ascontiguousarray(values, dtype=np.float32) for name, values in read.items()}
     partial = child.folder / f".{PREDICTIONS}"
-    partial.write_bytes(save({**arrays, "inner_rows": rows}))
+    partial.write_bytes(save({"test": test.astype(np.float32)}))
     partial.replace(child.folder / PREDICTIONS)
     replace_json(child.folder / RESULT, result, durable=True)

@@ -46,6 +46,7 @@ def wait(corpora: Path) -> int:
 
 def _exercise(corpora: Path) -> None:
     """Import everything, prepare the text of the default recipe, and train a few steps of it, which are thrown away."""
+    # A worker's imports, paid for now.
     import sklearn.linear_model
     import sklearn.tree  # noqa: F401
 

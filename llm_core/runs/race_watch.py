@@ -15,7 +15,7 @@ def watch(store: Store, reference: str, offset: int = 0) -> dict[str, Any]:
     """How a race stands, and its rows after a byte offset, with offset 0 all of them.
 
     `families` in the order of the race · `next` the offset for the next time · `reset`: the reader must forget what it
-    holds · `message`: an English template with its values, or None. Raises UserError when there is no such race.
+    holds · `poll_milliseconds`: when to ask again, None for a race that is over for good · `message`: an English template with its values, or None. Raises UserError when there is no such race.
     """
     run = store.find(reference)
     settings = open_race(run).settings
@@ -37,5 +37,5 @@ def watch(store: Store, reference: str, offset: int = 0) -> dict[str, Any]:
         "rows": [row for row in rows if row.get("kind") in SHOWN],
         "next": following,
         "reset": reset,
-        "poll_milliseconds": poll_milliseconds(status) if status.under_way else None,
+        "poll_milliseconds": poll_milliseconds(status) if status.state != "finished" else None,
     }

@@ -42,7 +42,7 @@ class Race:
     @cached_property
     def prepared(self) -> Prepared:
         """The table with its split. Raises UserError when the table is gone or is not the one that the race ran on."""
-        return _kept(("table", self.run.folder), lambda: prepared_for(self.run, self.settings))
+        return _kept("table", self.run.folder, lambda: prepared_for(self.run, self.settings))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -72,13 +72,12 @@ class Race:
 
     def predictions(self, family: str) -> NDArray[np.float64] | None:
         """Probabilities (N, K) of the test part, in the order of `prepared.test`; None before the family has finished."""
-        found = self._arrays(family)
-        return None if found is None else found["test"].astype(np.float64)
+        from safetensors.numpy import load_file
 
-    def inner(self, family: str) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
-        """Indices (M,) of training texts that the family did not learn from, and its probabilities (M, K) for them."""
-        found = self._arrays(family)
-        return None if found is None else (found["inner_rows"], found["inner"].astype(np.float64))
+        if family not in self.results:
+            return None
+        path = self.children[family].folder / PREDICTIONS
+        return _kept("predictions", path, lambda: load_file(path)["test"].astype(np.float64))
 
     def classifier(self, family: str) -> "Classifier":
         """What the family has learned. Raises UserError when it is not in the race or has not finished."""
@@ -86,14 +85,6 @@ class Race:
         if child is None or family not in self.results:
             raise UserError("Family {family} has not finished in race {run}.", family=family, run=self.run.id)
         return classifier_of(child)
-
-    def _arrays(self, family: str) -> dict[str, NDArray[Any]] | None:
-        from safetensors.numpy import load_file
-
-        if family not in self.results:
-            return None
-        path = self.children[family].folder / PREDICTIONS
-        return _kept(("predictions", path), lambda: load_file(path))
 
 
 def open_race(run: Run) -> Race:
@@ -142,7 +133,7 @@ def classifier_of(child: Run) -> "Classifier":
         raise UserError("Run {run} has not finished: it has no classifier yet.", run=child.id)
     if child.read_only and not (child.folder / CLASSIFIER).is_dir():
         raise UserError("The classifier {family} did not fit into what comes with the program; start the race anew to use it.", family=child.name)  # fmt: skip
-    return _kept(("classifier", child.folder), lambda: load_classifier(child.folder / CLASSIFIER))
+    return _kept("classifier", child.folder, lambda: load_classifier(child.folder / CLASSIFIER))
 
 
 def race_of(child: Run) -> Run:
@@ -168,21 +159,22 @@ def split_of(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-_MOST_KEPT = 24
-_memory: OrderedDict[tuple[str, Path], Any] = OrderedDict()
+_MOST_KEPT = {"table": 3, "classifier": 18, "predictions": 54}
+_memory: dict[str, OrderedDict[Path, Any]] = {kind: OrderedDict() for kind in _MOST_KEPT}
 _lock = threading.Lock()
 
 
-def _kept(key: tuple[str, Path], make: Callable[[], Kept]) -> Kept:
+def _kept(kind: str, path: Path, make: Callable[[], Kept]) -> Kept:
     """What finished folders hold never changes, so that it is read once."""
+    memory = _memory[kind]
     with _lock:
-        if key in _memory:
-            _memory.move_to_end(key)
-            found: Kept = _memory[key]
+        if path in memory:
+            memory.move_to_end(path)
+            found: Kept = memory[path]
             return found
     made = make()
     with _lock:
-        _memory[key] = made
-        while len(_memory) > _MOST_KEPT:
-            _memory.popitem(last=False)
+        memory[path] = made
+        while len(memory) > _MOST_KEPT[kind]:
+            memory.popitem(last=False)
     return made
