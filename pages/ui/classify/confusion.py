@@ -133,8 +133,8 @@ def table(scored: Scored, family: str) -> tuple[list[Column], list[Row]]:
         cells = [Cell(percent(share), value=share, share=share) if scores.occurs else Cell("–") for share in shares]
         counts = [Cell(number(count), value=count) for count in (scores.support, scores.called)]
         rows.append(Row(str(at), (Cell(scored.names[at], value=scored.names[at]), *cells, *counts)))
-    for name, scores in ((_("Macro average"), report.macro), (_("Micro average"), report.micro)):
-        shares = (scores.precision, scores.recall, scores.f1)
+    for name, mean in ((_("Macro average"), report.macro), (_("Micro average"), report.micro)):
+        shares = (mean.precision, mean.recall, mean.f1)
         numbers = [Cell(percent(share), value=share, share=share) for share in shares]
         rows.append(
             Row(name, (Cell(name), *numbers, Cell(number(report.count)), Cell(number(report.count))), quiet=True)

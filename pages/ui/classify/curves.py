@@ -59,7 +59,7 @@ def controls(scored: Scored) -> tuple[CurveKind, int]:
         kind: CurveKind = st.segmented_control(
             _("Curve"), KINDS, key=CLASSIFY_CURVE_KEY, required=True, format_func=names.__getitem__, persist_state="session",
             help=f"{meaning('ROC')}\n\n{meaning('precision')}\n\n{meaning('recall')}",
-        )  # fmt: skip
+        ) or "roc"  # fmt: skip
     with right:
         return kind, choose_class(scored, _("Class against the rest"))
 

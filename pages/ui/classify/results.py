@@ -96,4 +96,4 @@ def _choices(found: Scored) -> tuple[str, str]:
         family = st.selectbox(
             _("Family"), found.ranked, key=CLASSIFY_FAMILY_KEY, format_func=title, persist_state="session"
         )
-    return view, family
+    return view or next(iter(VIEWS)), family

@@ -35,7 +35,7 @@ def show(scored: Scored, family: str) -> None:
         by: By = st.segmented_control(
             _("Parts"), BY, key=CLASSIFY_SLICE_KEY, required=True, format_func=names.__getitem__, persist_state="session",
             on_change=lambda: st.session_state.pop(CLASSIFY_PART_KEY, None),
-        )  # fmt: skip
+        ) or "length"  # fmt: skip
     with right:
         found = parts(scored, family, by)
     if found is None:
