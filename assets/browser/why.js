@@ -157,7 +157,7 @@ class Why {
       title.append(" ", make("span", "t-quiet", fill(said, { count: number(judged) })));
       rows.push(title);
       if (!found.length) continue;
-      const list = make("ul", "t-why-flips");
+      const list = make("ul", "t-why-changes");
       list.append(...found.map((one) => this.flip(one)));
       rows.push(list);
     }

@@ -13,7 +13,6 @@ import numpy as np
 
 from llm_core.data.grammar.labelled import accuracy_ceiling, label_names, labelled_texts, telling_words
 from llm_core.data.labelled import Labelled
-from llm_core.errors import N_
 from llm_core.inference.classifiers.words import words
 from llm_core.training.classifiers.base import Family, Fitted
 from llm_core.training.classifiers.families import FAMILIES
@@ -35,12 +34,7 @@ FROM_RANDOM = Settings(learning_rate=1e-3, head_learning_rate=2e-3, least_steps=
 """A network that knows nothing yet learns best in the same larger steps on all layers."""
 
 Start = str
-STARTS: dict[Start, str] = {
-    "pretrained": N_("Pre-trained encoder, fine-tuned"),
-    "random": N_("The same network from random weights"),
-    "tfidf": N_("TF-IDF + logistic regression"),
-}
-"""What is compared, by its name in files and on screen."""
+"""What a classifier begins from: pretrained, random, or tfidf for one that is no network."""
 
 
 @dataclass(frozen=True)
