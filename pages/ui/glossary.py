@@ -35,6 +35,7 @@ TERMS: dict[str, tuple[str, str]] = {
     "skill": (N_("skill"), N_("a place in a story where only one word can be right; counted is how often the model prefers it to the wrong ones")),
     "head": (N_("attention head"), N_("a part of a layer that looks at other tokens in its own way; many work side by side")),
     "encoder": (N_("encoder"), N_("a model that reads a whole text at once, so that every token knows those before and those after it")),
+    "entity": (N_("entity"), N_("a part of a text that names something: a person, a place, a thing's place")),
     "mask": (N_("mask"), N_("the sign [MASK] in place of a token, so that the model has to guess what stands there")),
     "pseudo-perplexity": (N_("pseudo-perplexity"), N_("among how many equally likely tokens the model wavers on average, when each token of a text is hidden alone")),
     "induction head": (N_("induction head"), N_("a head that looks for an earlier place like this one and at what came after it there, so that the model can go on as before (Olsson et al. 2022)")),
