@@ -71,7 +71,7 @@ def fold_numbers(labels: Integers, groups: Integers, count: int, seed: int) -> I
         rows = order[ends[group] - sizes[group] : ends[group]]
         fold = _emptiest(dealt[labels[rows]].sum(axis=0), dealt.sum(axis=0))
         folds[rows] = fold
-        np.add.at(dealt, (labels[rows], fold), 1)
+        dealt[:, fold] += np.bincount(labels[rows], minlength=len(dealt))
     for label in range(len(dealt)):
         rows = random.permutation(np.flatnonzero((labels == label) & (folds < 0)))
         takes = _levelled(dealt[label], len(rows), dealt.sum(axis=0))
