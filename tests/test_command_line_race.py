@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from llm_core import __main__ as command_line
 from llm_core import devices
+from llm_core.runs.race import ClassifyConfig
 from llm_core.runs.raced import open_race
 from llm_core.runs.store import Store
 from tests.runs.fake_families import write_table
@@ -61,6 +62,19 @@ def test_a_race_gives_figures_by_family_and_can_be_asked_again(capsys: pytest.Ca
     assert (status, json.loads(out)) == (0, found)
     assert {path: path.read_bytes() for path in Path(found["run"]).rglob("*") if path.is_file()} == before
     assert len(call(capsys, "runs")[1].splitlines()) == 1 + len(Store().bundled())
+
+
+def test_a_point_of_a_curve_against_data_size_is_worked_on_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    run = race(capsys)["run"]
+    store = Store()
+    config = ClassifyConfig(race=Path(run).name, family="decision_tree", seconds=5.0, share=0.5)
+    child = store.create(config, name="half", threads=1)
+    status, out, err = call(capsys, "resume", str(child.folder), "--json")
+    assert status == 0, err
+    found = json.loads(out)
+    assert found["run"] == str(child.folder)
+    assert found["texts"] == pytest.approx(len(open_race(store.find(run, paths=True)).prepared.training) / 2, abs=1)
+    assert 0 <= found["accuracy_low"] <= found["accuracy"] <= found["accuracy_high"] <= 1
 
 
 def test_the_same_seed_gives_the_same_split_and_figures(capsys: pytest.CaptureFixture[str]) -> None:

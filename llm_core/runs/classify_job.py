@@ -39,7 +39,7 @@ class ClassifyJob(Job):
             began, seconds, curve = clock(), self._settings.seconds, Curve()
             options = options_for(self._race.settings)
             entry = Entry(
-                self._given[self._settings.family], seconds, self._settings.seed, options, self._settings.share
+                self._families[self._settings.family], seconds, self._settings.seed, options, self._settings.share
             )
             for record in enter(entry, self._prepared, self.run, clock):
                 taken = clock() - began

@@ -6,6 +6,7 @@ from llm_core.training.classifiers.base import Family
 from llm_core.training.classifiers.families import FAMILIES as TRAINED
 from llm_core.transfer.encoder import read_encoder
 from llm_core.transfer.families import FAMILIES as TRANSFERRED
+from llm_core.transfer.families import families_on
 
 
 def families_for(settings: RaceConfig, store: Store) -> dict[str, Family]:
@@ -16,6 +17,6 @@ def families_for(settings: RaceConfig, store: Store) -> dict[str, Family]:
     transferred: dict[str, Family] = dict(TRANSFERRED)
     if settings.encoder is not None:
         folder = store.find(settings.encoder).folder
-        transferred = {name: type(family)(lambda: read_encoder(folder)) for name, family in TRANSFERRED.items()}
+        transferred = families_on(lambda: read_encoder(folder))
     known = {**TRAINED, **transferred}
     return {name: known[name] for name in FAMILIES}

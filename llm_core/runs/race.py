@@ -50,7 +50,7 @@ class RaceConfig(Config):
     @property
     def order(self) -> tuple[Family, ...]:
         """The families in the order in which they run, whatever the order in which they were named."""
-        return tuple(family for family in FAMILIES if family in self.families)  # type: ignore[misc]
+        return tuple(family for family in FAMILIES if family in self.families)
 
 
 class ClassifyConfig(Config):
