@@ -43,7 +43,9 @@ class ClassifyJob(Job):
             )
             for record in enter(entry, self._prepared, self.run, clock):
                 taken = clock() - began
-                yield Noted(curve.row(record), taken, curve.share, max(0.0, seconds - taken))
+                row = curve.row(record)
+                named = None if row is None else {**row, "family": self._settings.family}
+                yield Noted(named, taken, curve.share, max(0.0, seconds - taken))
         yield Finish(0, "finished")
 
     def write(self, snapshot: Snapshot) -> None:
