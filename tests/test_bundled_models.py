@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llm_core.config import READING
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import counts, documents, grammar_digest
 from llm_core.data.pairs import both
@@ -21,6 +22,7 @@ from llm_core.inference.translate import translations
 from llm_core.runs import history
 from llm_core.runs.run import Run
 from llm_core.runs.store import BUNDLED_MODELS, Store
+from llm_core.training.objectives import OBJECTIVES
 
 FOLDERS = sorted(path for path in BUNDLED_MODELS.iterdir() if path.is_dir())
 MOST_BYTES_A_MODEL, MOST_BYTES = 8_000_000, 60_000_000
@@ -63,7 +65,8 @@ def test_a_bundled_model_is_whole_and_nobody_can_change_it(bundled: tuple[Store,
     assert run.read_only
     assert run.status().state == "finished"
     assert run.steps()[0] == 0
-    assert len(run.steps()) >= 4
+    # Of the encoder, which is of use the larger it is, only the first and the last fit.
+    assert len(run.steps()) >= (2 if run.config.training.objective in READING else 4)
     with pytest.raises(UserError):
         store.rename(run, "mine", "local")
     kinds = {row["kind"] for row in history.records(run.folder)}
@@ -106,7 +109,10 @@ def test_a_story_model_was_trained_on_what_the_grammar_writes_today(bundled: tup
     _, run = bundled
     card = story_card(run)
     assert grammar_digest(run.config.data) == card["grammar_digest"] == run.grammar
-    assert corpus_digest(run.config.data) == card["corpus_digest"] == run.digest
+    assert card["corpus_digest"] == run.digest
+    if CORPORA[run.config.data.corpus].kind == "mixture" and card["python"] != platform.python_version():
+        pytest.skip(f"a part of its text belongs to Python {card['python']}; this is {platform.python_version()}")
+    assert corpus_digest(run.config.data) == run.digest
 
 
 def test_a_story_model_loses_what_its_card_says_above_the_floor(bundled: tuple[Store, Run]) -> None:
@@ -114,7 +120,7 @@ def test_a_story_model_loses_what_its_card_says_above_the_floor(bundled: tuple[S
     card = story_card(run)
     world = world_of(run.config.data)
     if world is None:
-        pytest.skip("it translates: see its own test")
+        pytest.skip("it translates, or reads texts of several grammars: see its own test")
     stories = list(world.stories(60))
     nats = np.array([-story.log_probability for story in stories])
     model, tokenizer = store.model(run, run.steps()[-1])
@@ -142,3 +148,29 @@ def test_the_translator_translates_as_well_as_its_card_says(tmp_path: Path) -> N
     assert chrf(written, references) == pytest.approx(card["chrf"], abs=0.02)
     assert card["validation_loss"] < 0.2 * card["baselines"]["ngram"]
     assert len(run.steps()) >= 6
+
+
+def test_the_encoder_knows_as_many_hidden_tokens_as_its_card_says(tmp_path: Path) -> None:
+    """On the first of its held-out texts, written anew."""
+    store = Store(tmp_path)
+    run = store.find("cloze-en-zh")
+    card = card_of(run)
+    first, _ = counts(run.config.data)
+    texts = list(documents(CORPORA[run.config.data.corpus], first, 400))
+    losses, accuracies = [], []
+    for step in (run.steps()[0], run.steps()[-1]):
+        model, tokenizer = store.model(run, step)
+        ids = np.concatenate([[tokenizer.end_of_text, *tokenizer.encode(text)] for text in texts])
+        corpus = TokenizedCorpus(tmp_path, "", tokenizer, ids[:0], ids, (0, len(texts)), (0, 0), "documents")
+        found = OBJECTIVES["masked"].score(model, corpus, run.config, None)
+        losses.append(found.loss)
+        accuracies.append(found.measures["accuracy"])
+    # An output that shares the matrix of the embeddings does not begin at the uniform guess exactly.
+    assert losses[0] == pytest.approx(card["baselines"]["uniform"], abs=0.4)
+    assert losses[1] == pytest.approx(card["validation_loss"], abs=0.12)
+    assert accuracies[1] == pytest.approx(card["accuracy"], abs=0.03)
+    assert accuracies[1] > 4 * accuracies[0]
+    # Any text can be read: all of it comes back, whatever its characters.
+    strange = "Ŝajnas bone! 鱻龘 🙂 \u0000 [MASK]"
+    assert tokenizer.decode(tokenizer.encode(strange)) == strange
+    assert tokenizer.mask is not None
