@@ -29,6 +29,10 @@ def job_of(run: Run) -> Job:
         from llm_core.runs.data_sizes_job import DataSizesJob
 
         return DataSizesJob(run)
+    if run.kind == "classify_file":
+        from llm_core.runs.classify_file_job import ClassifyFileJob
+
+        return ClassifyFileJob(run)
     if run.kind == "import":
         raise UserError("The model of run {run} was brought in; there is no training to go on with.", run=run.id)
     raise UserError("Run {run} was made by another version of this program.", run=run.id)

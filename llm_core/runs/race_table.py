@@ -28,14 +28,15 @@ def keep_tables(config: RaceConfig, corpora: Path) -> RaceConfig:
     """
     table = config.table
     kept = {
-        name: str(_keep(Path(path), corpora))
+        name: str(keep_file(Path(path), corpora))
         for name, path in (("file", table.file), ("test_file", table.test_file))
         if path is not None and path not in EXAMPLES
     }
     return config.model_copy(update={"table": table.model_copy(update=kept)})
 
 
-def _keep(path: Path, corpora: Path) -> Path:
+def keep_file(path: Path, corpora: Path) -> Path:
+    """A copy of a table in `corpora`, named by what is in it. Raises UserError where the disk does not take it."""
     partial: Path | None = None
     try:
         with path.open("rb") as file:

@@ -10,6 +10,7 @@ from typing import Any
 from llm_core.config import Config, ModelConfig, RunConfig, parse
 from llm_core.errors import UserError
 from llm_core.runs import status as statuses
+from llm_core.runs.file_to_classify import ClassifyFileConfig
 from llm_core.runs.files import moment, read_object
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.locks import held
@@ -23,6 +24,7 @@ LABELS = "labels.json"
 KINDS: dict[str, type[Config]] = {
     "train": RunConfig, "import": ImportConfig, "head_scores": HeadScoresConfig,
     "race": RaceConfig, "classify": ClassifyConfig, "data_sizes": DataSizesConfig,
+    "classify_file": ClassifyFileConfig,
 }  # fmt: skip
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
 

@@ -22,13 +22,14 @@ from llm_core.data.generated import grammar_digest
 from llm_core.errors import UserError
 from llm_core.runs import slots
 from llm_core.runs.check import refuse_impossible
+from llm_core.runs.file_to_classify import ClassifyFileConfig
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.headless import refuse_headless
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.launch import Launcher
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
 from llm_core.runs.race import ClassifyConfig, RaceConfig
-from llm_core.runs.race_table import keep_tables, refuse_untabled
+from llm_core.runs.race_table import keep_file, keep_tables, refuse_untabled
 from llm_core.runs.raced import open_race
 from llm_core.runs.run import CHILDREN, FORMAT, KINDS, Run, open_run, root_of
 from llm_core.runs.scored import HeadScoresConfig
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 BUNDLED_MODELS = Path(__file__).parents[2] / "assets" / "models"
 BUNDLED_RACES = Path(__file__).parents[2] / "assets" / "races"
 KEPT_MODELS = 6
+Created = RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig
+"""The settings of all runs that a worker works on."""
 
 
 class Store:
@@ -61,7 +64,7 @@ class Store:
 
     def create(
         self,
-        config: RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig,
+        config: Created,
         *,
         name: str,
         owner: str = "local",
@@ -84,8 +87,10 @@ class Store:
                 refuse_headless(self.find(config.run))
             elif isinstance(config, RaceConfig):
                 config = keep_tables(config, self.corpora)
-            elif isinstance(config, DataSizesConfig):
+            elif isinstance(config, DataSizesConfig | ClassifyFileConfig):
                 open_race(self.find(config.race))
+                if isinstance(config, ClassifyFileConfig):
+                    config = config.model_copy(update={"file": str(keep_file(Path(config.file), self.corpora))})
             elif isinstance(config, ClassifyConfig):
                 place = self._children_of(self.find(config.race), owner)
             else:
@@ -106,7 +111,7 @@ class Store:
 
     def _write(
         self,
-        config: RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig | ImportConfig,
+        config: Created | ImportConfig,
         name: str,
         owner: str,
         recipe: str | None,
@@ -120,7 +125,7 @@ class Store:
             if config.training.threads is None:
                 config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
             threads = config.training.threads or threads
-        elif isinstance(config, RaceConfig | ClassifyConfig | DataSizesConfig):
+        elif isinstance(config, RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig):
             config = config.model_copy(update={"threads": config.threads or threads})
         identity, now = new_id(), time.time()
         folder, temporary = (place or self.root) / identity, self.root / f".new-{os.getpid()}-{identity}"
