@@ -42,9 +42,11 @@ class TextNetwork(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(3 * config.width, config.classes)
 
-    def embed(self, ids: Tensor) -> Tensor:
-        """ids (..., parts of a position) → vectors (..., width + K): the sum over the parts."""
-        return F.embedding(ids, self.table).sum(-2)
+    def embed(self, ids: Tensor, table: Tensor | None = None) -> Tensor:
+        """ids (..., parts of a position) → vectors (..., width + K): the sum over the parts; of another table if given."""
+        positions = ids.flatten(0, -2)
+        summed = F.embedding_bag(positions, self.table if table is None else table, mode="sum")
+        return summed.unflatten(0, ids.shape[:-1])
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, K). Of texts longer than the context, the mean of those of its windows."""

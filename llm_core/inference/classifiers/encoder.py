@@ -25,6 +25,7 @@ from llm_core.inference.classifiers.text_rows import Row, TextRows, as_batch, ba
 from llm_core.models.base import Batch
 from llm_core.models.files import load_model, model_files
 from llm_core.models.task_model import TaskModel, pool
+from llm_core.models.transformer import Transformer
 
 TOKENIZER = "tokenizer.json"
 
@@ -68,8 +69,9 @@ class EncoderClassifier(NetworkClassifier):
         return self.rows.tokens(text)
 
     def embed(self, ids: NDArray[np.int64]) -> Tensor:
-        vectors: Tensor = self.model.reader.vectors(Batch(torch.from_numpy(ids)[None]))[0]
-        return vectors
+        reader = self.model.reader
+        assert isinstance(reader, Transformer)
+        return reader.vectors(Batch(torch.from_numpy(ids)[None]))[0]
 
     def nothing(self, ids: NDArray[np.int64]) -> Tensor:
         """The mask in the place of every token, as the encoder knows it from its pre-training; zero where it has none.
@@ -87,7 +89,7 @@ class EncoderClassifier(NetworkClassifier):
             logits: Tensor = self.model(Batch(embeddings=embeddings, lengths=lengths))
             return logits
         # Rows one after another, each as long as the context: the mean of what is said of each.
-        parts = embeddings.split(self.rows.context, dim=1)
+        parts = torch.split(embeddings, self.rows.context, dim=1)
         total = torch.zeros(len(embeddings), len(self.names))
         count = torch.zeros(len(embeddings), 1)
         for number, part in enumerate(parts):

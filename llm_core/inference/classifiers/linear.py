@@ -52,26 +52,26 @@ class TfidfLogisticRegression(LinearClassifier):
         intercept: Floats,
     ) -> None:
         self.names = names
-        self._word_keys, self._character_keys = word_keys, character_keys
+        self.word_keys, self.character_keys = word_keys, character_keys
         self._word_places = {key: place for place, key in enumerate(word_keys)}
         self._character_places = {key: place for place, key in enumerate(character_keys)}
-        self._inverse_frequency, self._weights, self._intercept = inverse_frequency, weights, intercept
+        self.inverse_frequency, self.weights, self.intercept = inverse_frequency, weights, intercept
         self.parameters = weights.size + intercept.size
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
-        return softmax(self.features(texts) @ self._weights.T + self._intercept)
+        return softmax(self.features(texts) @ self.weights.T + self.intercept)
 
     def features(self, texts: Sequence[str]) -> "csr_matrix":
         """(N, F) the TF-IDF of both blocks side by side."""
         from scipy.sparse import hstack
 
         found = [words(text[:LONGEST]) for text in texts]
-        split = len(self._word_keys)
+        split = len(self.word_keys)
         counted = count_matrix(map(word_ngrams, found), self._word_places)
         spelled = count_matrix(map(all_character_ngrams, found), self._character_places)
         blocks = (
-            tfidf(counted, self._inverse_frequency[:split]),
-            tfidf(spelled, self._inverse_frequency[split:]),
+            tfidf(counted, self.inverse_frequency[:split]),
+            tfidf(spelled, self.inverse_frequency[split:]),
         )
         return hstack(blocks, format="csr")
 
@@ -80,9 +80,9 @@ class TfidfLogisticRegression(LinearClassifier):
         row = self.features([text])
         value = dict(zip(row.indices.tolist(), row.data.tolist(), strict=True))
         found = self._occurrences(text)
-        times = np.bincount([place for place, _, _, _ in found], minlength=len(self._inverse_frequency))
+        times = np.bincount([place for place, _, _, _ in found], minlength=len(self.inverse_frequency))
         return [
-            Contribution(shown(key), start, end, self._weights[:, place] * value[place] / times[place])
+            Contribution(shown(key), start, end, self.weights[:, place] * value[place] / times[place])
             for place, key, start, end in found
         ]
 
@@ -100,15 +100,15 @@ class TfidfLogisticRegression(LinearClassifier):
             for key, first, last in placed_character_ngrams(word):
                 place = self._character_places.get(key)
                 if place is not None:
-                    occurrences.append((len(self._word_keys) + place, key, start + first, start + last))
+                    occurrences.append((len(self.word_keys) + place, key, start + first, start + last))
         return sorted(occurrences, key=lambda found: (found[2], found[3]))
 
     def files(self) -> dict[str, bytes]:
-        about = LinearAbout(names=self.names, word_keys=self._word_keys, character_keys=self._character_keys)
+        about = LinearAbout(names=self.names, word_keys=self.word_keys, character_keys=self.character_keys)
         arrays = {
-            "inverse_frequency": self._inverse_frequency,
-            "weights": self._weights,
-            "intercept": self._intercept,
+            "inverse_frequency": self.inverse_frequency,
+            "weights": self.weights,
+            "intercept": self.intercept,
         }
         return {ABOUT: about.model_dump_json().encode(), ARRAYS: packed(arrays)}
 

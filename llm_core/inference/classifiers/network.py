@@ -27,6 +27,8 @@ from llm_core.models.text_network import TextNetwork, TextNetworkConfig
 
 _ROOM_FOR_A_WORD = 40
 """Characters that are looked at for each word that is read."""
+_TABLE = "table"
+"""The weights that are stored in 16 bits: they were rounded when the network was made."""
 _AT_ONCE = 128
 """Texts in a batch of predictions."""
 
@@ -120,7 +122,8 @@ class TextNetworkClassifier(NetworkClassifier):
         )  # fmt: skip
         tensors = {"pairs": torch.from_numpy(self._vocabulary.pairs)}
         for number, network in enumerate(self._networks):
-            tensors |= {f"{number}.{name}": weight.contiguous() for name, weight in network.state_dict().items()}
+            for name, weight in network.state_dict().items():
+                tensors[f"{number}.{name}"] = weight.half() if name == _TABLE else weight.contiguous()
         return {ABOUT: about.model_dump_json().encode(), ARRAYS: save(tensors)}
 
 
@@ -139,6 +142,8 @@ def load(folder: Path, about: bytes) -> TextNetworkClassifier:
     }  # fmt: skip
     arrays = unpacked(folder, shapes)
     for number, network in enumerate(networks):
-        weights = {name: torch.from_numpy(arrays[f"{number}.{name}"].copy()) for name in network.state_dict()}
+        weights = {
+            name: torch.from_numpy(arrays[f"{number}.{name}"].astype(np.float32)) for name in network.state_dict()
+        }
         network.load_state_dict(weights, assign=True)
     return TextNetworkClassifier(read.family, read.names, vocabulary, networks, read.long_texts)

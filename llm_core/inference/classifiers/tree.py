@@ -45,10 +45,10 @@ class DecisionTree(TreeClassifier):
         shares: NDArray[np.float64],
     ) -> None:
         self.names = names
-        self._keys = keys
+        self.keys = keys
         self._places = {key: place for place, key in enumerate(keys)}
-        self._left, self._right, self._feature = left, right, feature
-        self._threshold, self._shares = threshold, shares
+        self.left, self.right, self.feature = left, right, feature
+        self.threshold, self.shares = threshold, shares
         leaves = int((left == LEAF).sum())
         self.parameters = 2 * (len(left) - leaves) + leaves * len(names)
 
@@ -60,36 +60,36 @@ class DecisionTree(TreeClassifier):
         counts: csc_matrix = self.counts(texts).tocsc()
         node = np.zeros(len(texts), dtype=np.int64)
         value = np.zeros(len(texts))
-        for at in range(len(self._left)):
+        for at in range(len(self.left)):
             here = np.flatnonzero(node == at)
-            if self._left[at] == LEAF or not len(here):
+            if self.left[at] == LEAF or not len(here):
                 continue
-            column = slice(counts.indptr[self._feature[at]], counts.indptr[self._feature[at] + 1])
+            column = slice(counts.indptr[self.feature[at]], counts.indptr[self.feature[at] + 1])
             value[counts.indices[column]] = counts.data[column]
-            node[here] = np.where(value[here] <= self._threshold[at], self._left[at], self._right[at])
+            node[here] = np.where(value[here] <= self.threshold[at], self.left[at], self.right[at])
             value[counts.indices[column]] = 0.0
-        shares: NDArray[np.float64] = self._shares[node]
+        shares: NDArray[np.float64] = self.shares[node]
         return shares
 
     def path(self, text: str) -> list[Decision]:
         row = self.counts([text])
         value = dict(zip(row.indices.tolist(), row.data.tolist(), strict=True))
         decisions, at = [], 0
-        while self._left[at] != LEAF:
-            feature, threshold = int(self._feature[at]), float(self._threshold[at])
+        while self.left[at] != LEAF:
+            feature, threshold = int(self.feature[at]), float(self.threshold[at])
             went_left = value.get(feature, 0.0) <= threshold
-            decisions.append(Decision(shown(self._keys[feature]), threshold, value.get(feature, 0.0), went_left))
-            at = int(self._left[at] if went_left else self._right[at])
+            decisions.append(Decision(shown(self.keys[feature]), threshold, value.get(feature, 0.0), went_left))
+            at = int(self.left[at] if went_left else self.right[at])
         return decisions
 
     def files(self) -> dict[str, bytes]:
-        about = TreeAbout(names=self.names, keys=self._keys)
+        about = TreeAbout(names=self.names, keys=self.keys)
         arrays: dict[str, NDArray[Any]] = {
-            "left": self._left,
-            "right": self._right,
-            "feature": self._feature,
-            "threshold": self._threshold,
-            "shares": self._shares,
+            "left": self.left,
+            "right": self.right,
+            "feature": self.feature,
+            "threshold": self.threshold,
+            "shares": self.shares,
         }
         return {ABOUT: about.model_dump_json().encode(), ARRAYS: packed(arrays)}
 

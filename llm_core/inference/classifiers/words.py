@@ -16,6 +16,8 @@ MARK = "\t"
 LONGEST_CHARACTER_NGRAM = 5
 SHORTEST_CHARACTER_NGRAM = 2
 
+# Halves of characters, which JSON may bring and no file can hold.
+_halves = re.compile("[\ud800-\udfff]")
 _word = re.compile(BARE_WORD)
 _unspaced = re.compile(UNSPACED)
 _between_unspaced = re.compile(f"(?<={UNSPACED}) (?={UNSPACED})")
@@ -23,6 +25,7 @@ _between_unspaced = re.compile(f"(?<={UNSPACED}) (?={UNSPACED})")
 
 def lowered(text: str) -> str:
     """The text in small letters, character for character: a letter whose small form has two stays as it is."""
+    text = _halves.sub("\ufffd", text)
     small = text.lower()
     if len(small) == len(text):
         return small

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from llm_core.data.splits import fold_numbers
@@ -18,13 +19,23 @@ from llm_core.inference.classifiers.vocabulary import PADDING, learn_vocabulary
 from llm_core.models.text_network import TextNetwork, TextNetworkConfig
 from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progress
 from llm_core.training.classifiers.budget import Budget
-from llm_core.training.classifiers.network_training import Encoded, Settings, learn
+from llm_core.training.classifiers.network_training import Encoded, Learner, Settings, learn
 from llm_core.training.classifiers.preparing import Documents, read_documents
 
 if TYPE_CHECKING:
     from llm_core.data.labelled import Labelled
 
 _FOLDS = 10
+_FEWEST_INNER, _MOST_INNER = 10, 1_000
+_MARGIN = 0.03
+"""Share of the time that is left over, for a step that takes longer than those before."""
+_MOST_NUMBERS = 4_000_000
+"""In the table of one network."""
+_SEEDS = 1_000
+_LONGEST = 1_000_000
+"""Characters of a text that are looked at when it is learned from; the part that is read is found among them."""
+
+Ids = NDArray[np.int64]
 
 
 class TextNetworkFamily(Family):
@@ -52,52 +63,89 @@ class TextNetworkFamily(Family):
         def read(text: str) -> list[str]:
             return Read(text, settings.context, options.long_texts).words
 
-        longest = 10_000_000
-        for event in read_documents(training, read, budget, seed, options, longest):
+        for event in read_documents(training, read, budget, seed, options, _LONGEST):
             if isinstance(event, Progress):
                 yield event
             else:
                 documents = event
         assert documents is not None
         classes = len(training.names)
-        vocabulary = learn_vocabulary(documents.items, settings.vectors, settings.columns)
+        rows = min(settings.vectors, _MOST_NUMBERS // (settings.width + classes))
+        vocabulary = learn_vocabulary(documents.items, rows, settings.columns)
         yield Progress(budget.elapsed, budget.share, 0, 0.0)
-        ids, lengths = vocabulary.encode(documents.items)
-        encoded = Encoded(ids, lengths, documents.labels)
-        ratios = log_count_ratios(encoded, vocabulary.rows, classes)
+        encoded = Encoded(*vocabulary.encode(documents.items), documents.labels)
         yield Progress(budget.elapsed, budget.share, 0, 0.0)
+        counting = Counting(encoded, vocabulary.rows, classes)
         config = TextNetworkConfig(
             encoder=self._encoder, rows=vocabulary.rows, classes=classes, context=settings.context,
             width=settings.width, layers=settings.layers, dropout=settings.dropout,
         )  # fmt: skip
-        numbers = fold_numbers(documents.labels, documents.groups, min(_FOLDS, max(2, len(documents))), seed)
         networks: list[TextNetwork] = []
-        while len(networks) < settings.members:
-            member = len(networks)
+        accuracies: list[float] = []
+        took = 0.0
+        for member, (kept, inner) in enumerate(held_out_in_turn(documents, settings.members, seed)):
             begun = budget.elapsed
-            inner = np.flatnonzero((numbers == member % _FOLDS) & documents.originals)
-            kept = np.flatnonzero(numbers != member % _FOLDS)
-            network = started(config, ratios * settings.prior, settings.scale, seed * 100 + member)
-            allowed = budget.left
-            yield from learn(network, encoded, kept, inner, settings, budget, allowed, seed * 100 + member)
-            networks.append(network)
-            if budget.left < (budget.elapsed - begun) * 1.1:
+            allowed = budget.left - _MARGIN * seconds
+            # A network that has much less time than the one before would only pull the mean down.
+            if networks and allowed < 0.7 * took:
                 break
+            scores = counting.log_ratios(kept) * settings.prior
+            network = started(config, scores, settings.scale, seed * _SEEDS + member)
+            learner = Learner(network, encoded, settings, seed * _SEEDS + member)
+            accuracy = yield from learn(learner, kept, inner, encoded.lengths, budget, allowed)
+            accuracies += [] if accuracy is None else [accuracy]
+            networks.append(rounded(network))
+            took = budget.elapsed - begun
         classifier = TextNetworkClassifier(self._encoder, training.names, vocabulary, networks, options.long_texts)
-        yield Fitted(classifier, budget.elapsed, {"networks": len(networks)})
+        told: dict[str, float | int | str] = {"networks": len(networks)}
+        told |= {"inner_accuracy": float(np.mean(accuracies))} if accuracies else {}
+        yield Fitted(classifier, budget.elapsed, told)
 
 
-def log_count_ratios(encoded: Encoded, rows: int, classes: int) -> Tensor:
-    """(rows, K) naive Bayes: the log of how much more of a class's texts have a part than those of the other classes,
-    at the middle of all classes (Wang & Manning 2012, with presence in place of counts)."""
-    texts = np.repeat(np.arange(len(encoded.lengths)), encoded.lengths)
-    present = np.unique((texts[:, None] * rows + encoded.ids).ravel())
-    counts = np.zeros((rows, classes))
-    np.add.at(counts, (present % rows, encoded.labels[present // rows]), 1)
-    shares = np.log((counts + 1) / (np.bincount(encoded.labels, minlength=classes) + 2))
-    ratios = shares - shares.mean(axis=1, keepdims=True)
-    ratios[PADDING] = 0
-    return torch.from_numpy(ratios).float()
+def held_out_in_turn(documents: Documents[list[str]], members: int, seed: int) -> Iterator[tuple[Ids, Ids]]:
+    """What each network learns from and what it is stopped by: another tenth each time, at most _MOST_INNER texts.
+
+    Of so few texts that a tenth says nothing, none is held out.
+    """
+    everything = np.arange(len(documents))
+    few = documents.originals.sum() < _FEWEST_INNER * _FOLDS
+    numbers = None if few else fold_numbers(documents.labels, documents.groups, _FOLDS, seed)
+    for member in range(members):
+        if numbers is None:
+            yield everything, everything[:0]
+            continue
+        held_out = numbers == member % _FOLDS
+        yield everything[~held_out], everything[held_out & documents.originals][:_MOST_INNER]
+
+
+class Counting:
+    """Which parts stand in which texts, counted once, so that ratios for any choice of texts come quickly."""
+
+    def __init__(self, encoded: Encoded, rows: int, classes: int) -> None:
+        self._rows, self._classes, self._labels = rows, classes, encoded.labels
+        texts = np.repeat(np.arange(len(encoded.lengths)), encoded.lengths)
+        present = np.unique((texts[:, None] * rows + encoded.ids).ravel())
+        self._text, self._row = np.divmod(present, rows)
+
+    def log_ratios(self, chosen: Ids) -> Tensor:
+        """(rows, K) naive Bayes: the log of the share of a class's texts that have a part, the mean of all classes taken
+        off (Wang & Manning 2012, with presence in place of counts and 1 added). Only the chosen texts count."""
+        counted = np.zeros(len(self._labels), dtype=np.bool_)
+        counted[chosen] = True
+        places = np.flatnonzero(counted[self._text])
+        cells = self._row[places] * self._classes + self._labels[self._text[places]]
+        counts = np.bincount(cells, minlength=self._rows * self._classes).reshape(self._rows, self._classes)
+        ratios = np.log((counts + 1) / (np.bincount(self._labels[chosen], minlength=self._classes) + 2))
+        ratios -= ratios.mean(axis=1, keepdims=True)
+        ratios[PADDING] = 0
+        return torch.from_numpy(ratios).float()
+
+
+def rounded(network: TextNetwork) -> TextNetwork:
+    """The table in 16 bits, as its file has it: half the size, and no difference before and after saving."""
+    with torch.no_grad():
+        network.table.copy_(network.table.half())
+    return network
 
 
 def started(config: TextNetworkConfig, scores: Tensor, scale: float, seed: int) -> TextNetwork:

@@ -1,10 +1,10 @@
 """How one text network learns within its time: batches of like length, a rate that falls to nothing, the best kept.
 
-Knows no family and no vocabulary: it is given the rows of vectors of every text.
+Knows no family and no vocabulary: it is given the rows of vectors that make the words of every text.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,162 +19,197 @@ from llm_core.training.classifiers.row_adam import RowAdam
 
 Ids = NDArray[np.int64]
 
+_LOOKS = 8
+"""How often the inner texts are looked at."""
+_TOLD = 0.5
+"""Seconds after which progress is told."""
+_BETAS = (0.9, 0.99)
+_CLIP = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was chosen on inner splits of real tables; see `benchmarks/classify.py`.
+    """How a network is made and learns; chosen on inner splits of real tables, never on their test parts.
 
-    rate: of the network · row_rate, score_rate: of vectors and of class scores in the table · word_dropout: share of
-    words left out in each step · steps: at the least, and epochs: beyond that, for a table of 7,000 texts.
+    vectors: rows of the table at the most · columns: n-grams of characters that a word is made of at the most ·
+    word_dropout: share of words left out in each step · smoothing: of labels (Szegedy et al. 2016) · prior: how much of
+    the naive Bayes log-count ratios the class scores begin with · scale: of the first vectors · rate: of the network;
+    row_rate, score_rate: of vectors and class scores in the table · epochs: through the texts, fewer where the time ends
+    and more where they make fewer than `least_steps` · members: networks at the most · context: words read in one pass.
     """
 
     width: int = 64
     layers: int = 1
+    vectors: int = 40_000
     columns: int = 8
-    vectors: int = 60_000
+    context: int = 256
     dropout: float = 0.4
     word_dropout: float = 0.1
     smoothing: float = 0.05
     prior: float = 0.3
+    scale: float = 0.1
     rate: float = 2e-3
     row_rate: float = 2e-3
     score_rate: float = 2e-3
     decay: float = 0.05
-    score_decay: float = 0.0
-    scale: float = 0.1
     batch: int = 64
-    epochs: float = 8.0
+    epochs: float = 3.0
+    least_steps: int = 150
     warmup: float = 0.05
     members: int = 5
-    context: int = 256
-    select: str = "loss"
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Texts as rows of vectors: ids (positions, parts), all texts end to end; lengths (N,); labels (N,)."""
+    """Texts as rows of vectors: ids (positions, parts), all texts end to end · lengths (N,) · labels (N,)."""
 
     ids: Ids
     lengths: Ids
     labels: Ids
-
-    @property
-    def starts(self) -> Ids:
-        ends: Ids = np.cumsum(self.lengths) - self.lengths
-        return ends
-
-    def padded(self, chosen: Ids, context: int, random: np.random.Generator | None) -> tuple[Tensor, Tensor]:
-        """ids (B, T, parts) and lengths (B,) of these texts; of one beyond the context a window, by chance or the first."""
-        lengths = np.minimum(self.lengths[chosen], context)
-        starts = (np.cumsum(self.lengths) - self.lengths)[chosen] if random is None else self._starts[chosen]
-        over = self.lengths[chosen] - lengths
-        if random is not None and over.any():
-            starts = starts + random.integers(0, over + 1)
-        reach = np.arange(int(lengths.max()))
-        places = np.minimum(starts[:, None] + reach, len(self.ids) - 1)
-        block = self.ids[places]  # (B, T, parts)
-        block[reach >= lengths[:, None]] = 0
-        return torch.from_numpy(block), torch.from_numpy(lengths)
+    starts: Ids = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_starts", np.cumsum(self.lengths) - self.lengths)
+        object.__setattr__(self, "starts", np.cumsum(self.lengths) - self.lengths)
 
-    _starts = None  # type: ignore[assignment]
+    def padded(self, chosen: Ids, context: int, random: np.random.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """ids (B, T, parts) and lengths (B,) of these texts; of one beyond the context the first words, or with
+        `random` a part by chance."""
+        lengths = np.minimum(self.lengths[chosen], context)
+        starts = self.starts[chosen]
+        if random is not None:
+            starts = starts + random.integers(0, self.lengths[chosen] - lengths + 1)
+        reach = np.arange(int(lengths.max()))
+        block = self.ids[np.minimum(starts[:, None] + reach, len(self.ids) - 1)]  # (B, T, parts)
+        block[reach >= lengths[:, None]] = 0
+        return torch.from_numpy(block), torch.from_numpy(lengths)
 
 
 def batches(lengths: Ids, size: int, random: np.random.Generator) -> list[Ids]:
     """Every text once, those of like length together, the batches in random order."""
-    order = random.permutation(len(lengths))
-    noisy = lengths[order] * random.uniform(0.8, 1.25, len(order))
-    order = order[np.argsort(noisy, kind="stable")]
+    # A little noise, so that a text meets others each time.
+    order = np.argsort(lengths * random.uniform(0.8, 1.25, len(lengths)))
     cut = [order[first : first + size] for first in range(0, len(order), size)]
     return [cut[place] for place in random.permutation(len(cut))]
 
 
-def predict(network: TextNetwork, encoded: Encoded, chosen: Ids, size: int = 256) -> NDArray[np.float64]:
-    """Logits (N, K) of these texts."""
-    out = np.zeros((len(chosen), network.config.classes))
+def predict(network: TextNetwork, encoded: Encoded, chosen: Ids, size: int = 128) -> Tensor:
+    """Logits (N, K) of these texts, of long ones by their beginning."""
+    logits = torch.zeros(len(chosen), network.config.classes)
     order = np.argsort(encoded.lengths[chosen], kind="stable")
     network.eval()
     with torch.no_grad():
         for first in range(0, len(order), size):
             part = order[first : first + size]
-            ids, lengths = encoded.padded(chosen[part], network.config.context, None)
-            out[part] = network(network.embed(ids), lengths).double().numpy()
-    return out
+            ids, lengths = encoded.padded(chosen[part], network.config.context)
+            logits[part] = network(network.embed(ids), lengths)
+    return logits
+
+
+class Learner:
+    """Trains a network in place, one step at a time."""
+
+    def __init__(self, network: TextNetwork, encoded: Encoded, settings: Settings, seed: int) -> None:
+        self.network, self._encoded, self.settings = network, encoded, settings
+        self.random = np.random.default_rng(seed)
+        self._labels = torch.from_numpy(encoded.labels)
+        width, classes = network.config.width, network.config.classes
+        self._table = network.table.detach()
+        self._row_rate = torch.tensor([settings.row_rate] * width + [settings.score_rate] * classes)
+        decay = torch.tensor([settings.decay] * width + [0.0] * classes)
+        self._rows = RowAdam(self._table, decay, _BETAS, padding=True)
+        self._others = [weight for weight in network.parameters() if weight is not network.table]
+        self._optimizer = torch.optim.AdamW(self._others, lr=settings.rate, weight_decay=0.05, betas=_BETAS)
+
+    def step(self, chosen: Ids, factor: float) -> float:
+        """One update with these texts at this share of the rates; the loss before it."""
+        ids, lengths = self._encoded.padded(chosen, self.network.config.context, self.random)
+        kept = self.random.random(ids.shape[:2]) >= self.settings.word_dropout
+        ids = ids * torch.from_numpy(kept)[:, :, None]
+        rows, places = torch.unique(ids, return_inverse=True)
+        vectors = self._table.index_select(0, rows).requires_grad_()
+        self.network.train()
+        logits = self.network(self.network.embed(places, vectors), lengths)
+        loss = F.cross_entropy(logits, self._labels[chosen], label_smoothing=self.settings.smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert vectors.grad is not None
+        self._rows.step(rows, vectors.grad, self._row_rate * factor)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.settings.rate * factor
+        torch.nn.utils.clip_grad_norm_(self._others, _CLIP)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    def look(self, inner: Ids) -> tuple[float, float]:
+        """Loss and accuracy on the inner texts."""
+        logits, truth = predict(self.network, self._encoded, inner), self._labels[inner]
+        right = (logits.argmax(-1) == truth).double().mean()
+        return F.cross_entropy(logits, truth).item(), right.item()
+
+    def state(self) -> dict[str, Tensor]:
+        """A copy of all weights."""
+        return {name: weight.clone() for name, weight in self.network.state_dict().items()}
 
 
 def learn(
-    network: TextNetwork,
-    encoded: Encoded,
-    training: Ids,
-    inner: Ids,
-    settings: Settings,
-    budget: Budget,
-    allowed: float,
-    seed: int,
-) -> Iterator[Progress]:
-    """Train a network in place within `allowed` seconds; it ends with the weights that were best on the inner texts."""
-    random = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    K, width = network.config.classes, network.config.width
-    labels = torch.from_numpy(encoded.labels)
-    table = network.table.detach()
-    row_rate = torch.cat((torch.full((width,), settings.row_rate), torch.full((K,), settings.score_rate)))
-    row_decay = torch.cat((torch.full((width,), settings.decay), torch.full((K,), settings.score_decay)))
-    rows_optimizer = RowAdam(table, row_decay, padding=True)
-    others = [p for p in network.parameters() if p is not network.table]
-    optimizer = torch.optim.AdamW(others, lr=settings.rate, weight_decay=0.05, betas=(0.9, 0.99), fused=True)
-    per_epoch = -(-len(training) // settings.batch)
-    total = max(1, round(settings.epochs * per_epoch))
-    start = budget.elapsed
-    best, best_state = float("inf"), None
-    step, queue, losses = 0, [], []
-    every = max(1, total // 16)
-    while True:
-        share = max(step / total, (budget.elapsed - start) / allowed)
-        if share >= 1:
-            break
+    learner: Learner, training: Ids, inner: Ids, lengths: Ids, budget: Budget, seconds: float
+) -> Generator[Progress, None, float | None]:
+    """Train on the training texts for `seconds` at the most and end with the weights that were best on the inner ones.
+
+    Where there are no inner texts, these are the last. Returns the accuracy on the inner texts, if any.
+    """
+    settings = learner.settings
+    size = min(settings.batch, max(4, len(training) // 8))
+    per_epoch = -(-len(training) // size)
+    total = max(settings.least_steps, round(settings.epochs * per_epoch))
+    every = -(-total // _LOOKS)
+    start = told = budget.elapsed
+    looking = _Looking(learner, inner, budget)
+    queue: list[Ids] = []
+    losses: list[float] = []
+    yield Progress(budget.elapsed, budget.share, 0, 0.0, None, *looking.look())
+    step = 0
+    while step < total and budget.elapsed - start + looking.took < seconds:
+        share = max(step / total, (budget.elapsed - start) / seconds)
         if not queue:
-            queue = batches(encoded.lengths[training], settings.batch, random)
-        chosen = training[queue.pop()]
-        ids, lengths = encoded.padded(chosen, network.config.context, random)
-        if settings.word_dropout:
-            keep = torch.from_numpy(random.random(ids.shape[:2]) >= settings.word_dropout)
-            ids = ids * keep[:, :, None]
-        factor = (
-            min(1.0, share / settings.warmup) * (1 - share) / (1 - settings.warmup)
-            if share < settings.warmup
-            else (1 - share) / (1 - settings.warmup)
-        )
-        rows, places = torch.unique(ids, return_inverse=True)
-        leaf = table.index_select(0, rows).requires_grad_()
-        network.train()
-        logits = network(F.embedding(places, leaf).sum(-2), lengths)
-        loss = F.cross_entropy(logits, labels[chosen], label_smoothing=settings.smoothing)
-        loss.backward()
-        rows_optimizer.step(rows, leaf.grad, row_rate * factor)
-        for group in optimizer.param_groups:
-            group["lr"] = settings.rate * factor
-        torch.nn.utils.clip_grad_norm_(others, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
+            queue = [training[batch] for batch in batches(lengths[training], size, learner.random)]
+        losses.append(learner.step(queue.pop(), min(share / settings.warmup, 1.0) * (1 - share) + 1e-3))
         step += 1
         if step % every == 0 or step == total:
-            inner_loss = inner_accuracy = None
-            if len(inner):
-                scores = torch.from_numpy(predict(network, encoded, inner))
-                truth = labels[inner]
-                inner_loss = F.cross_entropy(scores, truth).item()
-                inner_accuracy = (scores.argmax(-1) == truth).double().mean().item()
-                measure = {"loss": inner_loss, "accuracy": -inner_accuracy, "last": -step}[settings.select]
-                if measure <= best:
-                    best = measure
-                    best_state = {name: value.clone() for name, value in network.state_dict().items()}
-            yield Progress(
-                budget.elapsed, budget.share, step, step / per_epoch, float(np.mean(losses)), inner_loss, inner_accuracy
-            )
-            losses = []
-    if best_state is not None:
-        network.load_state_dict(best_state)
+            found = looking.look()
+        elif budget.elapsed - told > _TOLD:
+            found = (None, None)
+        else:
+            continue
+        told = budget.elapsed
+        yield Progress(told, budget.share, step, step / per_epoch, float(np.mean(losses)), *found)
+        losses = []
+    return looking.end()
+
+
+class _Looking:
+    """Looks at the inner texts and keeps the weights that had the least loss. `took`: seconds of a look, the longest."""
+
+    def __init__(self, learner: Learner, inner: Ids, budget: Budget) -> None:
+        self._learner, self._inner, self._budget = learner, inner, budget
+        self._least = float("inf")
+        self._accuracy: float | None = None
+        self._best: dict[str, Tensor] | None = None
+        self.took = 0.0
+
+    def look(self) -> tuple[float | None, float | None]:
+        """Loss and accuracy on the inner texts; None where there are none."""
+        if not len(self._inner):
+            return None, None
+        start = self._budget.elapsed
+        loss, accuracy = self._learner.look(self._inner)
+        if loss < self._least:
+            self._least, self._accuracy, self._best = loss, accuracy, self._learner.state()
+        self.took = max(self.took, self._budget.elapsed - start)
+        return loss, accuracy
+
+    def end(self) -> float | None:
+        """Put the best weights in place; their accuracy."""
+        if self._best is not None:
+            self._learner.network.load_state_dict(self._best)
+        return self._accuracy

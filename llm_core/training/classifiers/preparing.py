@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from llm_core.data.augmentation import augment
 from llm_core.data.splits import groups_of
+from llm_core.inference.classifiers.counting import LONGEST
 from llm_core.training.classifiers.base import FitOptions, Progress
 from llm_core.training.classifiers.budget import Budget
 
@@ -74,9 +75,9 @@ def read_documents(
 
 
 def _versions(text: str, options: FitOptions, random: np.random.Generator) -> Iterator[str]:
-    """The text, and with augmentation a copy that differs from it."""
+    """The text, and with augmentation a copy that differs from it; of long texts none, of which there is enough."""
     yield text
-    if options.augmentation != "none":
+    if options.augmentation != "none" and len(text) <= LONGEST:
         copy = augment(text, options.augmentation, random, options.synonyms)
         if copy != text:
             yield copy

@@ -74,7 +74,7 @@ class DecisionTreeFamily(Family):
             yield Progress(budget.elapsed, max(0.6, budget.share), 2, 0.0, inner_accuracy=accuracy)
         tree = _grown(counts[chosen], documents.labels[chosen], depth, seed)
         told: dict[str, float | int | str] = {"depth": depth, "leaves": int(tree.get_n_leaves())}
-        yield Fitted(_classifier(tree, training.names, keys), budget.elapsed, told)
+        yield Fitted(copied(tree, training.names, keys), budget.elapsed, told)
 
 
 def _grown(counts: "csr_matrix", labels: NDArray[np.int64], depth: int, seed: int) -> Any:
@@ -121,7 +121,7 @@ def _levels(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int
     return level
 
 
-def _classifier(tree: Any, names: tuple[str, ...], keys: tuple[str, ...]) -> DecisionTree:
+def copied(tree: Any, names: tuple[str, ...], keys: tuple[str, ...]) -> DecisionTree:
     """Our tree with the nodes of scikit-learn's, every class in its column."""
     nodes = tree.tree_
     shares = np.zeros((nodes.node_count, len(names)))
