@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.fill_mask import controls, guide, link, picture
-from pages.ui.fill_mask.looking import looking, unfit
+from pages.ui.fill_mask.looking import beside, looking, unfit
 from pages.ui.glossary import meanings
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
@@ -20,8 +20,9 @@ if subject is None or subject.step is None:
     st.page_link("train.py", label=_("Train a model"))
     st.stop()
 link.follow_link()
-now = looking(subject)
-controls.show(subject)
+there = beside(subject)
+now = looking(subject, there)
+controls.show(there)
 picture.show(now, subject)
 guide.look_for(now, subject.run)
 link.write_link()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.fill_mask.looking import AGAINST, LONGEST_TEXT, VIEWS, WAYS, comparable, other_steps, others
+from pages.ui.fill_mask.looking import AGAINST, LONGEST_TEXT, VIEWS, WAYS, Beside
 from pages.ui.glossary import meanings
 from pages.ui.state import (
     FILL_AGAINST_KEY,
@@ -12,11 +12,11 @@ from pages.ui.state import (
     FILL_VIEW_KEY,
     FILL_WAY_KEY,
 )
-from pages.ui.subject import Subject, titles
+from pages.ui.subject import titles
 from pages.ui.text import _
 
 
-def show(subject: Subject) -> None:
+def show(there: Beside) -> None:
     """Draw them; `looking` has put into the session what they begin with."""
     text, choice = st.columns([3, 2], vertical_alignment="bottom")
     with text:
@@ -36,18 +36,17 @@ def show(subject: Subject) -> None:
                 help=_("All at once: no mask knows what is behind another. One at a time: each is hidden while the others are seen."),
             )  # fmt: skip
     with st.expander(_("Compare two models or two steps"), expanded=st.session_state[FILL_AGAINST_KEY] != "nothing"):
-        _compare(subject)
+        _compare(there)
 
 
-def _compare(subject: Subject) -> None:
+def _compare(there: Beside) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
-            _("Beside it"), comparable(subject), key=FILL_AGAINST_KEY, required=True, persist_state="session",
+            _("Beside it"), there.kinds, key=FILL_AGAINST_KEY, required=True, persist_state="session",
             format_func=lambda name: _(AGAINST[name]), help=meanings("step"),
         )  # fmt: skip
         if st.session_state[FILL_AGAINST_KEY] == "step":
-            st.selectbox(_("Step"), other_steps(subject), key=FILL_OTHER_STEP_KEY, persist_state="session", width=220)
+            st.selectbox(_("Step"), list(there.steps), key=FILL_OTHER_STEP_KEY, persist_state="session", width=220)
         elif st.session_state[FILL_AGAINST_KEY] == "model":
-            known = others(subject.run)
-            names = titles(known.values())
-            st.selectbox(_("Model"), list(known), key=FILL_OTHER_RUN_KEY, format_func=names.__getitem__, persist_state="session", width=320)  # fmt: skip
+            names = titles(there.runs.values())
+            st.selectbox(_("Model"), list(there.runs), key=FILL_OTHER_RUN_KEY, format_func=names.__getitem__, persist_state="session", width=320)  # fmt: skip

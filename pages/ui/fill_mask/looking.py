@@ -56,6 +56,27 @@ class Looking:
     other: tuple[str, int] | None = None
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What can stand beside the model that is looked at: other steps of its run, and other models, by id."""
+
+    steps: tuple[int, ...]
+    runs: dict[str, Run]
+
+    @property
+    def kinds(self) -> list[str]:
+        """What there is of `AGAINST`."""
+        there = {"nothing": True, "step": self.steps, "model": self.runs}
+        return [name for name in AGAINST if there[name]]
+
+
+def beside(subject: Subject) -> Beside:
+    """What there is to compare with."""
+    steps = tuple(step for step in subject.run.steps() if step != subject.step)
+    runs = [run for run in available(needs_steps=True) if run.id != subject.run.id and unfit(run) is None]
+    return Beside(steps, {run.id: run for run in runs})
+
+
 def unfit(run: Run) -> UserError | None:
     """Why the models of a run cannot fill in hidden words; None where they can. Read from its settings alone."""
     try:
@@ -64,8 +85,8 @@ def unfit(run: Run) -> UserError | None:
         return error
 
 
-def looking(subject: Subject) -> Looking:
-    """What is looked at now; what is missing in the session is put there."""
+def looking(subject: Subject, there: Beside) -> Looking:
+    """What is looked at now; what is missing in the session is put there. `there`: what can stand beside."""
     assert subject.step is not None
     state = st.session_state
     usual = first_text(subject.run, language())
@@ -77,7 +98,7 @@ def looking(subject: Subject) -> Looking:
     if FILL_HIDDEN_KEY not in state or state.get(FILL_FOR_KEY, text) != text:
         hide(first_hidden(subject.run, text))
     state[FILL_FOR_KEY] = text
-    for key, known in ((FILL_VIEW_KEY, VIEWS), (FILL_WAY_KEY, WAYS), (FILL_AGAINST_KEY, comparable(subject))):
+    for key, known in ((FILL_VIEW_KEY, VIEWS), (FILL_WAY_KEY, WAYS), (FILL_AGAINST_KEY, there.kinds)):
         if state.get(key) not in known:
             state[key] = next(iter(known))
     return Looking(
@@ -89,39 +110,21 @@ def looking(subject: Subject) -> Looking:
         view=state[FILL_VIEW_KEY],
         picked=state.get(FILL_PICKED_KEY),
         layer=state.get(FILL_LAYER_KEY),
-        other=_other(subject),
+        other=_other(subject, there),
     )
 
 
-def others(run: Run) -> dict[str, Run]:
-    """The other models that can fill in masks, by id."""
-    return {each.id: each for each in available(needs_steps=True) if each.id != run.id and unfit(each) is None}
-
-
-def other_steps(subject: Subject) -> list[int]:
-    """The other steps at which the run has kept its model."""
-    return [step for step in subject.run.steps() if step != subject.step]
-
-
-def comparable(subject: Subject) -> list[str]:
-    """What can stand beside this model, of `AGAINST`."""
-    there = {"nothing": True, "step": other_steps(subject), "model": others(subject.run)}
-    return [name for name in AGAINST if there[name]]
-
-
-def _other(subject: Subject) -> tuple[str, int] | None:
+def _other(subject: Subject, there: Beside) -> tuple[str, int] | None:
     """What stands beside: what was chosen, or the nearest there is."""
     state = st.session_state
     if state[FILL_AGAINST_KEY] == "step":
-        steps = other_steps(subject)
-        if state.get(FILL_OTHER_STEP_KEY) not in steps:
-            state[FILL_OTHER_STEP_KEY] = steps[0]
+        if state.get(FILL_OTHER_STEP_KEY) not in there.steps:
+            state[FILL_OTHER_STEP_KEY] = there.steps[0]
         return subject.run.id, state[FILL_OTHER_STEP_KEY]
     if state[FILL_AGAINST_KEY] == "model":
-        known = others(subject.run)
-        if state.get(FILL_OTHER_RUN_KEY) not in known:
-            state[FILL_OTHER_RUN_KEY] = next(iter(known))
-        run = known[state[FILL_OTHER_RUN_KEY]]
+        if state.get(FILL_OTHER_RUN_KEY) not in there.runs:
+            state[FILL_OTHER_RUN_KEY] = next(iter(there.runs))
+        run = there.runs[state[FILL_OTHER_RUN_KEY]]
         return run.id, run.steps()[-1]
     return None
 
