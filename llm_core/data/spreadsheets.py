@@ -16,8 +16,10 @@ from llm_core.errors import UserError
 
 LARGEST_UNPACKED = 200_000_000
 MOST_PARTS = 1_000
+MOST_ROWS = 200_000
 LAST_ROW = 1_048_576
 _BLOCK = 1 << 20
+_ROW = b"<row "
 _DECLARATIONS = tuple("<!DOCTYPE".encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be"))
 
 Row = tuple[int, list[Any]]
@@ -27,7 +29,8 @@ def sheet_rows(path: Path, name: str) -> tuple[str, list[str], Iterator[Row]]:
     """What to call the sheet, its columns and its rows, numbered as the spreadsheet numbers them; blank ones left out.
 
     The first row names the columns unless a number is in it. Raises UserError for a file that is no workbook, unpacks
-    to more than 200 MB or has no rows; while rows are taken, for one that is longer than the first.
+    to more than 200 MB, has a sheet of more than 200,000 rows or none at all; while rows are taken, for one that is longer
+    than the first.
     """
     _check_unpacked(path, name)
     rows = _filled(path, name)
@@ -74,7 +77,7 @@ def _is_blank(cell: object) -> bool:
 
 
 def _check_unpacked(path: Path, name: str) -> None:
-    """Unpack every part, keep none. Raises UserError for too much, and for a document type, which could grow again."""
+    """Unpack every part, keep none. Raises UserError for too much, too many rows, and a document type, which could grow."""
     try:
         with ZipFile(path) as archive:
             parts = archive.infolist()
@@ -82,12 +85,17 @@ def _check_unpacked(path: Path, name: str) -> None:
                 raise UserError("{file} has {have:,} parts inside; the limit is {limit:,}.", file=name, have=len(parts), limit=MOST_PARTS)  # fmt: skip
             size = 0
             for part in parts:
+                rows = 0
                 with archive.open(part) as stream:
                     before = b""
                     while block := stream.read(_BLOCK):
                         size += len(block)
+                        # Reading a row takes far longer than unpacking it, so that too many are told in advance.
+                        rows += (before[-len(_ROW) + 1 :] + block).count(_ROW)
                         if size > LARGEST_UNPACKED:
                             raise UserError("{file} unpacks to more than {limit} MB; save the rows that you need as CSV.", file=name, limit=LARGEST_UNPACKED // 1_000_000)  # fmt: skip
+                        if rows > MOST_ROWS:
+                            raise UserError("{file} has a sheet of more than {limit:,} rows; save it as CSV, which may have more.", file=name, limit=MOST_ROWS)  # fmt: skip
                         if part.filename.endswith((".xml", ".rels")) and any(mark in before + block for mark in _DECLARATIONS):  # fmt: skip
                             raise _unreadable(name, "a document type is declared in it")
                         before = block[-32:]

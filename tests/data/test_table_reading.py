@@ -223,6 +223,18 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read(
     assert error.values["limit"] == 2
 
 
+@pytest.mark.parametrize("block", [7, 64, 1 << 20])
+def test_a_sheet_of_too_many_rows_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    file = workbook(tmp_path / "a.xlsx", [["text", "label"], *([f"text {n}", n] for n in range(99))])
+    monkeypatch.setattr(spreadsheets, "_BLOCK", block)
+    monkeypatch.setattr(spreadsheets, "MOST_ROWS", 100)
+    assert len(read_table(file)) == 99
+    monkeypatch.setattr(spreadsheets, "MOST_ROWS", 99)
+    assert _refused(lambda: read_table(file)).values["limit"] == 99
+
+
 def test_a_workbook_of_too_many_parts_or_with_a_document_type_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.xlsx"
     with ZipFile(file, "w") as archive:

@@ -63,7 +63,7 @@ def test_an_included_table_is_there_at_once() -> None:
     assert seen(test) == TableConfig(file="headlines-zh")
     assert "3,000" in said(test)
     assert "2,400 to learn from, 600 to test with" in said(test)
-    assert f"{EXAMPLES['headlines-zh'].ceiling:.1%}" in said(test)
+    assert f"{100 * EXAMPLES['headlines-zh'].ceiling:.1f} %" in said(test)
     assert not test.error
 
 

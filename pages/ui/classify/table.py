@@ -18,6 +18,7 @@ from llm_core.data.table_examples import EXAMPLES
 from llm_core.data.table_preparing import open_table, prepare_table
 from llm_core.data.table_reading import TABLE_SUFFIXES, Table, check_size, pasted_suffix
 from llm_core.errors import UserError
+from pages.ui.classify.scored import percent
 from pages.ui.encoding import choose_encoding, detect, reads_right
 from pages.ui.faults import refuse
 from pages.ui.state import CLASSIFY_FOLDER_KEY, CLASSIFY_PREPARED_KEY, CLASSIFY_READ_KEY, CLASSIFY_TABLE_KEY
@@ -103,7 +104,7 @@ def _included() -> tuple[str, str | None]:
     st.caption(
         _(EXAMPLES[name].description)
         + " "
-        + _("Some texts leave a doubt: no classifier can be right about more than {share} of them in the long run.", share=f"{EXAMPLES[name].ceiling:.1%}")
+        + _("Some texts leave a doubt: no classifier can be right about more than {share} of them in the long run.", share=percent(EXAMPLES[name].ceiling))
     )  # fmt: skip
     return name, None
 
