@@ -70,6 +70,8 @@ def only_reads(run: Run) -> bool:
     if getattr(run.model_config, "architecture", "") != "encoder":
         return False
     st.info(as_text(_("{name} does not write: it is an encoder, which reads a whole text at once and was trained to fill in hidden tokens. Choose another model here, or see what this one looks at.", name=run.name)))  # fmt: skip
+    if load_tokenizer(run.folder / "tokenizer.json").mask is not None:
+        st.page_link("fill_mask.py", label=_("Fill in"), query_params={"run": run.id})
     st.page_link("attention.py", label=_("Attention"), query_params={"run": run.id})
     return True
 
