@@ -115,11 +115,9 @@ def _choose_text(found: Scored) -> str:
             st.button(
                 label, key=f"classify_why_{kind}", disabled=not places, on_click=_take, args=(found, kind, places)
             )
-        label = next(
-            (found.names[found.labels[at]] for at, one in enumerate(found.texts) if one[:LONGEST] == text), None
-        )
-        if label is not None:
-            st.text(_("A text of the test part; its label is {label}.", label=label))
+        place = _place(found, text)
+        if place is not None:
+            st.text(_("A text of the test part; its label is {label}.", label=found.names[found.labels[place]]))
     return text
 
 
@@ -161,10 +159,13 @@ def _controls(found: Scored) -> tuple[list[str], int, str]:
 
 def _class_of(found: Scored, text: str) -> int:
     """The class that the best family gives a text of the test; of another text the first class."""
-    for place, one in enumerate(found.texts):
-        if one[:LONGEST] == text:
-            return int(found.predicted[found.ranked[0]][place])
-    return 0
+    place = _place(found, text)
+    return 0 if place is None else int(found.predicted[found.ranked[0]][place])
+
+
+def _place(found: Scored, text: str) -> int | None:
+    """Where a text stands in the test part; None where it does not."""
+    return next((place for place, one in enumerate(found.texts) if one[:LONGEST] == text), None)
 
 
 def _explain(found: Scored, text: str, families: Sequence[str], target: int, method: str) -> None:
