@@ -13,8 +13,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from llm_core.errors import UserError
+from llm_core.runs.classified_file import find_runs, outcome, start
 from llm_core.runs.raced import Race
 from llm_core.runs.store import Store
+from llm_core.runs.worker import work
 from pages.ui.classify import use, use_file
 from tests.pages.made_race import HARMFUL, made_race, write_shops
 
@@ -42,9 +44,13 @@ def panel(race: Race) -> AppTest:
     return test
 
 
-def table(test: AppTest) -> dict[str, Any]:
+def tables(test: AppTest) -> list[dict[str, Any]]:
     found = [json.loads(node.proto.json) for node in test.get("bidi_component")]
-    return next(data for data in found if "columns" in data)
+    return [data for data in found if "columns" in data]
+
+
+def table(test: AppTest) -> dict[str, Any]:
+    return tables(test)[0]
 
 
 def test_every_family_says_what_a_typed_text_is(race: Race) -> None:
@@ -99,42 +105,101 @@ def test_before_a_family_has_finished_nothing_can_be_used(race: Race) -> None:
     assert not test.text_area
 
 
-FILES = {
-    "texts.csv": b'id,review\n1,"a great, great soup"\n2,\n3,=poor soup\n',
-    "texts.tsv": b"id\treview\n1\ta great, great soup\n2\t\n3\t=poor soup\n",
-    "texts.jsonl": b'{"id": 1, "review": "a great, great soup"}\n{"id": 2}\n{"id": 3, "review": "=poor soup"}\n',
-}
+FILE = b'id,review\n1,"a great, great soup"\n2,\n3,=poor soup\n'
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_whole_file_is_classified_and_every_row_comes_back(race: Race, name: str) -> None:
-    found = use_file.read(name, FILES[name], None)
-    place = found.columns.index("review")
-    kept = np.array([0, 2])
-    texts = [str(found.rows[at][place]) for at in kept]
-    probabilities = race.classifier(LINEAR).probabilities(texts)
-    done = use_file.Classified((), found, place, kept, race.names, probabilities)
-    lines = list(csv.DictReader(io.StringIO(use_file.csv(done))))
+def worked_on(race: Race, store: Store, monkeypatch: pytest.MonkeyPatch, file: bytes = FILE) -> None:
+    """The button pressed for a file, and the worker done."""
+    monkeypatch.setattr(store, "start", lambda run: None)
+    use_file.begin(race, LINEAR, "../<b>texts.csv", file, None, "review")
+    for run in find_runs(store, race.run):
+        work(run)
+
+
+def an_open_panel(run: str) -> None:
+    import streamlit as st
+
+    from llm_core.runs.raced import open_race
+    from pages.ui.classify import use_file
+    from pages.ui.state import store
+
+    st.session_state["classify_file_open"] = True
+    use_file.show(open_race(store().find(run)), "tfidf_logistic_regression")
+
+
+def open_panel(race: Race) -> AppTest:
+    test = AppTest.from_function(an_open_panel, args=(race.run.id,), default_timeout=60).run()
+    assert not test.exception
+    return test
+
+
+def test_a_whole_file_is_classified_shown_and_taken_away(
+    race: Race, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked_on(race, store, monkeypatch)
+    test = open_panel(race)
+    rows = next(data for data in tables(test) if any(column["kind"] == "long" for column in data["columns"]))["rows"]
+    assert [[cell["text"] for cell in row["cells"]] for row in rows] == [
+        ["2", "a great, great soup", "good"], ["4", "=poor soup", "bad"],
+    ]  # fmt: skip
+    (run,) = find_runs(store, race.run)
+    lines = list(csv.DictReader(io.StringIO(outcome(run, race.names).csv())))
     assert [line["predicted"] for line in lines] == ["good", "", "bad"]
     assert [line["review"] for line in lines] == ["a great, great soup", "", "'=poor soup"]
-    assert float(lines[0]["probability"]) == pytest.approx(probabilities[0].max())
-    assert float(lines[2]["probability of bad"]) == pytest.approx(probabilities[1][race.names.index("bad")])
+    expected = race.classifier(LINEAR).probabilities(["a great, great soup", "=poor soup"])
+    assert float(lines[0]["probability"]) == pytest.approx(expected[0].max(), rel=1e-6)
+    assert float(lines[2]["probability of bad"]) == pytest.approx(expected[1][race.names.index("bad")], rel=1e-6)
 
 
-def test_a_file_without_texts_or_with_too_many_is_refused_in_a_sentence(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    found = use_file.read("texts.csv", FILES["texts.csv"], None)
-    with pytest.raises(UserError, match="no text in 'review'"):
-        use_file.check(found, np.array([], dtype=np.int64), "review")
-    monkeypatch.setattr(use_file, "MOST_TEXTS", 1)
-    with pytest.raises(UserError, match="has 2 texts; a page classifies at most 1"):
-        use_file.check(found, np.array([0, 2]), "review")
-    with pytest.raises(UserError):
-        use_file.read("texts.csv", b"a,b\n\x00", None)
+def test_while_a_worker_is_at_it_the_page_watches_and_a_stopped_one_says_so(
+    race: Race, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "start", lambda run: None)
+    use_file.begin(race, LINEAR, "texts.csv", FILE, None, "review")
+    (run,) = find_runs(store, race.run)
+    (watching,) = (json.loads(node.proto.json) for node in open_panel(race).get("bidi_component"))
+    assert watching["run"] == run.id
+    store.want(run, "stopped", owner="local")
+    work(run)
+    assert "was stopped" in open_panel(race).caption[-1].value
+
+
+def test_a_file_without_texts_is_refused_and_leaves_nothing(
+    race: Race, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "start", lambda run: None)
+    path = write_shops(race.run.folder / "texts.csv")
+    for file, column, fault in (
+        (b"review\n \n", "review", "no text in"), (path.read_bytes(), "nowhere", "no column"), (b"a,b\n\x00", "a", "brought.csv"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=fault):
+            start(store, race, "local", LINEAR, _file(race, file), None, column)
+    assert find_runs(store, race.run) == []
+
+
+def _file(race: Race, content: bytes) -> Path:
+    path = race.run.folder / "brought.csv"
+    path.write_bytes(content)
+    return path
+
+
+def test_predictions_of_another_table_are_refused(race: Race, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_on(race, store, monkeypatch)
+    (run,) = find_runs(store, race.run)
+    with pytest.raises(UserError, match="does not fit its table"):
+        outcome(run, (*race.names, "another"))
+    (run.folder / "probabilities.safetensors").write_bytes(b"torn")
+    with pytest.raises(UserError, match="cannot be read"):
+        outcome(run, race.names)
+
+
+def test_the_longest_column_is_taken_for_the_texts() -> None:
+    assert use_file.longest(use_file.read("texts.csv", FILE, None)) == 1
 
 
 def test_the_script_classifies_a_text_and_a_file(race: Race, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     path = tmp_path / "texts.csv"
-    path.write_bytes(FILES["texts.csv"])
+    path.write_bytes(FILE)
     monkeypatch.setattr(sys, "argv", ["script", str(path)])
     exec(compile(use.as_python(race, LINEAR, "a 'great' \"soup\"\n"), "script", "exec"), {})
     expected = race.classifier(LINEAR).probabilities(["a 'great' \"soup\"\n"])[0]
