@@ -1,5 +1,8 @@
 """The route `./race/<run>`: what moves while a race runs, so that its lanes cost no script run."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -20,9 +23,13 @@ def race_route(request: Request) -> Response:
         reply = watch(store(), request.path_params["run"], offset)
     except UserError as error:
         return refusal(error, language)
-    message = reply["message"]
-    reply["message"] = explain_in(UserError(message["template"], **message["values"]), language) if message else ""
+    reply["message"] = _said(reply["message"], language)
     for row in reply["rows"]:
-        if row.get("template"):
-            row["text"] = explain_in(UserError(str(row["template"]), **row.get("values", {})), language)
+        row["text"] = _said(row, language)
     return JSONResponse(reply, headers=NO_STORE)
+
+
+def _said(told: Mapping[str, Any] | None, language: str) -> str:
+    """The sentence in what has a template and its values; empty where there is none."""
+    template = str((told or {}).get("template") or "")
+    return explain_in(UserError(template, **(told or {}).get("values", {})), language) if template else ""
