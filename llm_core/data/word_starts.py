@@ -21,7 +21,7 @@ class WordStarts:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._bytes = np.array([*tokenizer.token_bytes, b""], dtype=object)[:-1]
+        self._bytes = np.array(tokenizer.token_bytes, dtype=object)
 
     def __call__(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(T,) true where a token begins a word. A row that is cut out of a text may begin in the middle of one."""
@@ -43,7 +43,7 @@ class WordStarts:
 
     @cached_property
     def _control(self) -> NDArray[np.bool_]:
-        return self._lengths == 0
+        return np.asarray(self._lengths == 0)
 
     @cached_property
     def _own(self) -> NDArray[np.bool_]:
