@@ -147,7 +147,7 @@ MODELS = {
             "evaluation_every": 100,
             "sample_every": 100,
             "checkpoint_every": 500,
-            "sample_prompt": "I watched a film with my brother. The [MASK] was very [MASK]!",
+            "sample_prompt": "I watched a film with my brother. The [MASK] was very [MASK].",
         },
     ),
     "tagger-en-zh": Bundle(
@@ -165,10 +165,9 @@ MODELS = {
         "answer",
         "Text and weights come under this project's licence.",
         "questions-en-zh",
-        data={"documents": 12_000},
         model={"body": {"width": 80, "feed_forward_width": 192}},
-        training={"steps": 1200, "threads": 1},
-        snapshots=(96, 384),
+        training={"steps": 700, "threads": 1},
+        snapshots=(96, 256),
     ),
 }
 WRITTEN = 500
