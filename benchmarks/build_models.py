@@ -140,7 +140,7 @@ MODELS = {
         "The real text in it is Python's own documentation (PSF licence); all else, and the weights, come under this project's licence.",
         "cloze-en-zh",
         training={
-            "steps": 6000,
+            "steps": 4500,
             "threads": 1,
             "batch_size": 32,
             "mask_share": 0.2,

@@ -28,7 +28,7 @@ Hide = Callable[[Batch, RandomOf], "Hidden"]
 """Hides tokens of a batch."""
 
 _SALT = 0x5EED
-_PAIRS_AT_ONCE = 16
+_ROWS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def score_hidden(model: Model, corpus: TokenizedCorpus, hide: Hide, limit: int |
     """
     tally = _Tally(model, corpus)
     with still(model):
-        for batch, _ in looks(model, corpus.held_out, limit, corpus.rows):
+        for batch, _ in looks(model, corpus.held_out, limit, corpus.rows, _ROWS_AT_ONCE):
             tally.add(hide(batch, _fixed))
     return tally.score(whole=tally.read >= targets_of(corpus.held_out, corpus.rows))
 
@@ -110,8 +110,8 @@ def score_sentence_pairs(model: Model, corpus: TokenizedCorpus, masker: Masker, 
     tally, hide = _Tally(model, corpus), mask_rows(masker)
     right, nats = 0, 0.0
     with still(model):
-        for start in range(0, count, _PAIRS_AT_ONCE):
-            numbers = chosen[start : start + _PAIRS_AT_ONCE].tolist()
+        for start in range(0, count, _ROWS_AT_ONCE):
+            numbers = chosen[start : start + _ROWS_AT_ONCE].tolist()
             pairs = [sentences.pair(number, np.random.default_rng([_SALT, number])) for number in numbers]
             answers = model.sentence_head(tally.add(hide(batch_of(pairs), _fixed)))
             wanted = follows(pairs).to(tally.device)

@@ -112,13 +112,19 @@ def still(model: Model) -> Iterator[None]:
         model.train(training)
 
 
-def looks(model: Model, tokens: np.ndarray, limit: int | None, rows: RowsKind) -> Iterator[tuple[Batch, Tensor]]:
-    """Batches of held-out tokens, at most `limit` of them, and the next tokens (B, T), always the same."""
+def looks(
+    model: Model, tokens: np.ndarray, limit: int | None, rows: RowsKind, batch_size: int | None = None
+) -> Iterator[tuple[Batch, Tensor]]:
+    """Batches of held-out tokens, at most `limit` of them, and the next tokens (B, T), always the same.
+
+    batch_size: rows in a batch; None for as many as have room for logits at every position.
+    """
     context, vocabulary_size = model.config.context, model.config.vocabulary_size
     assert vocabulary_size is not None
     fitting = _LARGEST_LOGITS // (context * vocabulary_size)
     # An n-gram looks targets up and makes no logits.
-    batch_size = _LARGEST_BATCH if isinstance(model, Ngram) else max(1, min(_LARGEST_BATCH, fitting))
+    if batch_size is None:
+        batch_size = _LARGEST_BATCH if isinstance(model, Ngram) else max(1, min(_LARGEST_BATCH, fitting))
     if rows == "pairs":
         for pair in held_out_pairs(tokens, batch_size, limit):
             yield Batch(pair.inputs, pair.lengths, source=Batch(pair.sources, pair.source_lengths)), pair.targets
