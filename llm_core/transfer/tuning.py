@@ -105,7 +105,7 @@ class Tuning:
         self.device = choose_device("auto")
         self.precision = choose_precision("auto", self.device)
         self.model.to(self.device)
-        self.optimizer = AdamW(groups, betas=(0.9, 0.98), weight_decay=settings.weight_decay)
+        self.optimizer = AdamW(groups, betas=(0.9, 0.98), weight_decay=settings.weight_decay, fused=True)
         self.highest = [group["lr"] for group in self.optimizer.param_groups]
         self.random = np.random.default_rng(seed)
         self.known: dict[int, list[Row]] = {}
