@@ -10,6 +10,8 @@ from llm_core.data.labelled import Labelled
 from llm_core.errors import UserError
 from llm_core.inference.classifiers.base import Classifier, load_classifier, save_classifier
 from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progress
+from llm_core.training.classifiers.budget import Budget
+from llm_core.training.classifiers.preparing import Documents, read_documents
 from tests.training.easy_tables import QUICK, Ticks, easy
 
 STRANGE = (
@@ -137,12 +139,17 @@ def test_a_fit_can_be_stopped_at_any_record(name: str) -> None:
     events.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", LEARN)
-def test_copies_of_augmentation_are_learned_from(name: str) -> None:
-    options = FitOptions(augmentation="swap")
-    *_, plain = QUICK[name].fit(easy(60), seconds=60, seed=0, clock=Ticks())
-    *_, more = QUICK[name].fit(easy(60), seconds=60, seed=0, options=options, clock=Ticks())
-    assert isinstance(plain, Fitted)
-    assert isinstance(more, Fitted)
-    texts = easy(20, seed=4).texts
-    assert not np.array_equal(plain.classifier.probabilities(texts), more.classifier.probabilities(texts))
+def test_a_copy_of_augmentation_stands_with_its_text() -> None:
+    training = easy(60)
+    *_, documents = read_documents(
+        training, str, Budget(60, Ticks()), 0, FitOptions(augmentation="deletion"), 1000, 1.0
+    )
+    assert isinstance(documents, Documents)
+    copies = np.flatnonzero(~documents.originals)
+    assert 20 < len(copies) <= 60
+    assert documents.originals.sum() == 60
+    for copy in copies:
+        assert documents.items[copy] not in training.texts
+        assert documents.items[copy - 1] in training.texts
+        assert documents.groups[copy] == documents.groups[copy - 1]
+        assert documents.labels[copy] == documents.labels[copy - 1]

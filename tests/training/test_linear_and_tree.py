@@ -47,7 +47,7 @@ def test_probabilities_equal_those_of_scikit_learn(training: Labelled) -> None:
 
 
 def _as_read(training: Labelled) -> list[str]:
-    *_, documents = read_documents(training, str, Budget(60, Ticks()), 0, FitOptions(), 1000)
+    *_, documents = read_documents(training, str, Budget(60, Ticks()), 0, FitOptions(), 1000, 1.0)
     assert isinstance(documents, Documents)
     return documents.items
 

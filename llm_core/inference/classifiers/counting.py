@@ -15,23 +15,45 @@ LONGEST = 20_000
 """Characters of a text that are read: about ten pages. So a text of a million characters costs no more than these."""
 
 
-def count_matrix(documents: Iterable[Sequence[str]], places: dict[str, int], grow: bool = False) -> "csr_matrix":
-    """(documents, keys) how often each key occurs in each document. Keys that are not in `places` are added to it with
-    `grow`, and left out without."""
-    from scipy.sparse import csr_matrix
+class Counts:
+    """How often each key occurs in each document, taken in one document at a time.
 
-    columns, counts, ends = array("i"), array("d"), array("q", [0])
-    for document in documents:
+    places: the column of each key. Keys that have none get the next with `grow`, and are left out without.
+    """
+
+    def __init__(self, places: dict[str, int], grow: bool = False) -> None:
+        self.places, self._grow = places, grow
+        self._columns, self._counts, self._ends = array("i"), array("d"), array("q", [0])
+
+    def add(self, document: Sequence[str]) -> None:
+        """Count the keys of the next document."""
+        places = self.places
         for key, count in Counter(document).items():
-            place = places.setdefault(key, len(places)) if grow else places.get(key)
+            place = places.setdefault(key, len(places)) if self._grow else places.get(key)
             if place is not None:
-                columns.append(place)
-                counts.append(count)
-        ends.append(len(columns))
-    parts = (np.frombuffer(counts, np.float64), np.frombuffer(columns, np.int32), np.frombuffer(ends, np.int64))
-    matrix = csr_matrix(parts if len(columns) else (len(ends) - 1, len(places)), shape=(len(ends) - 1, len(places)))
-    matrix.sort_indices()
-    return matrix
+                self._columns.append(place)
+                self._counts.append(count)
+        self._ends.append(len(self._columns))
+
+    def matrix(self) -> "csr_matrix":
+        """(documents, keys)."""
+        from scipy.sparse import csr_matrix
+
+        shape = (len(self._ends) - 1, len(self.places))
+        if not len(self._columns):
+            return csr_matrix(shape)
+        columns, ends = np.frombuffer(self._columns, np.int32), np.frombuffer(self._ends, np.int64)
+        matrix = csr_matrix((np.frombuffer(self._counts, np.float64), columns, ends), shape=shape)
+        matrix.sort_indices()
+        return matrix
+
+
+def count_matrix(documents: Iterable[Sequence[str]], places: dict[str, int]) -> "csr_matrix":
+    """(documents, keys) how often each key with a place occurs in each document."""
+    counts = Counts(places)
+    for document in documents:
+        counts.add(document)
+    return counts.matrix()
 
 
 def tfidf(counts: "csr_matrix", inverse_frequency: NDArray[np.float64]) -> "csr_matrix":

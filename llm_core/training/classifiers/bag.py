@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 BUCKETS, WIDTH = 1 << 17, 16
 _INNER, _BATCH, _RATE = 0.1, 32, 0.01
+_READING = 0.35
+"""Share of the time for reading."""
 _EPOCHS, _FEWEST_STEPS = 10, 300
 
 
@@ -48,7 +50,9 @@ class BagOfNgramsFamily(Family):
     ) -> Iterator[Progress | Fitted]:
         budget = Budget(seconds, clock)
         documents: Documents[NDArray[np.int64]] | None = None
-        for event in read_documents(training, lambda text: hashed(text, BUCKETS), budget, seed, options, LONGEST):
+        for event in read_documents(
+            training, lambda text: hashed(text, BUCKETS), budget, seed, options, LONGEST, _READING
+        ):
             if isinstance(event, Progress):
                 yield event
             else:

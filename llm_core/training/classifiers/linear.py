@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from llm_core.data.splits import fold_numbers
 from llm_core.errors import N_
-from llm_core.inference.classifiers.counting import LONGEST, count_matrix, inverse_frequencies, tfidf
+from llm_core.inference.classifiers.counting import LONGEST, Counts, inverse_frequencies, tfidf
 from llm_core.inference.classifiers.linear import TfidfLogisticRegression
 from llm_core.inference.classifiers.words import all_character_ngrams, word_ngrams, words
 from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progress
@@ -33,6 +33,10 @@ _NEVER = -30.0
 """The logit of a class without a text."""
 MOST_WEIGHTS = 4_000_000
 ITERATIONS = 100
+LEAST, FEW = 2, 200
+"""Documents that a key must be in to be learned from, where there are not fewer documents than this."""
+_READING = 0.35
+"""Share of the time for counting."""
 _RESERVED, _FEWEST = 60, 10
 """Iterations on everything that are kept for the last fit, and the fewest that are worth a fit on a fold."""
 
@@ -54,8 +58,15 @@ class TfidfLogisticRegressionFamily(Family):
         clock: Callable[[], float] = time.monotonic,
     ) -> Iterator[Progress | Fitted]:
         budget = Budget(seconds, clock)
-        documents: Documents[list[str]] | None = None
-        for event in read_documents(training, words, budget, seed, options, LONGEST):
+        counted, spelled = Counts({}, grow=True), Counts({}, grow=True)
+
+        def read(text: str) -> None:
+            found = words(text)
+            counted.add(word_ngrams(found))
+            spelled.add(all_character_ngrams(found))
+
+        documents: Documents[None] | None = None
+        for event in read_documents(training, read, budget, seed, options, LONGEST, _READING):
             if isinstance(event, Progress):
                 yield event
             else:
@@ -63,18 +74,14 @@ class TfidfLogisticRegressionFamily(Family):
         assert documents is not None
         classes = len(training.names)
         most = MOST_WEIGHTS // classes
-        word_keys, counted = learned_keys(map(word_ngrams, documents.items), most // 2)
+        word_keys, word_counts = worth_counting(counted, most // 2)
+        character_keys, character_counts = worth_counting(spelled, most - len(word_keys))
         yield Progress(budget.elapsed, budget.share, 0, 0.0)
-        character_keys, spelled = learned_keys(map(all_character_ngrams, documents.items), most - len(word_keys))
-        yield Progress(budget.elapsed, budget.share, 0, 0.0)
-        from scipy.sparse import hstack
-
-        inverse = [inverse_frequencies(block) for block in (counted, spelled)]
-        features = hstack([tfidf(b, i) for b, i in zip((counted, spelled), inverse, strict=True)], format="csr")
+        features, inverse = _features((word_counts, character_counts))
         search = _Search(features, documents, budget, seed)
         yield from search.run()
         model = search.last_fit()
-        fitted = (np.concatenate(inverse), *every_class(model, documents.labels, classes, features.shape[1]))
+        fitted = (inverse, *every_class(model, documents.labels, classes, features.shape[1]))
         classifier = TfidfLogisticRegression(training.names, word_keys, character_keys, *fitted)
         yield Fitted(classifier, budget.elapsed, search.chosen)
 
@@ -82,7 +89,7 @@ class TfidfLogisticRegressionFamily(Family):
 class _Search:
     """The best strength by the accuracy on folds that were not fitted on, as many of them as the time allows."""
 
-    def __init__(self, features: "csr_matrix", documents: Documents[list[str]], budget: Budget, seed: int) -> None:
+    def __init__(self, features: "csr_matrix", documents: Documents[None], budget: Budget, seed: int) -> None:
         self._features, self._documents, self._budget, self._seed = features, documents, budget, seed
         self._classes = len(np.unique(documents.labels))
         self._right: dict[float, list[float]] = {strength: [] for strength in STRENGTHS}
@@ -141,7 +148,7 @@ class _Search:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
-        iterations = int(np.clip(seconds / self._iteration, 1, ITERATIONS)) if self._iteration else ITERATIONS
+        iterations = int(np.clip(0.8 * seconds / self._iteration, 1, ITERATIONS)) if self._iteration else ITERATIONS
         model = before or LogisticRegression(warm_start=True)
         model.set_params(C=strength, max_iter=iterations)
         start = self._budget.elapsed
@@ -160,18 +167,25 @@ class _Search:
         return 1.5 * (self._budget.elapsed - start)
 
 
-def learned_keys(documents: Iterator[list[str]], most: int) -> tuple[tuple[str, ...], "csr_matrix"]:
-    """The keys worth counting and how often each occurs in each document (documents, keys).
+def _features(blocks: tuple["csr_matrix", ...]) -> tuple["csr_matrix", NDArray[np.float64]]:
+    """TF-IDF of all blocks side by side, and the inverse document frequencies."""
+    from scipy.sparse import hstack
+
+    inverse = [inverse_frequencies(block) for block in blocks]
+    weighted = [tfidf(block, frequency) for block, frequency in zip(blocks, inverse, strict=True)]
+    return hstack(weighted, format="csr"), np.concatenate(inverse)
+
+
+def worth_counting(counts: Counts, most: int) -> tuple[tuple[str, ...], "csr_matrix"]:
+    """The keys worth counting, at most so many, and how often each occurs in each document (documents, keys).
 
     What occurs in one document alone is left out unless documents are few; of the rest the most frequent stay.
     """
-    places: dict[str, int] = {}
-    counts = count_matrix(documents, places, grow=True)
-    with_key = np.bincount(counts.indices, minlength=len(places))
-    least = 2 if counts.shape[0] >= 200 else 1
-    keys = list(places)
-    order = sorted(np.flatnonzero(with_key >= least).tolist(), key=lambda place: (-with_key[place], keys[place]))[:most]
-    return tuple(keys[place] for place in order), counts[:, order]
+    matrix, keys = counts.matrix(), list(counts.places)
+    with_key = np.bincount(matrix.indices, minlength=len(keys))
+    enough = np.flatnonzero(with_key >= (LEAST if matrix.shape[0] >= FEW else 1)).tolist()
+    order = sorted(enough, key=lambda place: (-with_key[place], keys[place]))[:most]
+    return tuple(keys[place] for place in order), matrix[:, order]
 
 
 def every_class(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _FOLDS = 10
 _FEWEST_INNER, _MOST_INNER = 10, 1_000
+_READING = 0.15
+"""Share of the time for reading words; to learn the vocabulary takes about as long again."""
 _MARGIN = 0.03
 """Share of the time that is left over, for a step that takes longer than those before."""
 _MOST_NUMBERS = 4_000_000
@@ -63,7 +65,7 @@ class TextNetworkFamily(Family):
         def read(text: str) -> list[str]:
             return Read(text, settings.context, options.long_texts).words
 
-        for event in read_documents(training, read, budget, seed, options, _LONGEST):
+        for event in read_documents(training, read, budget, seed, options, _LONGEST, _READING):
             if isinstance(event, Progress):
                 yield event
             else:

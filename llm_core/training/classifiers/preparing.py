@@ -20,8 +20,6 @@ from llm_core.training.classifiers.budget import Budget
 if TYPE_CHECKING:
     from llm_core.data.labelled import Labelled
 
-_READING = 0.25
-"""Share of the time after which no further text is read."""
 _LOOKED_AT = 64
 """Texts between two looks at the clock."""
 _GROUPED = 2_000
@@ -49,9 +47,18 @@ class Documents(Generic[T]):
 
 
 def read_documents(
-    training: "Labelled", read: Callable[[str], T], budget: Budget, seed: int, options: FitOptions, longest: int
+    training: "Labelled",
+    read: Callable[[str], T],
+    budget: Budget,
+    seed: int,
+    options: FitOptions,
+    longest: int,
+    share: float,
 ) -> Iterator[Progress | Documents[T]]:
-    """`read` of the first `longest` characters of each text; `Progress` now and then, the documents last."""
+    """`read` of the first `longest` characters of each text; `Progress` now and then, the documents last.
+
+    share: of the time, after which no further text is read.
+    """
     random = np.random.default_rng([seed, 1])
     order = _one_of_each_first(training.labels, random)
     items: list[T] = []
@@ -61,7 +68,7 @@ def read_documents(
     classes = len(np.unique(training.labels))
     for count, place in enumerate(order.tolist()):
         if count >= classes and count % _LOOKED_AT == 0:
-            if budget.share > _READING:
+            if budget.share > share:
                 break
             if budget.elapsed - told > 0.5:
                 told = budget.elapsed
@@ -70,6 +77,7 @@ def read_documents(
             items.append(read(text))
             chosen.append(place)
             originals.append(version == 0)
+    # By the place of the text, not by the copy's own words.
     groups = groups_of([training.texts[place][:_GROUPED] for place in chosen])
     yield Documents(items, training.labels[chosen], groups, np.array(originals))
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from llm_core.data.splits import stratified
 from llm_core.errors import N_
-from llm_core.inference.classifiers.counting import LONGEST
+from llm_core.inference.classifiers.counting import LONGEST, Counts
 from llm_core.inference.classifiers.tree import LEAF, DecisionTree
 from llm_core.inference.classifiers.words import word_ngrams, words
 from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progress
 from llm_core.training.classifiers.budget import Budget
-from llm_core.training.classifiers.linear import learned_keys
+from llm_core.training.classifiers.linear import worth_counting
 from llm_core.training.classifiers.preparing import Documents, read_documents
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 DEPTHS = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60)
 MOST_KEYS = 3_000
 _INNER = 0.15
+_READING = 0.35
+"""Share of the time for counting."""
 _FIRST = 500
 """Texts in the trial that shows how long a tree takes."""
 _TREES, _EXPONENT = 2.5, 1.5
@@ -52,14 +54,19 @@ class DecisionTreeFamily(Family):
         clock: Callable[[], float] = time.monotonic,
     ) -> Iterator[Progress | Fitted]:
         budget = Budget(seconds, clock)
-        documents: Documents[list[str]] | None = None
-        for event in read_documents(training, words, budget, seed, options, LONGEST):
+        counted = Counts({}, grow=True)
+
+        def read(text: str) -> None:
+            counted.add(word_ngrams(words(text)))
+
+        documents: Documents[None] | None = None
+        for event in read_documents(training, read, budget, seed, options, LONGEST, _READING):
             if isinstance(event, Progress):
                 yield event
             else:
                 documents = event
         assert documents is not None
-        keys, counts = learned_keys(map(word_ngrams, documents.items), MOST_KEYS)
+        keys, counts = worth_counting(counted, MOST_KEYS)
         yield Progress(budget.elapsed, budget.share, 0, 0.0)
         chosen = _as_many_as_fit(counts, documents.labels, budget, seed)
         yield Progress(budget.elapsed, budget.share, 1, 0.0)
