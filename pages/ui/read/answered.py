@@ -1,18 +1,21 @@
 """The picture of an answer: where in the text it stands, and how likely it begins and ends at each token."""
 
 from html import escape
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from llm_core.data.table_writing import as_table
-from llm_core.inference.answer import Answered
 from pages.ui.charts import Colors, layout
 from pages.ui.drawing import drawing
 from pages.ui.read.looking import Looking, answered, told
 from pages.ui.read.words import percent
 from pages.ui.subject import Subject
 from pages.ui.text import _
+
+if TYPE_CHECKING:
+    from llm_core.inference.answer import Answered
 
 _HEIGHT, _TOKEN = 300, 26  # pixels
 
@@ -33,7 +36,7 @@ def show(looking: Looking, subject: Subject) -> None:
     )  # fmt: skip
 
 
-def _marked(found: Answered) -> str:
+def _marked(found: "Answered") -> str:
     """The text as HTML, the best answer marked; all of it escaped."""
     if not found.answers:
         return escape(found.text)
@@ -45,13 +48,13 @@ def _marked(found: Answered) -> str:
     )
 
 
-def _others(found: Answered) -> str:
+def _others(found: "Answered") -> str:
     """The next best answers in one quiet row."""
     rest = " · ".join(f"{escape(one.text)} {escape(percent(one.probability))}" for one in found.answers[1:])
     return f"<p class='t-quiet'>{escape(_('Next:'))} {rest}</p>" if rest else ""
 
 
-def _against_truth(found: Answered, subject: Subject) -> str:
+def _against_truth(found: "Answered", subject: Subject) -> str:
     """What the grammar says of a question of its own; empty for others."""
     story = told(subject.run)
     if found.text != story.text or found.question not in story.answers or not found.answers:
@@ -63,13 +66,13 @@ def _against_truth(found: Answered, subject: Subject) -> str:
     return _("The grammar knows another answer: {text}.", text=story.text[start:end])
 
 
-def _left_out(found: Answered) -> str:
+def _left_out(found: "Answered") -> str:
     if not found.left_out:
         return ""
     return " " + _("The last {count} tokens of the text do not fit in the model's context and were not read.", count=found.left_out)  # fmt: skip
 
 
-def _figure(colors: Colors, found: Answered) -> go.Figure:
+def _figure(colors: Colors, found: "Answered") -> go.Figure:
     places = list(range(len(found.tokens)))
     words = [token.strip() or "␣" for token in found.tokens]
     figure = go.Figure(layout=layout(colors))

@@ -1,19 +1,22 @@
 """The picture of entities: the text with each in the colour of its kind, and below it how sure the model is of each word."""
 
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from llm_core.data.table_writing import as_table
-from llm_core.inference.tag import Entity, Tagged
 from pages.ui.charts import Colors, layout
 from pages.ui.drawing import drawing
 from pages.ui.read.looking import Looking, tagged, told
 from pages.ui.read.words import colour_of, kind_name, kinds_of, percent
 from pages.ui.subject import Subject
 from pages.ui.text import _
+
+if TYPE_CHECKING:
+    from llm_core.inference.tag import Entity, Tagged
 
 _ROW, _HEAD, _WORD = 30, 74, 30  # pixels
 
@@ -39,7 +42,7 @@ def show(looking: Looking, subject: Subject) -> None:
     )  # fmt: skip
 
 
-def shares_of(found: Tagged) -> np.ndarray:
+def shares_of(found: "Tagged") -> np.ndarray:
     """(1 + kinds, words): how likely each word is no part of an entity, and a part of one of each kind."""
     rows = [found.probabilities[:, [place for place, label in enumerate(found.labels) if label[1:2] != "-"]].sum(1)]
     for kind in kinds_of(found.labels):
@@ -48,7 +51,7 @@ def shares_of(found: Tagged) -> np.ndarray:
     return np.stack(rows)
 
 
-def _marked(found: Tagged, kinds: list[str]) -> str:
+def _marked(found: "Tagged", kinds: list[str]) -> str:
     """The text as HTML; all of it escaped."""
     pieces, done = [], 0
     for one in found.entities:
@@ -57,7 +60,7 @@ def _marked(found: Tagged, kinds: list[str]) -> str:
     return "".join((*pieces, escape(found.text[done:])))
 
 
-def _mark(one: Entity, kinds: list[str]) -> str:
+def _mark(one: "Entity", kinds: list[str]) -> str:
     name, sure = escape(kind_name(one.kind)), percent(one.probability)
     return (
         f"<mark class='t-entity' data-kind='{escape(one.kind, quote=True)}' style='--entity: {colour_of(one.kind, kinds)}'>"
@@ -65,11 +68,11 @@ def _mark(one: Entity, kinds: list[str]) -> str:
     )
 
 
-def _counted(found: Tagged) -> str:
+def _counted(found: "Tagged") -> str:
     return _("{count} entities.", count=len(found.entities)) if found.entities else _("No entity.")
 
 
-def _against_truth(found: Tagged, subject: Subject) -> str:
+def _against_truth(found: "Tagged", subject: Subject) -> str:
     """What the grammar says of its own story; empty for another text."""
     story = told(subject.run)
     if found.text != story.text:
