@@ -18,6 +18,7 @@ from llm_core.data.table_troubles import (
     about_classes,
     about_empty,
     about_groups,
+    about_names,
     about_test_file,
     about_unknown,
 )
@@ -41,6 +42,7 @@ def prepare_table(config: TableConfig, table: Table | None = None) -> Prepared:
     names = in_order(labels) if config.file not in EXAMPLES else EXAMPLES[config.file].labels
     _check(table, len(texts), names, label_column)
     whole = Labelled(tuple(texts), _numbers(labels, names), names, tuple([table.numbers[n] for n in kept]))
+    troubles += about_names(names, label_column, table.name)
     groups = groups_of(whole.texts)
     if config.test_file is None:
         held_out = stratified(whole.labels, groups, config.test_share, config.seed, least=1)

@@ -25,6 +25,21 @@ def about_empty(empty: Sequence[int], unlabelled: Sequence[int], file: str) -> l
     return troubles
 
 
+def about_names(names: Sequence[str], column: str, file: str) -> list[Trouble]:
+    """A first row that may have been a text, and labels that look like one label written in several ways."""
+    troubles = []
+    if column.strip() in names:
+        template = N_("The first row was read as the names of the columns, but its {label!r} is a label as well. If it is a text like the others, put a row with names above it.")  # fmt: skip
+        troubles.append(Trouble(template, {"label": _short(column)}, (), file))
+    written: dict[str, list[str]] = {}
+    for name in names:
+        written.setdefault("".join(name.casefold().split()), []).append(_short(name))
+    alike = [name for group in written.values() if len(group) > 1 for name in group]
+    if alike:
+        troubles.append(Trouble(N_("Labels that differ in capitals or spaces alone count as different ones: {labels}."), {"labels": listed(alike)}))  # fmt: skip
+    return troubles
+
+
 def about_groups(
     whole: Labelled, groups: NDArray[np.int64], held_out: NDArray[np.bool_] | None, file: str
 ) -> list[Trouble]:

@@ -209,6 +209,18 @@ def test_small_and_uneven_classes_are_named(tmp_path: Path) -> None:
     assert told(found, "uneven").values["share"] == pytest.approx(20 / 44)
 
 
+def test_a_first_row_that_may_have_been_a_text_is_named(tmp_path: Path) -> None:
+    found = prepared(tmp_path, ordinary(), ("the first text of all", "yes"))
+    assert told(found, "names of the columns").values["label"] == "yes"
+
+
+def test_labels_that_are_one_label_in_several_ways_are_named(tmp_path: Path) -> None:
+    rows = [(f"some text {n}", ("Not yet", "notyet", "no", "maybe")[n % 4]) for n in range(80)]
+    assert told(prepared(tmp_path, rows), "different ones").values["labels"] == "Not yet, notyet"
+    numbers = [(f"some text {n}", (1, -1, "1.5", 15)[n % 4]) for n in range(80)]
+    assert not prepared(tmp_path, numbers).troubles
+
+
 # Texts ----------------------------------------------------------------------------------------------------------------
 
 
