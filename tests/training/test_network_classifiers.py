@@ -8,8 +8,9 @@ from llm_core.data.labelled import Labelled
 from llm_core.inference.classifiers.base import NetworkClassifier
 from llm_core.inference.classifiers.vocabulary import RESERVED, UNKNOWN, learn_vocabulary
 from llm_core.inference.classifiers.words import words
+from llm_core.models.text_network import TextNetworkConfig
 from llm_core.training.classifiers.base import FitOptions, Fitted
-from llm_core.training.classifiers.network import Counting
+from llm_core.training.classifiers.network import Counting, Together, started
 from llm_core.training.classifiers.network_training import Encoded, batches
 from llm_core.training.classifiers.row_adam import RowAdam
 from tests.training.easy_tables import QUICK, Ticks, easy
@@ -57,6 +58,22 @@ def test_batches_hold_every_text_once_and_like_lengths_together() -> None:
     found = batches(lengths, 32, np.random.default_rng(1))
     assert sorted(np.concatenate(found).tolist()) == list(range(1000))
     assert np.mean([np.ptp(lengths[batch]) for batch in found]) < 50
+
+
+def test_epochs_are_tried_in_turn_and_the_best_is_gone_on_with() -> None:
+    config = TextNetworkConfig(encoder="lstm", rows=2, classes=2, context=4, width=4)
+    networks = [started(config, torch.zeros(2, 2), 0.1, seed) for seed in range(3)]
+    together = Together((3.0, 6.0))
+    assert together.next_epochs(allowed=0.1) == 3
+    together.add(networks[0], 3.0, (0.9, 0.6), seconds=3.0)
+    assert together.next_epochs(allowed=5.0) == 3
+    assert together.next_epochs(allowed=7.0) == 6
+    together.add(networks[1], 6.0, (0.5, 0.8), seconds=6.0)
+    assert together.next_epochs(allowed=7.0) == 6
+    assert together.next_epochs(allowed=2.0) is None
+    together.add(networks[2], 6.0, (0.51, 0.79), seconds=6.0)
+    assert together.kept == networks[1:]
+    assert together.chosen["epochs"] == 6
 
 
 def test_row_adam_moves_rows_as_adam_does_and_no_others() -> None:

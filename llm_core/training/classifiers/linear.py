@@ -90,6 +90,10 @@ class _Search:
     """The best strength by the accuracy on folds that were not fitted on, as many of them as the time allows."""
 
     def __init__(self, features: "csr_matrix", documents: Documents[None], budget: Budget, seed: int) -> None:
+        # Imported before anything is timed: the first time takes a second or more.
+        from sklearn.linear_model import LogisticRegression
+
+        self._make = LogisticRegression
         self._features, self._documents, self._budget, self._seed = features, documents, budget, seed
         self._classes = len(np.unique(documents.labels))
         self._right: dict[float, list[float]] = {strength: [] for strength in STRENGTHS}
@@ -146,10 +150,9 @@ class _Search:
     def _fit(self, strength: float, chosen: NDArray[np.int64], before: Any, seconds: float) -> Any:
         """A model fitted in about `seconds` at the most, from the weights of the one before."""
         from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
 
         iterations = int(np.clip(0.8 * seconds / self._iteration, 1, ITERATIONS)) if self._iteration else ITERATIONS
-        model = before or LogisticRegression(warm_start=True)
+        model = before or self._make(warm_start=True)
         model.set_params(C=strength, max_iter=iterations)
         start = self._budget.elapsed
         with warnings.catch_warnings():

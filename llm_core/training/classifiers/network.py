@@ -33,6 +33,8 @@ _MARGIN = 0.03
 """Share of the time that is left over, for a step that takes longer than those before."""
 _MOST_NUMBERS = 4_000_000
 """In the table of one network."""
+_ENOUGH, _WORSE = 0.7, 1.15
+"""Share of its time that a further network needs; how many times the least loss one may have and stay."""
 _SEEDS = 1_000
 _LONGEST = 1_000_000
 """Characters of a text that are looked at when it is learned from; the part that is read is found among them."""
@@ -82,41 +84,86 @@ class TextNetworkFamily(Family):
             encoder=self._encoder, rows=vocabulary.rows, classes=classes, context=settings.context,
             width=settings.width, layers=settings.layers, dropout=settings.dropout,
         )  # fmt: skip
-        networks: list[TextNetwork] = []
-        accuracies: list[float] = []
-        took = 0.0
-        for member, (kept, inner) in enumerate(held_out_in_turn(documents, settings.members, seed)):
+        together = Together(settings.epochs)
+        for member, (kept, inner) in enumerate(held_out_in_turn(documents, settings, seed)):
             begun = budget.elapsed
             allowed = budget.left - _MARGIN * seconds
-            # A network that has much less time than the one before would only pull the mean down.
-            if networks and allowed < 0.7 * took:
+            epochs = together.next_epochs(allowed)
+            if epochs is None:
                 break
             scores = counting.log_ratios(kept) * settings.prior
             network = started(config, scores, settings.scale, seed * _SEEDS + member)
             learner = Learner(network, encoded, settings, seed * _SEEDS + member)
-            accuracy = yield from learn(learner, kept, inner, encoded.lengths, budget, allowed)
-            accuracies += [] if accuracy is None else [accuracy]
-            networks.append(rounded(network))
-            took = budget.elapsed - begun
+            found = yield from learn(learner, kept, inner, encoded.lengths, epochs, budget, allowed)
+            together.add(rounded(network), epochs, found, budget.elapsed - begun)
+        networks = together.kept
         classifier = TextNetworkClassifier(self._encoder, training.names, vocabulary, networks, options.long_texts)
-        told: dict[str, float | int | str] = {"networks": len(networks)}
-        told |= {"inner_accuracy": float(np.mean(accuracies))} if accuracies else {}
-        yield Fitted(classifier, budget.elapsed, told)
+        yield Fitted(classifier, budget.elapsed, together.chosen)
 
 
-def held_out_in_turn(documents: Documents[list[str]], members: int, seed: int) -> Iterator[tuple[Ids, Ids]]:
+class Together:
+    """The networks so far, and for how many epochs the next is to learn."""
+
+    def __init__(self, epochs: tuple[float, ...]) -> None:
+        self._epochs = epochs
+        self._networks: list[tuple[TextNetwork, float]] = []
+        self._losses: dict[float, float] = {}
+        self._accuracies: list[float] = []
+        self._seconds = 0.0
+        """Of one epoch, the longest seen."""
+
+    def next_epochs(self, allowed: float) -> float | None:
+        """The first number that was not tried, then the one with the least loss; None where the time is too short.
+
+        A network that has much less time than it needs would only pull the mean down.
+        """
+        if not self._networks:
+            return self._epochs[0]
+        for epochs in self._epochs:
+            if epochs not in self._losses and allowed > self._seconds * epochs:
+                return epochs
+        best = self._best
+        return best if allowed > _ENOUGH * self._seconds * best else None
+
+    def add(self, network: TextNetwork, epochs: float, found: tuple[float, float] | None, seconds: float) -> None:
+        """Take a network in that learned for so long, with its loss and accuracy on inner texts."""
+        loss = found[0] if found is not None else 0.0
+        self._networks.append((network, loss))
+        self._losses.setdefault(epochs, loss)
+        self._accuracies += [found[1]] if found is not None else []
+        self._seconds = max(self._seconds, seconds / epochs)
+
+    @property
+    def _best(self) -> float:
+        return min(self._losses, key=lambda epochs: self._losses[epochs])
+
+    @property
+    def kept(self) -> list[TextNetwork]:
+        """The networks but those that did clearly worse than the best."""
+        least = min(loss for _, loss in self._networks)
+        return [network for network, loss in self._networks if loss <= least * _WORSE]
+
+    @property
+    def chosen(self) -> dict[str, float | int | str]:
+        """What is told of the choice."""
+        told: dict[str, float | int | str] = {"networks": len(self.kept), "epochs": self._best}
+        return told | ({"inner_accuracy": float(np.mean(self._accuracies))} if self._accuracies else {})
+
+
+def held_out_in_turn(documents: Documents[list[str]], settings: Settings, seed: int) -> Iterator[tuple[Ids, Ids]]:
     """What each network learns from and what it is stopped by: another tenth each time, at most _MOST_INNER texts.
 
-    Of so few texts that a tenth says nothing, none is held out.
+    The first tenth serves as long as epochs are tried, so that these are compared on the same texts. Of so few texts
+    that a tenth says nothing, none is held out.
     """
     everything = np.arange(len(documents))
     few = documents.originals.sum() < _FEWEST_INNER * _FOLDS
     numbers = None if few else fold_numbers(documents.labels, documents.groups, _FOLDS, seed)
-    for member in range(members):
+    for member in range(settings.members):
         if numbers is None:
             yield everything, everything[:0]
             continue
-        held_out = numbers == member % _FOLDS
+        held_out = numbers == max(0, member - len(settings.epochs) + 1) % _FOLDS
         yield everything[~held_out], everything[held_out & documents.originals][:_MOST_INNER]
 
 

@@ -34,8 +34,8 @@ class Settings:
     vectors: rows of the table at the most · columns: n-grams of characters that a word is made of at the most ·
     word_dropout: share of words left out in each step · smoothing: of labels (Szegedy et al. 2016) · prior: how much of
     the naive Bayes log-count ratios the class scores begin with · scale: of the first vectors · rate: of the network;
-    row_rate, score_rate: of vectors and class scores in the table · epochs: through the texts, fewer where the time ends
-    and more where they make fewer than `least_steps` · members: networks at the most · context: words read in one pass.
+    row_rate, score_rate: of vectors and class scores in the table · epochs: through the texts, tried in turn; fewer where
+    the time ends and more where they make fewer than `least_steps` · members: networks at the most · context: words read in one pass.
     """
 
     width: int = 64
@@ -53,7 +53,7 @@ class Settings:
     score_rate: float = 2e-3
     decay: float = 0.05
     batch: int = 64
-    epochs: float = 3.0
+    epochs: tuple[float, ...] = (3.0, 6.0)
     least_steps: int = 150
     warmup: float = 0.05
     members: int = 5
@@ -152,36 +152,39 @@ class Learner:
 
 
 def learn(
-    learner: Learner, training: Ids, inner: Ids, lengths: Ids, budget: Budget, seconds: float
-) -> Generator[Progress, None, float | None]:
-    """Train on the training texts for `seconds` at the most and end with the weights that were best on the inner ones.
+    learner: Learner, training: Ids, inner: Ids, lengths: Ids, epochs: float, budget: Budget, seconds: float
+) -> Generator[Progress, None, tuple[float, float] | None]:
+    """Train for so many epochs, `seconds` at the most, and end with the weights that were best on the inner texts.
 
-    Where there are no inner texts, these are the last. Returns the accuracy on the inner texts, if any.
+    Where there are no inner texts, these are the last. Returns the loss and accuracy on them, if any.
     """
     settings = learner.settings
     size = min(settings.batch, max(4, len(training) // 8))
     per_epoch = -(-len(training) // size)
-    total = max(settings.least_steps, round(settings.epochs * per_epoch))
+    total = max(settings.least_steps, round(epochs * per_epoch))
     every = -(-total // _LOOKS)
     start = told = budget.elapsed
     looking = _Looking(learner, inner, budget)
     queue: list[Ids] = []
     losses: list[float] = []
     yield Progress(budget.elapsed, budget.share, 0, 0.0, None, *looking.look())
-    step = 0
-    while step < total and budget.elapsed - start + looking.took < seconds:
+    found: tuple[float, float] | tuple[None, None]
+    step, slowest, before = 0, 0.0, budget.elapsed
+    while step < total and before - start + looking.took + slowest < seconds:
         share = max(step / total, (budget.elapsed - start) / seconds)
         if not queue:
             queue = [training[batch] for batch in batches(lengths[training], size, learner.random)]
         losses.append(learner.step(queue.pop(), min(share / settings.warmup, 1.0) * (1 - share) + 1e-3))
         step += 1
+        now = budget.elapsed
+        slowest, before = max(slowest, now - before), now
         if step % every == 0 or step == total:
             found = looking.look()
-        elif budget.elapsed - told > _TOLD:
+        elif now - told > _TOLD:
             found = (None, None)
         else:
             continue
-        told = budget.elapsed
+        told = before = budget.elapsed
         yield Progress(told, budget.share, step, step / per_epoch, float(np.mean(losses)), *found)
         losses = []
     return looking.end()
@@ -192,24 +195,23 @@ class _Looking:
 
     def __init__(self, learner: Learner, inner: Ids, budget: Budget) -> None:
         self._learner, self._inner, self._budget = learner, inner, budget
-        self._least = float("inf")
-        self._accuracy: float | None = None
-        self._best: dict[str, Tensor] | None = None
+        self._least: tuple[float, float] | None = None
+        self._best: dict[str, Tensor] = {}
         self.took = 0.0
 
-    def look(self) -> tuple[float | None, float | None]:
+    def look(self) -> tuple[float, float] | tuple[None, None]:
         """Loss and accuracy on the inner texts; None where there are none."""
         if not len(self._inner):
             return None, None
         start = self._budget.elapsed
-        loss, accuracy = self._learner.look(self._inner)
-        if loss < self._least:
-            self._least, self._accuracy, self._best = loss, accuracy, self._learner.state()
+        found = self._learner.look(self._inner)
+        if self._least is None or found[0] < self._least[0]:
+            self._least, self._best = found, self._learner.state()
         self.took = max(self.took, self._budget.elapsed - start)
-        return loss, accuracy
+        return found
 
-    def end(self) -> float | None:
-        """Put the best weights in place; their accuracy."""
-        if self._best is not None:
+    def end(self) -> tuple[float, float] | None:
+        """Put the best weights in place; their loss and accuracy."""
+        if self._best:
             self._learner.network.load_state_dict(self._best)
-        return self._accuracy
+        return self._least

@@ -95,6 +95,8 @@ def _as_many_as_fit(counts: "csr_matrix", labels: NDArray[np.int64], budget: Bud
 
     A tree cannot be stopped half-way; its time grows a little faster than the number of documents.
     """
+    # The first of all is the import, which takes a second or more, and is not timed.
+    _grown(counts[:1], labels[:1], 1, seed)
     total = counts.shape[0]
     tried = min(total, _FIRST)
     start = budget.elapsed
