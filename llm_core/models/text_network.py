@@ -46,7 +46,7 @@ class TextNetwork(nn.Module):
         """ids (..., parts of a position) → vectors (..., width + K): the sum over the parts; of another table if given."""
         positions = ids.flatten(0, -2)
         summed = F.embedding_bag(positions, self.table if table is None else table, mode="sum")
-        return summed.unflatten(0, ids.shape[:-1])
+        return summed.view(*ids.shape[:-1], -1)
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, K). Of texts longer than the context, the mean of those of its windows."""
@@ -62,7 +62,7 @@ class TextNetwork(nn.Module):
 
     def read(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, K) of texts that fit into the context."""
-        deep, scores = vectors.split((self.config.width, self.config.classes), dim=-1)
+        deep, scores = torch.split(vectors, [self.config.width, self.config.classes], dim=-1)
         real = (torch.arange(deep.shape[1], device=deep.device) < lengths[:, None])[:, :, None]  # (B, T, 1)
         count = lengths[:, None].to(deep.dtype)
         x = drop(deep, self.config.dropout, self.training)  # (B, T, width)
@@ -77,7 +77,8 @@ class TextNetwork(nn.Module):
 
     def _encode(self, x: Tensor, lengths: Tensor, real: Tensor) -> Tensor:
         if isinstance(self.encoder, BidirectionalLSTM):
-            return self.encoder(x, lengths)
+            both_ways: Tensor = self.encoder(x, lengths)
+            return both_ways
         return self.encoder.run(self.encoder.embed(x), self.encoder.view(x.shape[1], real=real))
 
 

@@ -96,7 +96,7 @@ class TextNetworkClassifier(NetworkClassifier):
 
     def logits_of(self, embeddings: Tensor, lengths: Tensor) -> Tensor:
         width = self._config.width + self._config.classes
-        every = zip(self._networks, embeddings.split(width, dim=-1), strict=True)
+        every = zip(self._networks, torch.split(embeddings, width, dim=-1), strict=True)
         return torch.stack([network(vectors, lengths).log_softmax(-1) for network, vectors in every]).mean(0)
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -116,7 +116,7 @@ class TextNetworkClassifier(NetworkClassifier):
 
     def files(self) -> dict[str, bytes]:
         about = NetworkAbout(
-            family=self.family, names=self.names, words=self._vocabulary.words, grams=self._vocabulary.grams,
+            family=self._config.encoder, names=self.names, words=self._vocabulary.words, grams=self._vocabulary.grams,
             columns=self._vocabulary.columns, network=self._config, members=len(self._networks),
             long_texts=self._long_texts,
         )  # fmt: skip
