@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from llm_core.config import ModelConfig, NgramConfig, RecurrentConfig, TrainingConfig, TransformerConfig
+from llm_core.config import Architecture, ModelConfig, NgramConfig, RecurrentConfig, TrainingConfig, TransformerConfig
 from llm_core.errors import UserError
 from llm_core.models.base import Batch
 from llm_core.models.build import build
@@ -22,8 +22,11 @@ def draw_config(seed: int) -> ModelConfig:
     if dice.random() < 0.1:
         return RecurrentConfig(**common, width=dice.randint(2, 20), layers=dice.randint(1, 3), tied_embeddings=dice.choice(yes_or_no))  # fmt: skip
     heads = dice.choice([1, 2, 3, 4, 6])
+    architecture: Architecture = dice.choice(["decoder", "encoder", "encoder_decoder"])
+    reads = architecture == "encoder"
     return TransformerConfig(
-        **common, architecture=dice.choice(["decoder", "encoder", "encoder_decoder"]),
+        **common, architecture=architecture, sentence_head=reads and dice.choice(yes_or_no),
+        query_stream=reads and dice.choice(yes_or_no),
         width=heads * 2 * dice.randint(1, 3), layers=dice.randint(0, 3), heads=heads,
         key_value_heads=dice.choice([None, *(n for n in range(1, heads + 1) if heads % n == 0)]),
         feed_forward_width=dice.choice([None, 0, 7]),

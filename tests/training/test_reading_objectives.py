@@ -118,8 +118,8 @@ def test_next_sentence_adds_what_the_second_output_loses(stories: TokenizedCorpu
             states = model.body(
                 Batch(batch.tokens[row : row + 1, :length], segments=batch.segments[row : row + 1, :length])
             )
-            hidden = torch.tanh(model.sentence_head.pooler(states[0, 0]))
-            answer = (model.sentence_head.output.weight @ hidden + model.sentence_head.output.bias).log_softmax(-1)
+            hidden = torch.tanh(model.sentence_head.pooler.weight @ states[0, 0])
+            answer = (model.sentence_head.output.weight @ hidden).log_softmax(-1)
         pairs.append(-float(answer[int(example.labels[row])]))
     with torch.no_grad():
         loss = float(OBJECTIVES["next_sentence"].loss(model, example))
