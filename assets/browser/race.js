@@ -103,19 +103,19 @@ class Race {
     this.actions.replaceChildren(button);
   }
 
-  // One scale for all lanes: from the lowest point seen, in steps of a tenth, to 1; so long as the slowest took. What
-  // only guesses stands at its left end: it would press the others together at the right.
+  // One scale for the curves of all lanes and one for their results: from the lowest, in steps of a tenth, to 1. A result
+  // that is no better than guessing stands at the left end: it would press the others together at the right.
   scale() {
-    let low = 0.9;
-    let longest = 0.5;
-    for (const [family, { points, result }] of this.feed.lanes) {
-      for (const { seconds, accuracy } of points) {
-        if (accuracy !== null) low = Math.min(low, accuracy);
-        longest = Math.max(longest, seconds);
-      }
-      if (result && family !== "majority") low = Math.min(low, result.accuracy_low);
-    }
-    return { low: Math.max(0, Math.floor(low * 10 - 0.2) / 10), longest };
+    const lanes = [...this.feed.lanes.values()];
+    const points = lanes.flatMap((lane) => lane.points);
+    const guessing = this.feed.lanes.get("majority")?.result?.accuracy_high ?? 0;
+    const better = lanes.filter(({ result }) => result && result.accuracy > guessing).map(({ result }) => result.accuracy_low);
+    const tenth = (share) => Math.max(0, Math.floor(share * 10 - 0.2) / 10);
+    return {
+      curve: tenth(Math.min(0.9, ...points.filter(({ accuracy }) => accuracy !== null).map(({ accuracy }) => accuracy))),
+      longest: Math.max(0.5, ...points.map(({ seconds }) => seconds)),
+      low: tenth(Math.min(0.9, ...better)),
+    };
   }
 
   addRow(family, dark) {
@@ -133,35 +133,41 @@ class Race {
     svg.setAttribute("role", "img");
     const line = document.createElementNS(SVG, "polyline");
     svg.append(line);
+    const end = make("span", "t-race-end");
+    const plot = make("div", "t-race-plot");
+    plot.append(svg, end);
     const bar = make("span", "t-race-share");
     bar.append(make("span"));
-    curve.append(svg, bar);
+    curve.append(plot, bar);
     const cells = ["accuracy", "macro_f1", "time"].map((each) => make("td", `t-race-${each}`));
     row.append(name, curve, ...cells);
     this.body.append(row);
-    this.rows.set(family, { row, state, svg, line, bar, cells });
+    this.rows.set(family, { row, state, plot, svg, line, end, bar, cells });
   }
 
-  drawRow({ row, state, svg, line, bar, cells }, lane, scale) {
+  drawRow({ row, state, plot, svg, line, end, bar, cells }, lane, scale) {
     const { labels } = this.data;
     const { head } = this.feed;
-    const shown = ["finished", "failed"].includes(lane.state) || head.lively ? lane.state : "stopped";
+    const cut = lane.state === "running" ? "cut" : "stopped"; // what a race that rests has not come to the end of
+    const shown = ["finished", "failed"].includes(lane.state) || head.lively ? lane.state : cut;
     row.dataset.state = shown;
     const said = lane.state === "failed" ? lane.text : this.saidOf(lane, shown);
     if (state.textContent !== said) state.textContent = said;
     const points = lane.points.filter(({ accuracy }) => accuracy !== null);
-    svg.style.display = points.length ? "" : "none";
+    plot.hidden = !points.length;
     const last = points.at(-1);
     if (last) {
       svg.setAttribute("aria-label", fill(labels.curve, { share: shares(last.accuracy), time: duration(last.seconds, labels) }));
       const places = points.map(({ seconds, accuracy }) => [
         (100 * seconds) / scale.longest,
-        29 - (28 * (accuracy - scale.low)) / (1 - scale.low),
+        29 - (28 * (accuracy - scale.curve)) / (1 - scale.curve),
       ]);
-      if (places.length === 1) places.push(places[0]); // drawn as a dot, by its round ends
       line.setAttribute("points", places.map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`).join(" "));
+      const [x, y] = places.at(-1);
+      end.style.left = `${x}%`;
+      end.style.top = `${(100 * y) / 30}%`;
     }
-    bar.hidden = Boolean(last) || lane.state !== "running";
+    bar.hidden = shown !== "running";
     bar.firstChild.style.width = `${100 * (lane.share ?? 0)}%`;
     this.drawFigures(cells, lane, scale);
   }

@@ -97,7 +97,7 @@ def _labels() -> dict[str, Any]:
             "diverged": "",
         },
         "lane": {
-            "waiting": _("waiting"), "running": _("learning"), "finished": "", "failed": _("failed"), "stopped": _("did not run"),
+            "waiting": _("waiting"), "running": _("learning"), "finished": "", "failed": _("failed"), "stopped": _("did not run"), "cut": _("stopped"),
             "learning": _("learning: {share} right", share="{share}"),
         },
         "fold": _("{done} folds scored", done="{done}"),
