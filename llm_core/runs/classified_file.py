@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from llm_core.config import parse
 from llm_core.data.table_reading import Table, read_table
 from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
@@ -56,9 +57,10 @@ def start(store: Store, race: Race, owner: str, family: str, file: Path, encodin
     """Have a file classified by a worker: the run that does it. Raises UserError for a file that cannot be read, and a
     column that holds no text; leaves nothing then."""
     texts_of(read_table(file, encoding), text_column)
-    config = ClassifyFileConfig(
-        race=race.run.id, family=family, file=str(file), encoding=encoding, text_column=text_column
-    )  # type: ignore[arg-type]
+    values = {
+        "race": race.run.id, "family": family, "file": str(file), "encoding": encoding, "text_column": text_column,
+    }  # fmt: skip
+    config = parse(ClassifyFileConfig, values)
     made = store.create(config, name=file.name, owner=owner)
     store.start(made)
     return made

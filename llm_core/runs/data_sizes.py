@@ -7,6 +7,7 @@ They are rows of the kind "size" in the history of a run of the kind "data_sizes
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from llm_core.config import parse
 from llm_core.runs import history
 from llm_core.runs.history import Row
 from llm_core.runs.raced import Race
@@ -38,7 +39,8 @@ def start(store: Store, race: Race, owner: str, families: Sequence[str]) -> Run:
             store.want(known, "running", owner=owner)
             store.start(known)
             return known
-    config = DataSizesConfig(race=race.run.id, families=tuple(families), seed=race.settings.seed)  # type: ignore[arg-type]
+    values = {"race": race.run.id, "families": list(families), "seed": race.settings.seed}
+    config = parse(DataSizesConfig, values)
     made = store.create(config, name=f"data sizes of {race.run.name}", owner=owner)
     store.start(made)
     return made
