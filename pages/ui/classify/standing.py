@@ -1,6 +1,7 @@
 """The table of families: accuracy and macro F1 with intervals, and whether the first is better or only luckier."""
 
 from functools import partial
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -68,13 +69,25 @@ def pair(comparison: Comparison, pairs: int) -> str:
 
 
 def intervals(scored: Scored) -> dict[str, tuple[Interval, Interval, Interval]]:
-    """For each family those of accuracy, of macro F1, and of the accuracy less that of the best."""
+    """For each family those of accuracy, of macro F1, and of the accuracy less that of the best.
+
+    The first two are those that the race has noted, so that its lanes and this table say the same.
+    """
     best = scored.families.index(scored.ranked[0])
     accuracy, macro_f1 = scored.resampled.accuracy, scored.resampled.macro_f1
     return {
-        family: (interval(accuracy[:, at]), interval(macro_f1[:, at]), interval(accuracy[:, at] - accuracy[:, best]))
+        family: (
+            _noted(scored.results[family], "accuracy") or interval(accuracy[:, at]),
+            _noted(scored.results[family], "macro_f1") or interval(macro_f1[:, at]),
+            interval(accuracy[:, at] - accuracy[:, best]),
+        )
         for at, family in enumerate(scored.families)
     }
+
+
+def _noted(result: dict[str, Any], name: str) -> Interval | None:
+    low, high = result.get(f"{name}_low"), result.get(f"{name}_high")
+    return Interval(low, high) if isinstance(low, float) and isinstance(high, float) else None
 
 
 def table(scored: Scored) -> tuple[list[Column], list[Row]]:
