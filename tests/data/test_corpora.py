@@ -5,17 +5,22 @@ from pathlib import Path
 import pytest
 
 from llm_core.config import DataConfig, RunConfig, TrainingConfig, load_recipe, parse
+from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA, with_corpus
 
 RECIPES = sorted((Path(__file__).parents[2] / "assets" / "recipes").glob("*.toml"))
 
 
-# Sentence pairs and an encoder-decoder go together, and with nothing else: see the tests of pairs.
+# Some texts say what is asked of them, and only the recipes for it go with them: see the tests of pairs and of tasks.
+def particular(kind: str) -> str:
+    return kind if kind in ("parallel", *ASKED) else "any text"
+
+
 FITTING = [
     (recipe, name)
     for recipe in RECIPES
     for name, corpus in CORPORA.items()
-    if (load_recipe(recipe).data.rows == "pairs") == (corpus.kind == "parallel")
+    if particular(load_recipe(recipe).data.rows.replace("pairs", "parallel")) == particular(corpus.kind)
 ]
 
 
@@ -28,7 +33,10 @@ def test_every_recipe_goes_with_every_text_of_its_kind(recipe: Path, name: str) 
     given = CORPORA[name].defaults
     for section, part in (("model", config.model), ("data", config.data), ("training", config.training)):
         old = getattr(before, section).model_dump()
-        expected = old | {key: value for key, value in given.get(section, {}).items() if key in old}
+        named = {key: value for key, value in given.get(section, {}).items() if key in old}
+        # Of the body of a model for a task only what is named changes, too.
+        named = {key: old[key] | value if isinstance(value, dict) else value for key, value in named.items()}
+        expected = old | named
         assert part.model_dump() == expected | ({"corpus": name} if section == "data" else {})
 
 
