@@ -29,6 +29,8 @@ BUCKETS, WIDTH = 1 << 17, 16
 _INNER, _BATCH, _RATE = 0.1, 32, 0.01
 _READING = 0.35
 """Share of the time for reading."""
+_MOST = 3_000
+"""n-grams of a text that one step is learned from."""
 _EPOCHS, _FEWEST_STEPS = 10, 300
 
 
@@ -85,17 +87,19 @@ class _Learner:
         total = max(_EPOCHS * per_epoch, _FEWEST_STEPS)
         moved = [RowAdam(part) for part in (self._vectors, self._weights, self._intercept[:, None])]
         begun, told, step = budget.elapsed, budget.elapsed, 0
-        # What the last look at the inner texts took is kept for the next.
-        look, least, losses = 0.0, float("inf"), []
+        # What a look at the inner texts and a step take at the most is kept for the next.
+        look, slowest, least, losses = 0.0, 0.0, float("inf"), []
         queue: list[NDArray[np.int64]] = []
         every = max(1, total // 20)
-        while step < total and budget.left > look + 0.02 * budget.seconds:
+        while step < total and budget.left > look + slowest + 0.02 * budget.seconds:
+            before = budget.elapsed
             if not queue:
                 order = self._random.permutation(kept)
                 queue = [order[first : first + _BATCH] for first in range(0, len(order), _BATCH)]
             share = max(step / total, (budget.elapsed - begun) / max(1e-9, budget.seconds - begun))
             losses.append(self._step(queue.pop(), _RATE * (1 - min(1.0, share)), moved))
             step += 1
+            slowest = max(slowest, budget.elapsed - before)
             if step % every and step < total:
                 if budget.elapsed - told > 0.5:
                     told = budget.elapsed
@@ -103,13 +107,16 @@ class _Learner:
                 continue
             start = budget.elapsed
             loss, accuracy = self._look(inner) if len(inner) else (None, None)
-            look, told = budget.elapsed - start, budget.elapsed
+            look, told = max(look, budget.elapsed - start), budget.elapsed
             if loss is None or loss < least:
                 least, self.best, self.best_epoch = loss or 0.0, self._state(), step / per_epoch
             yield Progress(
                 told, max(step / total, budget.share), step, step / per_epoch, float(np.mean(losses)), loss, accuracy
             )  # fmt: skip
             losses = []
+        if not self.best_epoch:
+            # The time was too short for a look.
+            self.best, self.best_epoch = self._state(), step / per_epoch
 
     def _step(self, chosen: NDArray[np.int64], rate: float, moved: list[RowAdam]) -> float:
         ids, offsets = self._gathered(chosen)
@@ -135,8 +142,9 @@ class _Learner:
         return F.cross_entropy(every, truth).item(), (every.argmax(-1) == truth).double().mean().item()
 
     def _gathered(self, chosen: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Buckets of these texts end to end, and where each begins."""
+        """Buckets of these texts end to end, and where each begins; of long texts some by chance."""
         items = [self._documents.items[place] for place in chosen]
+        items = [self._random.choice(item, _MOST) if len(item) > _MOST else item for item in items]
         ends = np.cumsum([len(item) for item in items])
         offsets = np.concatenate(([0], ends[:-1])).astype(np.int64)
         return torch.from_numpy(np.concatenate(items)), torch.from_numpy(offsets)

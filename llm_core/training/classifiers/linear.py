@@ -6,7 +6,7 @@ is left is needed for the last fit on everything.
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,9 +26,19 @@ if TYPE_CHECKING:
 
     from llm_core.data.labelled import Labelled
 
+    Block = tuple[tuple[str, ...], csr_matrix]
+
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
 """scikit-learn's C, the inverse of the penalty."""
 FOLDS = 5
+_CAREFUL = 0.3
+"""Share of the time that iterations may take before the clock is looked at again, if they take as long as any so far."""
+_TRIED = 3
+_SECONDS, _PER_FEATURE = 4e-9, 30
+"""About what an iteration takes for each number in the features and each class, and for how many such a feature counts."""
+_ENOUGH = 30
+"""Iterations that make a fit of use."""
+_FEWEST_FEATURES, _FEWEST_DOCUMENTS = 1_500, 500
 _NEVER = -30.0
 """The logit of a class without a text."""
 MOST_WEIGHTS = 4_000_000
@@ -73,14 +83,14 @@ class TfidfLogisticRegressionFamily(Family):
                 documents = event
         assert documents is not None
         classes = len(training.names)
-        most = MOST_WEIGHTS // classes
-        word_keys, word_counts = worth_counting(counted, most // 2)
-        character_keys, character_counts = worth_counting(spelled, most - len(word_keys))
+        blocks = [worth_counting(counts, MOST_WEIGHTS // 2 // classes) for counts in (counted, spelled)]
         yield Progress(budget.elapsed, budget.share, 0, 0.0)
-        features, inverse = _features((word_counts, character_counts))
+        blocks, documents = _affordable(blocks, documents, budget.left)
+        (word_keys, _), (character_keys, _) = blocks
+        features, inverse = _features([counts for _, counts in blocks])
         search = _Search(features, documents, budget, seed)
         yield from search.run()
-        model = search.last_fit()
+        model = yield from search.last_fit()
         fitted = (inverse, *every_class(model, documents.labels, classes, features.shape[1]))
         classifier = TfidfLogisticRegression(training.names, word_keys, character_keys, *fitted)
         yield Fitted(classifier, budget.elapsed, search.chosen)
@@ -97,10 +107,10 @@ class _Search:
         self._features, self._documents, self._budget, self._seed = features, documents, budget, seed
         self._classes = len(np.unique(documents.labels))
         self._right: dict[float, list[float]] = {strength: [] for strength in STRENGTHS}
-        self._iteration = self._time_of_two_products()
+        self._iteration = self._time_of_an_iteration()
         """Seconds of one iteration over all documents, the longest seen."""
 
-    def run(self) -> Iterator[Progress]:
+    def run(self) -> Generator[Progress, None, None]:
         """Fit on the folds, `Progress` after each fit."""
         documents, step = self._documents, 0
         count = min(FOLDS, int(np.bincount(documents.labels).max()))
@@ -116,7 +126,7 @@ class _Search:
                 room = self._budget.left - _RESERVED * self._iteration
                 if room < _FEWEST * self._iteration:
                     return
-                model = self._fit(strength, kept, model, room)
+                model = yield from self._fit(strength, kept, model, room)
                 step += 1
                 right = model.predict(self._features[held_out]) == documents.labels[held_out]
                 self._right[strength].append(float(right.mean()))
@@ -141,36 +151,78 @@ class _Search:
         told: dict[str, float | int | str] = {"C": self.best}
         return told | ({"inner_accuracy": float(np.mean(right)), "folds": len(right)} if right else {})
 
-    def last_fit(self) -> Any:
+    def last_fit(self) -> Generator[Progress, None, Any]:
         """scikit-learn's model with the best strength, on everything; None where there is but one class."""
         if self._classes < 2:
             return None
-        return self._fit(self.best, np.arange(len(self._documents)), None, self._budget.left)
+        everything = np.arange(len(self._documents))
+        return (yield from self._fit(self.best, everything, None, self._budget.left))
 
-    def _fit(self, strength: float, chosen: NDArray[np.int64], before: Any, seconds: float) -> Any:
-        """A model fitted in about `seconds` at the most, from the weights of the one before."""
+    def _fit(
+        self, strength: float, chosen: NDArray[np.int64], before: Any, seconds: float
+    ) -> Generator[Progress, None, Any]:
+        """A model fitted in `seconds` at the most, from the weights of the one before.
+
+        Where the time may not do, the search goes a few iterations at a time and then on from where it was.
+        """
         from sklearn.exceptions import ConvergenceWarning
 
-        iterations = int(np.clip(0.8 * seconds / self._iteration, 1, ITERATIONS)) if self._iteration else ITERATIONS
         model = before or self._make(warm_start=True)
-        model.set_params(C=strength, max_iter=iterations)
+        features, labels = self._features[chosen], self._documents.labels[chosen]
+        weight = len(chosen) / len(self._documents)
+        begun, done = self._budget.elapsed, 0
+        while True:
+            left = seconds - (self._budget.elapsed - begun)
+            affordable = int(_CAREFUL * left / self._iteration) if self._iteration else ITERATIONS
+            part = ITERATIONS - done if affordable >= ITERATIONS else min(max(1, affordable), ITERATIONS - done)
+            model.set_params(C=strength, max_iter=part)
+            start = self._budget.elapsed
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(features, labels)
+            took, iterations = self._budget.elapsed - start, max(1, int(model.n_iter_.max()))
+            done += iterations
+            self._iteration = max(self._iteration, took / iterations / weight)
+            if done >= ITERATIONS or iterations < part or left - took < 2 * took / iterations:
+                return model
+            yield Progress(self._budget.elapsed, self._budget.share, done, 0.0)
+
+    def _time_of_an_iteration(self) -> float:
+        """Seconds of an iteration over all documents, told from three."""
+        if self._classes < 2:
+            return 0.0
         start = self._budget.elapsed
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(self._features[chosen], self._documents.labels[chosen])
-        share = len(chosen) / len(self._documents)
-        self._iteration = max(self._iteration, (self._budget.elapsed - start) / max(1, model.n_iter_[0]) / share)
-        return model
-
-    def _time_of_two_products(self) -> float:
-        """Seconds of what an iteration does at the least: the features times the weights, and back."""
-        weights = np.zeros((self._features.shape[1], max(1, self._classes if self._classes > 2 else 1)))
-        start = self._budget.elapsed
-        self._features.T @ (self._features @ weights)
-        return 1.5 * (self._budget.elapsed - start)
+            warnings.simplefilter("ignore")
+            self._make(C=STRENGTHS[0], max_iter=_TRIED).fit(self._features, self._documents.labels)
+        return (self._budget.elapsed - start) / _TRIED
 
 
-def _features(blocks: tuple["csr_matrix", ...]) -> tuple["csr_matrix", NDArray[np.float64]]:
+def _affordable(
+    blocks: list["Block"], documents: Documents[None], seconds: float
+) -> tuple[list["Block"], Documents[None]]:
+    """As many of the most frequent features, and then of the texts, as let the search take _ENOUGH steps in the time.
+
+    This matters where there are many classes, long texts or very little time.
+    """
+    classes = len(np.unique(documents.labels))
+    while True:
+        size = sum(counts.nnz + _PER_FEATURE * counts.shape[1] for _, counts in blocks)
+        if _ENOUGH * _SECONDS * size * (classes if classes > 2 else 1) <= seconds:
+            return blocks, documents
+        widest = max(len(keys) for keys, _ in blocks)
+        if widest > _FEWEST_FEATURES:
+            half = widest // 2
+            blocks = [(keys[:half], counts[:, :half]) for keys, counts in blocks]
+        elif len(documents) > max(_FEWEST_DOCUMENTS, 2 * classes):
+            half = len(documents) // 2
+            blocks = [(keys, counts[:half]) for keys, counts in blocks]
+            documents = documents.first(half)
+        else:
+            return blocks, documents
+
+
+def _features(blocks: Sequence["csr_matrix"]) -> tuple["csr_matrix", NDArray[np.float64]]:
     """TF-IDF of all blocks side by side, and the inverse document frequencies."""
     from scipy.sparse import hstack
 
@@ -179,7 +231,7 @@ def _features(blocks: tuple["csr_matrix", ...]) -> tuple["csr_matrix", NDArray[n
     return hstack(weighted, format="csr"), np.concatenate(inverse)
 
 
-def worth_counting(counts: Counts, most: int) -> tuple[tuple[str, ...], "csr_matrix"]:
+def worth_counting(counts: Counts, most: int) -> "Block":
     """The keys worth counting, at most so many, and how often each occurs in each document (documents, keys).
 
     What occurs in one document alone is left out unless documents are few; of the rest the most frequent stay.

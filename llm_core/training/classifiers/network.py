@@ -87,13 +87,13 @@ class TextNetworkFamily(Family):
         together = Together(settings.epochs)
         for member, (kept, inner) in enumerate(held_out_in_turn(documents, settings, seed)):
             begun = budget.elapsed
-            allowed = budget.left - _MARGIN * seconds
-            epochs = together.next_epochs(allowed)
+            epochs = together.next_epochs(budget.left - _MARGIN * seconds)
             if epochs is None:
                 break
             scores = counting.log_ratios(kept) * settings.prior
             network = started(config, scores, settings.scale, seed * _SEEDS + member)
             learner = Learner(network, encoded, settings, seed * _SEEDS + member)
+            allowed = budget.left - _MARGIN * seconds
             found = yield from learn(learner, kept, inner, encoded.lengths, epochs, budget, allowed)
             together.add(rounded(network), epochs, found, budget.elapsed - begun)
         networks = together.kept

@@ -45,6 +45,10 @@ class Documents(Generic[T]):
     def __len__(self) -> int:
         return len(self.items)
 
+    def first(self, count: int) -> "Documents[T]":
+        """So many of them; they stand in random order."""
+        return Documents(self.items[:count], self.labels[:count], self.groups[:count], self.originals[:count])
+
 
 def read_documents(
     training: "Labelled",
