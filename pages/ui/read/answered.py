@@ -1,6 +1,7 @@
 """The picture of an answer: where in the text it stands, and how likely it begins and ends at each token."""
 
 from html import escape
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from llm_core.inference.answer import Answered
 
 _HEIGHT, _TOKEN = 300, 26  # pixels
+_LEAST, _LONGEST = 0.01, 60  # of other answers: their probability, and their characters
 
 
 def show(looking: Looking, subject: Subject) -> None:
@@ -49,8 +51,9 @@ def _marked(found: "Answered") -> str:
 
 
 def _others(found: "Answered") -> str:
-    """The next best answers in one quiet row."""
-    rest = " · ".join(f"{escape(one.text)} {escape(percent(one.probability))}" for one in found.answers[1:])
+    """The next best answers that are more than nothing, in one quiet row."""
+    likely = [one for one in found.answers[1:] if one.probability >= _LEAST]
+    rest = " · ".join(f"{escape(shorten(one.text, _LONGEST))} {escape(percent(one.probability))}" for one in likely)
     return f"<p class='t-quiet'>{escape(_('Next:'))} {rest}</p>" if rest else ""
 
 

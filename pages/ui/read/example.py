@@ -29,11 +29,13 @@ class Example:
 
 @lru_cache(maxsize=64)
 def example(number: int, code: str) -> Example:
-    """The story of this number, from 0, in English or Chinese; one that asks something."""
+    """The story of this number, from 0, in English or Chinese; one that asks something, and has several kinds of entities."""
     stories, index = load_grammar("stories"), _FIRST + _BETWEEN * number
-    while not (asked := questions(stories, code, SEED, index)):
+    while True:
+        asked, tagged = questions(stories, code, SEED, index), tagged_text(stories, code, SEED, index)
+        if asked and len({kind for kind, _, _ in tagged.entities}) > 1:
+            break
         index += 1
-    tagged = tagged_text(stories, code, SEED, index)
     return Example(tagged.text, tagged.entities, {one.question: (one.start, one.end) for one in asked})
 
 
