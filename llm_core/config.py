@@ -335,9 +335,8 @@ class RunConfig(Config):
         task = self.model.task if isinstance(self.model, TaskConfig) else None
         if objective in TASKS and task == objective and rows == TASKS[objective][0]:
             return
-        meant = task or (
-            objective if objective in TASKS else next(name for name, one in TASKS.items() if one[0] == rows)
-        )
+        by_rows = [name for name, (needed, _corpus) in TASKS.items() if needed == rows]
+        meant: str = task or (objective if objective in TASKS else by_rows[0])
         text, corpus = TASKS[meant]
         raise UserError(
             "model.family = task, model.task = {task}, training.objective = {task}, data.rows = {rows} and a text such as {corpus} go together, as in the recipe {task}; here model.family is {family}, model.task {found}, training.objective {objective} and data.rows {found_rows}.",

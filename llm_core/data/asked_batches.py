@@ -79,7 +79,8 @@ class _AskedTexts:
     def _from(self, starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
         """(B, length) what stands in the stream from these places on; beyond its end, its last number."""
         places = np.minimum(starts[:, None] + np.arange(length), len(self._tokens) - 1)
-        return self._tokens[places].astype(np.int64)
+        found: NDArray[np.int64] = self._tokens[places].astype(np.int64)
+        return found
 
 
 def held_out_asked(tokens: Tokens, asked: AskedKind, batch_size: int, limit: int | None) -> Iterator[Asked]:

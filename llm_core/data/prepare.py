@@ -32,7 +32,7 @@ from llm_core.errors import UserError
 _FORMAT = 1
 _NATS = "nats.npy"
 _ROWS: dict[str, RowsKind] = {"documents": "documents", "pairs": "pairs", **{asked: asked for asked in ASKED}}
-_TURNS: dict[RowsKind, int] = {"pairs": 2, **TURNS}
+_TURNS: dict[str, int] = {"pairs": 2, **{str(asked): count for asked, count in TURNS.items()}}
 _PARTIAL = ".partial-"
 _RESERVED = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
 LARGEST_TEXT = 50_000_000

@@ -25,7 +25,8 @@ from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1, several times a second; may raise to cancel, which leaves nothing behind."""
 
-Sided = tuple[int, bool, str | NDArray[np.uint32]]
+_Text = tuple[int, bool, str]
+Sided = _Text | tuple[int, bool, NDArray[np.uint32]]
 """The side that a piece of text stands on, whether a document begins here, and the piece, or numbers in place of one."""
 
 _SAMPLE = 2_000_000
@@ -134,8 +135,9 @@ def _annotated(config: DataConfig, corpus: Corpus, asked: Asked, report: Progres
 def _told(sided: Iterator[Sided], characters: int, report: Progress) -> Iterator[Sided]:
     """The same, while telling how much of it is done."""
     done = 0
-    for side, begins, text in sided:
-        yield side, begins, text
+    for piece in sided:
+        yield piece
+        text = piece[2]
         if (done + len(text)) // _REPORT > done // _REPORT:
             report(0.3 + 0.7 * min(1.0, done / characters))
         done += len(text)
@@ -158,7 +160,7 @@ def _scan(config: DataConfig, report: Progress) -> tuple[Split, int]:
     return splitter.finish(), total
 
 
-def _sided(config: DataConfig, split: Split) -> Iterator[Sided]:
+def _sided(config: DataConfig, split: Split) -> Iterator[_Text]:
     """Pieces with their side; a document that is cut begins anew on the held-out side."""
     document, position = -1, 0
     for begins, text in pieces(config):

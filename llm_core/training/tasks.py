@@ -9,7 +9,7 @@ answer    -log p(first token) and -log p(last token), p the softmax over the pos
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ class _AskedSource:
     """Rows as training examples."""
 
     rows: AskedRows
-    objective: "TaskObjective"
+    objective: "TaskObjective[Any]"
 
     def next(self) -> Example:
         return self.objective.example(self.rows.next())
