@@ -145,9 +145,14 @@ class FillColumn {
     if (!model.entries.length) return [make("p", "t-fill-quiet", words.nothing_hidden)];
     const panels = make("div", "t-fill-panels");
     model.entries.forEach((entry, mask) => panels.append(expectation(entry, this.titleOf(entry, mask), words)));
+    if (model.entries.length === 1) {
+      panels.classList.add("t-fill-single");
+      panels.append(this.attention());
+      return [panels];
+    }
     const wide = make("div", "t-fill-panels t-fill-wide");
     if (model.fillings) wide.append(wholeFillings(model.fillings, words));
-    if (model.looks) wide.append(this.attention());
+    wide.append(this.attention());
     return [panels, wide];
   }
 

@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 STORIES = {
     "en": ("Lily had a scarf, and she put it in the bag.", "she"),
-    "zh": ("莉莉有一条围巾，她把它放在了包里。", "她"),
+    "zh": ("莉莉有一条围巾，她把它放在了包里。", "条"),  # which measure word it is, only the noun after it tells
 }
 OTHERS = {
     "en": ("The cup fell off the table and broke, because it was made of glass.", "glass"),
