@@ -150,6 +150,17 @@ def test_what_is_kept_beside_a_model_is_painted_without_asking(run: Run) -> None
         (run.folder / STORED).unlink()
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_kept_beside_the_bundled_encoder_is_what_it_expects(run: Run, language: str) -> None:
+    data = shown(open_page(run="cloze-en-zh", lang=language))
+    assert data["request"]["text"] == STORIES[language][0]
+    (kept,), (now,) = (found["models"] for found in (data["ready"], answer(parse(Asked, data["request"] | {"hidden": data["hidden"]}))))  # fmt: skip
+    assert kept["places"] == list(now["places"])
+    for then, entry in zip(kept["entries"], now["entries"], strict=True):
+        assert [name for _id, name, _share in then["top"]][:3] == [name for _id, name, _share in entry["top"]][:3]
+        assert then["probability"] == pytest.approx(entry["probability"], rel=1e-2)
+
+
 def told(moved: object, text: str = TEXT) -> AppTest:
     """What the page makes of a message from the picture."""
 
