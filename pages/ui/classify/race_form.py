@@ -12,6 +12,7 @@ from llm_core.data.table_examples import EXAMPLES
 from llm_core.errors import UserError
 from llm_core.runs.race import FAMILIES, RaceConfig
 from pages.ui import forms
+from pages.ui.classify import long_texts
 from pages.ui.classify.families import title
 from pages.ui.classify.race_chosen import write_link
 from pages.ui.faults import refuse, show_fault
@@ -56,6 +57,8 @@ def show(table: TableConfig | None) -> None:
     with st.expander(_("More")):
         forms.fields(DEFAULT, FOLDED)
         _encoder()
+    if config is not None:
+        long_texts.say(table, config.encoder, config.long_texts)
     fault = st.session_state.pop(CLASSIFY_FAULT_KEY, None)
     if fault is not None:
         show_fault(fault)
