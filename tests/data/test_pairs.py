@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from llm_core.config import DataConfig, RunConfig, load_recipe
-from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA, with_corpus
 from llm_core.data.generated import SEED, check_rows, counts, documents, grammar_digest
 from llm_core.data.grammar.grammar import load_grammar
@@ -142,10 +141,6 @@ def test_the_recipe_for_pairs_takes_no_other_text_and_says_which_it_takes(name: 
     if CORPORA[name].kind == "text":  # it has no say in what a row is
         with pytest.raises(UserError, match=NAME):
             check_rows(with_corpus(RECIPE, name).data)
-        return
-    if CORPORA[name].kind in ASKED:
-        with pytest.raises(UserError, match=r"recipe (classify|tag|answer)"):
-            with_corpus(RECIPE, name)
         return
     rows = CORPORA[name].defaults["data"]["rows"]
     with pytest.raises(UserError, match=rf"{NAME}.*recipe translate.*data.rows is {rows}\."):
