@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm_core.config import Config, TransformerConfig
-from llm_core.data.long_texts import parts
 from llm_core.models.layers import drop
 from llm_core.models.transformer import Stack
 
@@ -49,19 +48,7 @@ class TextNetwork(nn.Module):
         return summed.view(*ids.shape[:-1], -1)
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Logits (B, K). Of texts longer than the context, the mean of those of its windows."""
-        context = self.config.context
-        if vectors.shape[1] <= context:
-            return self.read(vectors, lengths)
-        rows = []
-        for row, length in zip(vectors, lengths.tolist(), strict=True):
-            windows = torch.stack([row[torch.from_numpy(places)] for places in parts(length, context, "window")])
-            full = torch.full((len(windows),), windows.shape[1], dtype=lengths.dtype)
-            rows.append(self.read(windows, full).mean(0))
-        return torch.stack(rows)
-
-    def read(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Logits (B, K) of texts that fit into the context."""
+        """Logits (B, K) of texts that fit into the context; lengths (B,), at least 1."""
         deep, scores = torch.split(vectors, [self.config.width, self.config.classes], dim=-1)
         real = (torch.arange(deep.shape[1], device=deep.device) < lengths[:, None])[:, :, None]  # (B, T, 1)
         count = lengths[:, None].to(deep.dtype)

@@ -36,7 +36,11 @@ class Ticks:
         return self.now
 
 
-_SMALL = Settings(width=16, columns=3, vectors=2000, context=24, epochs=(3.0,), members=2, least_steps=30, rate=5e-3)
+CONTEXT = 24
+"""Words that the small networks read in one pass."""
+_SMALL = Settings(
+    width=16, columns=3, vectors=2000, context=CONTEXT, epochs=(3.0,), members=2, least_steps=30, rate=5e-3
+)
 QUICK: dict[str, Family] = {
     **FAMILIES,
     "lstm": TextNetworkFamily("lstm", FAMILIES["lstm"].title, _SMALL),

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from llm_core.data.labelled import Labelled
+from llm_core.data.long_texts import parts
 from llm_core.inference.classifiers.base import NetworkClassifier
 from llm_core.inference.classifiers.vocabulary import RESERVED, UNKNOWN, learn_vocabulary
 from llm_core.inference.classifiers.words import words
@@ -13,7 +14,7 @@ from llm_core.training.classifiers.base import FitOptions, Fitted
 from llm_core.training.classifiers.network import Counting, Together, started
 from llm_core.training.classifiers.network_training import Encoded, batches
 from llm_core.training.classifiers.row_adam import RowAdam
-from tests.training.easy_tables import QUICK, Ticks, easy
+from tests.training.easy_tables import CONTEXT, QUICK, Ticks, easy
 
 TEXTS = [words(text) for text in ("not bad at all", "bad film", "not a film", "不好吃", "好吃")]
 
@@ -122,3 +123,18 @@ def test_logits_can_be_followed_back_to_the_vectors() -> None:
     (gradient,) = torch.autograd.grad(classifier.logits_of(vectors, torch.tensor([3]))[0, 1], vectors)
     assert gradient.shape == vectors.shape
     assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["lstm", "transformer"])
+def test_a_text_beyond_the_context_gets_the_mean_of_its_windows(name: str) -> None:
+    options = FitOptions(long_texts="window")
+    *_, last = QUICK[name].fit(easy(40), seconds=0.4, seed=0, options=options, clock=Ticks(1e-3))
+    assert isinstance(last, Fitted)
+    classifier = last.classifier
+    assert isinstance(classifier, NetworkClassifier)
+    ids = classifier.tokens("it was good, said one; " * 12).ids
+    assert len(ids) > 2 * CONTEXT
+    each = [classifier.embed(ids[places])[None] for places in parts(len(ids), CONTEXT, "window")]
+    logits = [classifier.logits_of(vectors, torch.tensor([CONTEXT])) for vectors in each]
+    found = classifier.logits_of(classifier.embed(ids)[None], torch.tensor([len(ids)]))
+    torch.testing.assert_close(found, torch.stack(logits).mean(0))

@@ -95,6 +95,19 @@ class TextNetworkClassifier(NetworkClassifier):
         return torch.cat([network.embed(torch.from_numpy(ids)) for network in self._networks], dim=-1)
 
     def logits_of(self, embeddings: Tensor, lengths: Tensor) -> Tensor:
+        """As promised; of texts beyond the context the mean over their windows."""
+        context = self._config.context
+        if embeddings.shape[1] <= context:
+            return self._together(embeddings, lengths)
+        rows = []
+        for row, length in zip(embeddings, lengths.tolist(), strict=True):
+            windows = torch.stack([row[torch.from_numpy(places)] for places in parts(length, context, "window")])
+            full = torch.full((len(windows),), windows.shape[1], dtype=lengths.dtype)
+            rows.append(self._together(windows, full).mean(0))
+        return torch.stack(rows)
+
+    def _together(self, embeddings: Tensor, lengths: Tensor) -> Tensor:
+        """The mean of what the networks say, as logarithms (B, K)."""
         width = self._config.width + self._config.classes
         every = zip(self._networks, torch.split(embeddings, width, dim=-1), strict=True)
         return torch.stack([network(vectors, lengths).log_softmax(-1) for network, vectors in every]).mean(0)
