@@ -54,7 +54,8 @@ def _others(found: "Answered") -> str:
     """The next best answers that are more than nothing, in one quiet row."""
     likely = [one for one in found.answers[1:] if one.probability >= _LEAST]
     rest = " · ".join(f"{escape(shorten(one.text, _LONGEST))} {escape(percent(one.probability))}" for one in likely)
-    return f"<p class='t-quiet'>{escape(_('Next:'))} {rest}</p>" if rest else ""
+    title = escape(_("Next:"))
+    return f"<p class='t-quiet'>{title} {rest}</p>" if rest else ""
 
 
 def _against_truth(found: "Answered", subject: Subject) -> str:

@@ -23,8 +23,10 @@ def show(run: Run, step: int) -> None:
         f"<div><dt title='{escape(sense, quote=True)}'>{escape(name)}</dt><dd>{100 * share:.1f} %</dd></div>"
         for name, sense, share in facts
     )
-    loss = f"<div><dt>{escape(_('Held-out loss (nats)'))}</dt><dd>{escape(number(float(row['loss'])))}</dd></div>"
-    st.html(f"<div class='t-host t-still'><dl class='t-facts'>{cells}{loss}</dl></div>")
+    title, loss = escape(_("Held-out loss (nats)")), escape(number(float(row["loss"])))
+    st.html(
+        f"<div class='t-host t-still'><dl class='t-facts'>{cells}<div><dt>{title}</dt><dd>{loss}</dd></div></dl></div>"
+    )
     whole = _("Measured at step {step} on all held-out texts.", step=row["step"])
     part = _("Measured at step {step} on a part of the held-out texts.", step=row["step"])
     st.caption(whole if row.get("whole") else part)
