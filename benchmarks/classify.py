@@ -57,7 +57,7 @@ DATA: dict[str, Callable[[Path], Parts]] = {"sst2": sst2, "waimai": waimai}
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n")]
     return [(text, label) for text, label in rows]
 
 

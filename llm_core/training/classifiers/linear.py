@@ -55,7 +55,7 @@ class TfidfLogisticRegressionFamily(Family):
     """Words, pairs (of Chinese characters threes, too) and n-grams of 2 to 5 characters within words."""
 
     name = "tfidf_logistic_regression"
-    title = N_("TF-IDF and logistic regression")
+    title = N_("TF-IDF + logistic regression")
     neural = False
 
     def fit(
