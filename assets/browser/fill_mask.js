@@ -27,6 +27,10 @@ class FillView {
     }
     if (data.ready) this.keep(JSON.stringify({ ...data.request, hidden: data.hidden }), data.ready);
     this.show();
+    if (data.ready && !this.warmed) {
+      this.warmed = true;
+      this.ask(this.request()).catch(() => {}); // so that the model is loaded when somebody clicks
+    }
   }
 
   request() {
