@@ -118,6 +118,14 @@ def test_time_is_kept_by_the_clock_given(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", QUICK)
+def test_no_time_at_all_still_gives_a_classifier(name: str) -> None:
+    *_, last = QUICK[name].fit(easy(400), seconds=1e-3, seed=0, clock=Ticks(0.02))
+    assert isinstance(last, Fitted)
+    found = last.classifier.probabilities(["good", ""])
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_few_texts_and_a_class_of_one_are_enough(name: str) -> None:
     few = Labelled(("good", "bad", "fine"), np.array([0, 1, 2]), ("a", "b", "c"), (2, 3, 4))
     found = fitted(QUICK[name], few).classifier.probabilities(["good", "what"])
