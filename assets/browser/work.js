@@ -1,5 +1,7 @@
 // How a run stands that has no curve of its own: a bar, what remains, and a button that stops it. Asks the route
 // ./live/<run> until it is over; then the script runs once, to show what came out. Stands behind format.js.
+const UNDER_WAY = ["waiting", "preparing", "running", "stalled"];
+
 class Work {
   constructor(root) {
     this.root = root;
@@ -19,8 +21,10 @@ class Work {
     const other = this.data?.run !== data.run;
     this.data = data;
     this.stop.textContent = data.labels.stop;
-    if (!other) return;
-    this.stop.disabled = false;
+    if (other) this.stop.disabled = false;
+    // After a script run that still finds it under way it is asked again.
+    if (!other && !this.over) return;
+    this.over = false;
     clearTimeout(this.timer);
     this.poll();
   }
@@ -32,7 +36,10 @@ class Work {
       const reply = await fetch(`./live/${encodeURIComponent(run)}?lang=${language}`);
       const head = await reply.json();
       if (this.closed || run !== this.data.run) return;
-      if (!reply.ok || !["waiting", "preparing", "running"].includes(head.state)) return this.trigger("over", Date.now());
+      if (!reply.ok || !UNDER_WAY.includes(head.state)) {
+        this.over = true;
+        return this.trigger("over", Date.now());
+      }
       const share = `${Math.round(100 * (head.progress ?? 0))} %`;
       const running = head.state === "running" && head.remaining !== null;
       this.say(running ? fill(labels.running, { share, time: duration(head.remaining, labels) }) : labels.waiting);

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from llm_core.runs.classified_file import start
 from llm_core.runs.raced import Race
 from llm_core.runs.store import Store
+from llm_core.runs.worker import work
 from tests.browser.conftest import Opened, Server, at_rest, press
 from tests.browser.injection import INJECTIONS, nothing_ran
 from tests.pages.made_race import made_race, sure, write_shops
@@ -68,6 +70,25 @@ def test_a_click_on_a_cell_opens_its_texts_and_a_column_sorts(opened: Opened, ra
     press(column, lambda: table.locator("[aria-sort=descending]").count() == 1)
     rows = [int(text.replace(",", "")) for text in table.locator("tbody th").all_inner_texts()]
     assert rows == sorted(rows, reverse=True)
+
+
+def test_a_file_is_watched_while_it_is_classified_and_shown_when_it_is_done(
+    opened: Opened, server: Server, race: Race, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(server.runs)
+    monkeypatch.setattr(store, "start", lambda run: None)
+    path = tmp_path / "new.csv"
+    path.write_text("review\na great soup\na poor soup\n", encoding="utf-8")
+    page = opened(f"/classify?race={race.run.id}", heading="Classify")
+    run = start(store, race, "local", LINEAR, path, None, "review")
+    watched = page.locator(".t-work-said")
+    press(page.get_by_text("Classify a whole file"), watched.is_visible)
+    expect(watched).to_contain_text("Waits for a worker")
+    work(run)
+    expect(page.get_by_text("Download all predictions (CSV)")).to_be_visible()
+    table = page.locator(".t-sheet-table", has=page.get_by_text("a great soup", exact=True))
+    expect(table.locator(".t-sheet-row")).to_have_count(2)
+    expect(table.locator(".t-sheet-row").first).to_contain_text("good")
 
 
 def test_nothing_that_a_table_holds_runs(opened: Opened, harmful: Race) -> None:
