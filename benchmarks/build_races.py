@@ -48,7 +48,14 @@ def build(name: str, seconds: float) -> dict[str, object]:
         target = BUNDLED_RACES / name
         shutil.rmtree(target, ignore_errors=True)
         keep(run, target)
-    return {"name": name, "bytes": size(target), "families": found["families"], "failed": found["failed"]}
+        weights = {family: size(child.folder / CLASSIFIER) for family, child in open_race(run).children.items()}
+    return {
+        "name": name,
+        "bytes": size(target),
+        "classifiers": weights,
+        "families": found["families"],
+        "failed": found["failed"],
+    }
 
 
 def keep(run: Run, target: Path) -> None:
@@ -61,8 +68,8 @@ def keep(run: Run, target: Path) -> None:
     weights = {family: size(child.folder / CLASSIFIER) for family, child in race.children.items()}
     for child in race.children.values():
         _copy(child.folder, target / CHILDREN / child.id)
-    fitting = [family for family in race.usable if weights[family] < MOST_BYTES / 2]
-    networks = [family for family in fitting if race.results[family]["neural"]]
+    room = MOST_BYTES - size(target) - weights.get(LINEAR, 0)
+    networks = [family for family in race.usable if race.results[family]["neural"] and weights[family] <= room]
     best = max(networks, key=lambda family: race.results[family]["accuracy"], default=LINEAR)
     for family in sorted(race.usable, key=lambda family: (family != LINEAR, family != best, weights[family])):
         if size(target) + weights[family] <= MOST_BYTES:

@@ -3,9 +3,10 @@
     python -m benchmarks.race_page [--seconds 60] [--rows 5000]
 
 The race is started as the Classify page starts it, with the worker that a server keeps ready, on reviews of the grammar
-of this program. The time counts from the press to the finished state, the checking and reading of the table included. Meanwhile the scripts of pages are run again and again, one after another with a pause between, by Streamlit's
-own AppTest in a process beside the worker: of the Classify page that shows the race, and of home, generate and attention.
-The goal for them is a 95th percentile of 1 s. A ratio below 1 is within its goal.
+of this program. The time counts from the press to the finished state, the checking and reading of the table included.
+Meanwhile the scripts of pages are run again and again, one after another with a pause between, by Streamlit's own AppTest
+in a process beside the worker: of the Classify page that shows the race, and of home, generate and attention. The goal for
+them is a 95th percentile of 1 s. A ratio below 1 is within its goal.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from llm_core.data.table_examples import EXAMPLES
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui.faults import as_text
@@ -25,13 +26,18 @@ def choose_race() -> Run | None:
         return None
     if st.session_state.get(CLASSIFY_RACE_KEY) not in known:
         st.session_state[CLASSIFY_RACE_KEY] = next(iter(known))
-    labels = titles(known.values())
+    labels = titles(known.values()) | {run.id: _bundled(run) for run in known.values() if run.read_only}
     chosen = st.selectbox(
         _("Race"), list(known), key=CLASSIFY_RACE_KEY, format_func=labels.__getitem__, persist_state="session",
         on_change=write_link, help=_("All that stands below belongs to this race."),
     )  # fmt: skip
     write_link()
     return known[chosen]
+
+
+def _bundled(run: Run) -> str:
+    example = EXAMPLES.get(run.id)
+    return _("{name} (comes with Terrarium)", name=_(example.title) if example else run.name)
 
 
 def _follow_link(known: dict[str, Run]) -> None:
