@@ -213,3 +213,11 @@ def test_the_train_page_takes_the_recipe_of_a_link_and_shows_the_run(task: str, 
 def test_other_pages_say_why_a_model_for_a_task_does_not_write(runs: Runs) -> None:
     test = page("generate.py", run=runs["tag"].id)
     assert "does not write" in test.info[0].value
+
+
+@pytest.mark.parametrize("task", ["tag", "answer"])
+def test_what_a_tagger_looks_at_is_seen_on_the_attention_page(task: str, runs: Runs) -> None:
+    test = page("attention.py", run=runs[task].id)
+    assert not test.error
+    said = any("on the page Read" in caption.value for caption in test.caption)
+    assert said == (task == "answer")
