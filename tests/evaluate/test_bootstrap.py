@@ -30,11 +30,11 @@ def text_by_text(labels: Any, predicted: Any, resamples: int, seed: int) -> tupl
 def test_draws_vary_as_drawing_text_by_text_does() -> None:
     labels, predicted = answered(120, 3, 0.7, 0)
     found = resample(labels, [predicted], 3, resamples=4000)
-    accuracy, macro_f1 = text_by_text(labels, predicted, 600, 1)
+    accuracy, macro_f1 = text_by_text(labels, predicted, 250, 1)
     for ours, theirs in ((found.accuracy[:, 0], accuracy), (found.macro_f1[:, 0], macro_f1)):
         error = theirs.std() / np.sqrt(len(theirs))
         assert ours.mean() == pytest.approx(theirs.mean(), abs=4 * error)
-        assert ours.std() == pytest.approx(theirs.std(), rel=0.15)
+        assert ours.std() == pytest.approx(theirs.std(), rel=0.2)
 
 
 def test_the_interval_of_an_accuracy_is_near_that_of_the_normal_distribution() -> None:
