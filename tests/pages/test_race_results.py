@@ -272,6 +272,8 @@ def test_turned_labels_are_listed_as_likely_errors(race: Race) -> None:
 def test_where_no_label_is_contradicted_it_says_so(store: Store, tmp_path: Path) -> None:
     race = made_race(store, write_shops(tmp_path / "shops.csv"), {"lstm": sure(1.0)})
     assert "contradicts no label" in section(race, "errors", classify_family="lstm").info[0].value
+    # Whoever never looks at a text has no doubts about it.
+    assert "says the same of every text" in section(race, "errors", classify_family="majority").info[0].value
 
 
 def test_texts_that_are_taken_away_are_whole_and_run_nothing(race: Race) -> None:

@@ -1,5 +1,6 @@
 """Labels that are likely wrong: test texts of which a family, that never saw them, is sure that they are something else."""
 
+import numpy as np
 import streamlit as st
 
 from llm_core.evaluate.label_errors import suspects
@@ -13,6 +14,9 @@ from pages.ui.text import _
 
 def show(scored: Scored, family: str) -> None:
     """The list, the least likely label first."""
+    if np.ptp(scored.probabilities[family], axis=0).max() == 0:
+        st.info(_("{family} says the same of every text; it cannot doubt a label. Choose another family.", family=title(family)))  # fmt: skip
+        return
     found = suspects(scored.labels, scored.probabilities[family])
     if not found:
         st.info(_("{family} contradicts no label of the test part with confidence.", family=title(family)))
