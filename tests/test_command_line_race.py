@@ -61,7 +61,7 @@ def test_a_race_gives_figures_by_family_and_can_be_asked_again(capsys: pytest.Ca
     status, out, _ = call(capsys, "resume", found["run"], "--json")
     assert (status, json.loads(out)) == (0, found)
     assert {path: path.read_bytes() for path in Path(found["run"]).rglob("*") if path.is_file()} == before
-    assert len(call(capsys, "runs")[1].splitlines()) == 1 + len(Store().bundled())
+    assert len(call(capsys, "runs")[1].splitlines()) == 1 + len(Store().bundled()) + len(Store().bundled_races())
 
 
 def test_a_point_of_a_curve_against_data_size_is_worked_on_by_itself(capsys: pytest.CaptureFixture[str]) -> None:

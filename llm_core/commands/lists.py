@@ -9,7 +9,7 @@ from llm_core.runs.store import Store
 def list_runs(arguments: argparse.Namespace) -> None:
     """One run a line: name, id, state, step."""
     store = Store(arguments.runs)
-    for run in [*store.runs(), *store.bundled()]:
+    for run in [*store.runs(), *store.bundled(), *store.bundled_races()]:
         status = run.status()
         print(run.id if run.read_only else run.name, run.id, status.state, status.step, sep="\t")
 

@@ -28,7 +28,8 @@ CurveKind = Literal["roc", "precision_recall"]
 @dataclass(frozen=True)
 class Scored:
     """names: the classes · texts, labels (N,), rows: the test part · probabilities: (N, K) by family, in the order in
-    which families are shown · results: what `result.json` says of each · table: where `rows` are counted."""
+    which families are shown · results: what `result.json` says of each · usable: those whose classifier is there · table:
+    where `rows` are counted."""
 
     run: str
     names: tuple[str, ...]
@@ -37,6 +38,7 @@ class Scored:
     rows: tuple[int, ...]
     probabilities: dict[str, Floats]
     results: dict[str, dict[str, Any]]
+    usable: tuple[str, ...]
     label_column: str
     table: Table = field(repr=False)
     _curves: dict[tuple[CurveKind, str], tuple[Curve | None, ...]] = field(default_factory=dict, repr=False)
@@ -126,7 +128,7 @@ def _read(race: Race, finished: tuple[str, ...]) -> Scored:
     return Scored(
         run=race.run.id, names=test.names, texts=test.texts, labels=test.labels, rows=test.rows, probabilities=probabilities,
         results={family: race.results[family] for family in probabilities}, label_column=prepared.label_column,
-        table=prepared.test_table,
+        usable=tuple(family for family in probabilities if family in race.usable), table=prepared.test_table,
     )  # fmt: skip
 
 

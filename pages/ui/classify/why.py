@@ -66,9 +66,10 @@ def show(race: Race) -> None:
 
 def usual_families(found: Scored) -> list[str]:
     """The linear model, whose reasons are exact, and the best of the networks beside it."""
-    networks = [family for family in found.ranked if found.results[family].get("neural")]
-    linear = [family for family in ("tfidf_logistic_regression",) if family in found.families]
-    return (linear + networks[:1]) or list(found.ranked[:2])
+    usable = [family for family in found.ranked if family in found.usable]
+    networks = [family for family in usable if found.results[family].get("neural")]
+    linear = [family for family in ("tfidf_logistic_regression",) if family in usable]
+    return (linear + networks[:1]) or usable[:2]
 
 
 def wrong(found: Scored) -> list[int]:
@@ -133,14 +134,14 @@ def _take(found: Scored, kind: str, places: Sequence[int]) -> None:
 def _controls(found: Scored) -> tuple[list[str], int, str]:
     """The families, the class that is explained, and how networks are asked."""
     state = st.session_state
-    if not set(state.get(CLASSIFY_WHY_FAMILIES_KEY, ["-"])) <= set(found.families):
+    if not set(state.get(CLASSIFY_WHY_FAMILIES_KEY, ["-"])) <= set(found.usable):
         state[CLASSIFY_WHY_FAMILIES_KEY] = usual_families(found)
     if state.get(CLASSIFY_WHY_CLASS_KEY) not in range(len(found.names)):
         state[CLASSIFY_WHY_CLASS_KEY] = _class_of(found, state[CLASSIFY_WHY_TEXT_KEY])
     left, middle, right = st.columns([2.2, 1, 1.8], gap="medium", vertical_alignment="bottom")
     with left:
         families = st.multiselect(
-            _("Families side by side"), found.families, key=CLASSIFY_WHY_FAMILIES_KEY, format_func=title,
+            _("Families side by side"), found.usable, key=CLASSIFY_WHY_FAMILIES_KEY, format_func=title,
             max_selections=MOST_FAMILIES, persist_state="session",
         )  # fmt: skip
     with middle:
