@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -72,6 +73,15 @@ def test_a_page_that_is_opened_loads_no_classifier(race: Race, monkeypatch: pyte
         (child.folder / "classifier" / "classifier.json").unlink()
     rows = {row["name"]: row["cells"] for row in table(panel(race))["rows"]}
     assert [cell["value"] for cell in rows[LINEAR][2:]] == pytest.approx(expected[0].tolist())
+
+
+def test_a_family_whose_classifier_did_not_come_along_is_left_out(race: Race) -> None:
+    shutil.rmtree(race.children["majority"].folder / "classifier")
+    test = panel(race)
+    assert [row["name"] for row in table(test)["rows"]] == [LINEAR]
+    test.text_area[0].set_value("a great soup").run()
+    assert not test.error
+    assert [row["name"] for row in table(test)["rows"]] == [LINEAR]
 
 
 def test_an_empty_text_asks_for_one_and_a_long_one_is_taken(race: Race) -> None:

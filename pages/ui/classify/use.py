@@ -59,7 +59,7 @@ def _typed(race: Race) -> str:
 
 def typed(race: Race, text: str) -> None:
     """What every family says of one text, side by side."""
-    identity = (race.run.id, tuple(race.results), text)
+    identity = (race.run.id, race.usable, text)
     before, found = st.session_state.get(CLASSIFY_SAID_KEY, (None, {}))
     if before != identity:
         found = answers(race, text)
@@ -72,15 +72,15 @@ def typed(race: Race, text: str) -> None:
 
 
 def answers(race: Race, text: str) -> dict[str, Floats]:
-    """The probabilities (K,) that every family that has finished gives to a text.
+    """The probabilities (K,) that every family whose classifier is there gives to a text.
 
     What a family said of the first test text is known, so that a page that has just been opened loads no model.
     """
     if text == race.prepared.test.texts[0]:
-        kept = {family: race.predictions(family) for family in race.results}
+        kept = {family: race.predictions(family) for family in race.usable}
         return {family: found[0] for family, found in kept.items() if found is not None}
     with inference():
-        return {family: race.classifier(family).probabilities([text])[0] for family in race.results}
+        return {family: race.classifier(family).probabilities([text])[0] for family in race.usable}
 
 
 def table(names: tuple[str, ...], found: dict[str, Floats]) -> tuple[list[Column], list[Row]]:
