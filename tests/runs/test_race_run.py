@@ -13,6 +13,7 @@ from llm_core.config import TableConfig, parse
 from llm_core.errors import UserError
 from llm_core.runs import history
 from llm_core.runs.classify_job import ClassifyJob
+from llm_core.runs.curve import Curve
 from llm_core.runs.history import Row
 from llm_core.runs.job import Noted
 from llm_core.runs.race import FAMILIES, ClassifyConfig, RaceConfig
@@ -21,6 +22,7 @@ from llm_core.runs.raced import open_race, outcome_of
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
+from llm_core.training.classifiers.base import Progress
 from tests.runs.fake_families import TEXTS, FakeFamily, fakes, job, write_table
 
 THREE = ("majority", "decision_tree", "lstm")
@@ -97,6 +99,23 @@ def test_the_history_has_a_curve_for_every_family(enter: Callable[..., Run]) -> 
     assert points[0]["inner_accuracy"] == 0.5
     assert points[-1]["share"] == 1.0
     assert all("step" not in row for row in rows(run, "progress")), "a resumed run takes back what names a step"
+
+
+def test_a_curve_keeps_every_look_and_thins_what_says_nothing_new() -> None:
+    curve = Curve()
+
+    def point(seconds: float, accuracy: float | None, share: float = 0.1) -> bool:
+        return curve.row(Progress(seconds, share, 1, 0.0, inner_accuracy=accuracy)) is not None
+
+    assert point(0.0, None)
+    assert not point(0.1, None)
+    assert point(0.2, 0.5)
+    assert not point(0.22, 0.6)
+    assert not point(0.3, 0.5)
+    assert point(0.45, 0.5)
+    assert point(0.46, 0.5, share=1.0), "the last one is kept"
+    assert not point(10.0, 0.7) or not point(10.09, 0.8), "later ones lie further apart"
+    assert curve.share == pytest.approx(0.1)
 
 
 def test_a_stopped_race_keeps_what_is_finished_and_goes_on_with_the_rest(
