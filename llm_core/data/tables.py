@@ -162,7 +162,9 @@ def _check_header(header: list[str], row: int, name: str) -> None:
     seen: dict[str, int] = {}
     for place, title in enumerate(header, start=1):
         if not title.strip():
-            raise UserError("{file}, row {row}: column {place} has no name; give it one.", file=name, row=row, place=place)
+            raise UserError(
+                "{file}, row {row}: column {place} has no name; give it one.", file=name, row=row, place=place
+            )
         if title in seen:
             raise UserError("{file}, row {row}: columns {first} and {second} are both called {column!r}; rename one.", file=name, row=row, first=seen[title], second=place, column=title)  # fmt: skip
         seen[title] = place
