@@ -18,7 +18,7 @@ with form:
     race_form.show(chosen)
 with picture:
     race = race_live.show()
-    prepared.show(chosen, folded=race is not None)
+    prepared.show(chosen, None if race is None else race.settings.table.file)
 
 if race is not None:
     results.show(race)

@@ -103,7 +103,7 @@ class Outcome:
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command_line, "RECIPES", folder / "recipes")
+        patch.setattr(training, "RECIPES", folder / "recipes")
         patch.setenv("TERRARIUM_RUNS", str(folder / "runs"))
         patch.chdir(folder)
         assert command_line.main(["train", "tiny", "--corpus", "text.txt", "--name", "My run"]) == 0

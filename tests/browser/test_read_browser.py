@@ -18,7 +18,7 @@ def test_a_story_shows_its_entities_and_then_an_answer(opened: Opened) -> None:
     answer = page.locator("mark.t-answer")
     press(page.get_by_role("radio", name="Answer a question"), lambda: answer.count() > 0)
     expect(answer).to_have_count(1)
-    assert "task=answer" in page.url
+    page.wait_for_url("**task=answer**")
     field = page.get_by_label("Text", exact=True)
     enter(field, "Tom had a red <b>ball</b>.", key="Control+Enter")
     expect(text).to_contain_text("<b>ball</b>.")

@@ -64,7 +64,7 @@ def test_train_is_alive_when_first_opened(opened: Opened, recorded: str) -> None
 
 
 def test_the_floor_the_gap_to_it_and_the_skills_are_drawn(opened: Opened, server: Server, recorded: str) -> None:
-    told = write_run(server.runs / "00000000000000ee", name="told", corpus="stories-en").name
+    told = write_run(server.runs / "00000000000000ef", name="told", corpus="stories-en").name
     page = opened(f"/train?run={told}", width=390)
     state(page, "finished")
     expect(page.locator(".t-live .annotation", has_text="entropy floor")).to_be_visible()

@@ -25,7 +25,7 @@ def page() -> None:
 
     chosen = table.choose_table()
     st.session_state["seen"] = chosen
-    prepared.show(chosen, folded=st.session_state.get("folded", False))
+    prepared.show(chosen, st.session_state.get("raced"))
 
 
 def opened(way: str = "included") -> AppTest:
@@ -109,9 +109,15 @@ def test_an_encoding_is_confirmed_by_the_person_who_sees_how_it_reads() -> None:
     assert (found.encoding, found.text_column) == ("gb18030", "文本")
 
 
-def test_beside_a_race_the_table_is_folded_away() -> None:
+def test_beside_a_race_on_another_table_the_table_is_shown() -> None:
     test = AppTest.from_function(page, default_timeout=30)
-    test.session_state["folded"] = True
+    test.session_state["raced"] = "corpora/imported/0123/other.csv"
+    assert "2,400 to learn from" in said(rerun(test))
+
+
+def test_beside_a_race_on_it_the_table_is_folded_away() -> None:
+    test = AppTest.from_function(page, default_timeout=30)
+    test.session_state["raced"] = "headlines-zh"
     rerun(test)
     assert "to learn from" not in said(test)
     test.session_state["classify_table_open"] = True

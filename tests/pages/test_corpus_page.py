@@ -3,6 +3,7 @@
 import json
 from html import escape
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from llm_core.data.corpora import CORPORA
 from llm_core.errors import UserError
 from llm_core.runs.store import Store
-from pages.ui.corpus import counts, texts, tokenizers
+from pages.ui.corpus import counts, texts, tokenizers, vectors
 from pages.ui.corpus import story as story_panel
 
 PAGE = Path(__file__).parents[2] / "pages" / "corpus.py"
@@ -228,3 +229,11 @@ def test_at_most_five_controls_stand_beside_the_picture() -> None:
     opened = sum(len(getattr(beside, kind)) - len(getattr(folded, kind)) for kind in widgets)
     # The way of bringing a text and its name are one choice; the way to training is a link.
     assert opened - 2 <= 5
+
+
+@pytest.mark.parametrize("key", ["entities-en-zh", "questions-en-zh", "talk-en", "stories-zh"])
+def test_words_as_vectors_come_from_a_model_of_language_whatever_the_text(key: str) -> None:
+    run = vectors._reader(SimpleNamespace(key=key))  # type: ignore[arg-type]
+    assert run is not None
+    tokenizer, table = vectors.learned(run)
+    assert len(table) == tokenizer.vocabulary_size

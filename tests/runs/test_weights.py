@@ -12,7 +12,7 @@ from llm_core.runs.weights import weight
 
 def test_a_tensor_is_that_of_the_model_and_others_are_refused(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    run = next(iter(store.bundled()))
+    run = store.find("python-reference")
     model, _ = store.model(run)
     assert np.array_equal(
         weight(run, "token_embedding.weight"), model.token_embedding.weight.numpy().astype(np.float64)

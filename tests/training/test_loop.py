@@ -165,8 +165,8 @@ def test_the_last_look_of_a_time_limit_fits_into_the_time_kept_back(
 ) -> None:
     clock, score_all = Clock(), NextToken.score
 
-    def slow(self: NextToken, model: Model, corpus: TokenizedCorpus, limit: int | None) -> Score:
-        result = score_all(self, model, corpus, limit)
+    def slow(self: NextToken, model: Model, corpus: TokenizedCorpus, config: RunConfig, limit: int | None) -> Score:
+        result = score_all(self, model, corpus, config, limit)
         clock.now += result.tokens * seconds_a_token
         return result
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -26,11 +27,15 @@ Counts = Mapping[str, tuple[int, int]]
 """For each label how many texts are learned from, and how many are tested with."""
 
 
-def show(config: TableConfig | None, *, folded: bool) -> None:
-    """Draw what is to be seen of the chosen table; folded away where there is a race to look at."""
+def show(config: TableConfig | None, raced: str | None) -> None:
+    """Draw what is to be seen of the chosen table; folded away where it is the one of the race that is looked at.
+
+    raced: the file of that race, None where there is none.
+    """
     if config is None:
         return
-    if not folded:
+    # A race keeps a copy of a person's file, under the file's own name.
+    if raced is None or Path(raced).name != Path(config.file).name:
         show_prepared(config)
         return
     with st.expander(_("The chosen table"), key="classify_table_open", on_change="rerun") as opened:

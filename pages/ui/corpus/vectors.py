@@ -114,11 +114,12 @@ def learned(run: Run) -> tuple[Tokenizer, NDArray[np.float64]]:
 
 
 def _reader(text: Looked) -> Run | None:
-    """The bundled model that has learnt from this text; else one that has learnt from another."""
+    """The bundled model that has learnt from this text; else one that has learnt from another. None for a task: its
+    tokens are read by another model inside it."""
     runs = [
         run
         for run in store().bundled()
-        if run.problem is None and run.steps() and run.config.model.family == "transformer"
+        if run.problem is None and run.steps() and run.model_config.family == "transformer"
     ]
     same = [run for run in runs if run.config.data.corpus == text.key]
     return next(iter([*same, *runs]), None)
