@@ -158,8 +158,10 @@ def test_one_picture_for_the_projector(opened: Opened, run: Run) -> None:
         drawn(page, head, step)
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    small = float(page.locator(".t-attention-title").evaluate("node => parseFloat(getComputedStyle(node).fontSize)"))
-    assert large > 1.5 * small
+    page.wait_for_function(
+        "large => large > 1.5 * parseFloat(getComputedStyle(document.querySelector('.t-attention-title')).fontSize)",
+        arg=large,
+    )
     expect(page).to_have_url(re.compile("layer=1"))
     drawn(page, "decoder.1.0", run.steps()[-2])
 
