@@ -1,10 +1,11 @@
 """The results of a race in a real browser: a click on a cell opens its texts, and nothing that a table holds ever runs."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from llm_core.runs.classified_file import start
 from llm_core.runs.raced import Race
@@ -37,6 +38,50 @@ def harmful(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Race:
             for place, text in enumerate(INJECTIONS):
                 writer.writerow([f"{text} {copy} {place}", text, text])
     return made_race(Store(server.runs), path, {"lstm": sure(0.5)}, name=INJECTIONS[11])
+
+
+def answered(page: Page, cell: str) -> bool:
+    """Whether the page's address comes to name a cell within some seconds."""
+    for _moment in range(50):
+        page.wait_for_timeout(200)
+        if cell in page.url:
+            return True
+    return False
+
+
+def test_a_click_on_a_cell_opens_its_texts_and_a_column_sorts(opened: Opened, race: Race) -> None:
+    page = opened(f"/classify?race={race.run.id}&view=confusion&family=lstm", heading="Classify")
+    # Above stand the labels and the first rows of the chosen table, which is another than the race's.
+    plots = page.locator("[data-drawn] .nsewdrag")
+    expect(plots).to_have_count(2)
+    plot = plots.last
+    plot.scroll_into_view_if_needed()
+    labels, probabilities = race.prepared.test.labels, race.predictions("lstm")
+    assert probabilities is not None
+    called = probabilities.argmax(1)
+    for label in (0, 1):
+        behind = set(map(str, ((labels == label) & (called != label)).nonzero()[0]))
+        box = plot.bounding_box()
+        assert box is not None
+        # The cell of label 0 that was called 1 is at the top right, its mirror at the bottom left.
+        position = {"x": box["width"] * (0.75 - 0.5 * label), "y": box["height"] * (0.25 + 0.5 * label)}
+        cell = f"cell={label}.{1 - label}"
+        for _attempt in range(5):
+            at_rest(page)
+            plot.click(position=position)  # type: ignore[arg-type]
+            # A second click too soon would let go of the cell again.
+            if answered(page, cell):
+                break
+        expect(page).to_have_url(re.compile(re.escape(cell)))
+        at_rest(page)
+        texts = page.locator(".t-sheet-table", has=page.locator(".t-sheet-long")).last.locator(".t-sheet-row")
+        expect(texts).to_have_count(len(behind))
+        assert {row.get_attribute("data-row") for row in texts.all()} == behind
+    table = page.locator(".t-sheet-table", has=page.locator(".t-sheet-long")).last
+    column = table.get_by_role("button", name="Row")
+    press(column, lambda: table.locator("[aria-sort=descending]").count() == 1)
+    rows = [int(text.replace(",", "")) for text in table.locator("tbody th").all_inner_texts()]
+    assert rows == sorted(rows, reverse=True)
 
 
 def test_a_file_is_watched_while_it_is_classified_and_shown_when_it_is_done(
