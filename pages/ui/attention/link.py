@@ -4,11 +4,11 @@ Run and step are written by the subject bar.
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
+from pages.ui.address import Linked, follow_address, like, one_of, text_of, whole, write_address
 from pages.ui.attention.looking import LONGEST_TEXT, PARTS, VIEWS
 from pages.ui.attention.token_graph import THRESHOLDS, USUAL_THRESHOLD, WAYS
 from pages.ui.state import (
@@ -40,25 +40,7 @@ _HEAD = re.compile(rf"(?:{'|'.join(PARTS)})\.[0-9]{{1,3}}\.[0-9]{{1,3}}")
 _NODE = re.compile(r"all|[0-9]{1,3}\.[0-9]{1,4}")
 _MOST_OFF = 1_000
 
-
-def _text(text: str) -> str:
-    return text[:LONGEST_TEXT]
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
-
-
-def _of(*values: str) -> Callable[[str], str | None]:
-    return {value: value for value in values}.get
-
-
-def _head(text: str) -> str | None:
-    return text if _HEAD.fullmatch(text) else None
-
-
-def _node(text: str) -> str | None:
-    return text if _NODE.fullmatch(text) else None
+_head, _whole = like(_HEAD), whole()
 
 
 def _heads(text: str) -> tuple[str, ...] | None:
@@ -72,26 +54,25 @@ def _places(text: str) -> tuple[int, ...] | None:
     return tuple(sorted(known)) if None not in places else None
 
 
-LINKED: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "text": (ATTENTION_TEXT_KEY, _text),
-    "source": (ATTENTION_SOURCE_KEY, _text),
-    "part": (ATTENTION_PART_KEY, _of(*PARTS)),
+LINKED: Linked = {
+    "text": (ATTENTION_TEXT_KEY, text_of(LONGEST_TEXT)),
+    "source": (ATTENTION_SOURCE_KEY, text_of(LONGEST_TEXT)),
+    "part": (ATTENTION_PART_KEY, one_of(*PARTS)),
     "layer": (ATTENTION_LAYER_KEY, _whole),
     "head": (ATTENTION_HEAD_KEY, _whole),
-    "view": (ATTENTION_VIEW_KEY, _of(*VIEWS)),
+    "view": (ATTENTION_VIEW_KEY, one_of(*VIEWS)),
     "heads_off": (ATTENTION_HEADS_OFF_KEY, _heads),
     "tokens_off": (ATTENTION_TOKENS_OFF_KEY, _places),
     "source_tokens_off": (ATTENTION_SOURCE_OFF_KEY, _places),
-    "against": (ATTENTION_AGAINST_KEY, _of("head", "step", "text")),
+    "against": (ATTENTION_AGAINST_KEY, one_of("head", "step", "text")),
     "other_head": (ATTENTION_OTHER_HEAD_KEY, _head),
     "other_step": (ATTENTION_OTHER_STEP_KEY, _whole),
-    "other_text": (ATTENTION_OTHER_TEXT_KEY, _text),
-    "flow": (ATTENTION_FLOW_KIND_KEY, _of(*WAYS)),
-    "from": (ATTENTION_FLOW_THRESHOLD_KEY, {str(share): share for share in THRESHOLDS}.get),
-    "into": (ATTENTION_FLOW_INTO_KEY, _node),
+    "other_text": (ATTENTION_OTHER_TEXT_KEY, text_of(LONGEST_TEXT)),
+    "flow": (ATTENTION_FLOW_KIND_KEY, one_of(*WAYS)),
+    "from": (ATTENTION_FLOW_THRESHOLD_KEY, one_of(*THRESHOLDS)),
+    "into": (ATTENTION_FLOW_INTO_KEY, like(_NODE)),
     "predicted": (ATTENTION_PREDICTED_KEY, _whole),
 }
-"""Name in the address to session key and reader; a reader gives None for what it does not take."""
 
 _ONLY_IN = {
     "against": "difference", "other_head": "difference", "other_step": "difference", "other_text": "difference",
@@ -101,19 +82,9 @@ _ONLY_IN = {
 
 
 def follow_link() -> None:
-    """Take the view from the address when it is not the one that this page wrote itself; call before any widget.
-
-    What such an address does not name is as the page begins, so that going back, and a link, show just what was seen.
-    """
-    asked = {name: st.query_params[name] for name in LINKED if name in st.query_params}
-    if not asked or asked == st.session_state.get(ATTENTION_LINK_KEY):
+    """Take the view from another address; call before any widget."""
+    if not follow_address(LINKED, ATTENTION_LINK_KEY):
         return
-    for name, (key, read) in LINKED.items():
-        value = read(asked[name]) if name in asked else None
-        if value is not None:
-            st.session_state[key] = value
-        else:
-            st.session_state.pop(key, None)
     for key in (ATTENTION_OFF_FOR_KEY, ATTENTION_FLOW_INTO_FOR_KEY, ATTENTION_PREDICTED_FOR_KEY):
         st.session_state.pop(key, None)
 
@@ -133,9 +104,4 @@ def write_link() -> None:
         if value is None or (name in usual and value == usual[name]) or _ONLY_IN.get(name, view) != view:
             continue
         link[name] = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    for name in LINKED:
-        if name not in link and name in st.query_params:
-            del st.query_params[name]
-    if any(st.query_params.get(name) != value for name, value in link.items()):
-        st.query_params.update(link)
-    state[ATTENTION_LINK_KEY] = link
+    write_address(LINKED, link, ATTENTION_LINK_KEY)

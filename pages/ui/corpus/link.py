@@ -1,12 +1,12 @@
 """What the Corpus page looks at, in the address: language-free codes, checked like anything else from outside."""
 
-from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from llm_core.data.corpora import CORPORA, Corpus
 from llm_core.data.generated import SEED
+from pages.ui.address import Linked, asked_for, one_of, text_of, whole, write_address
 from pages.ui.glossary import SKILLS
 from pages.ui.state import (
     CORPUS_CHOSEN_KEY,
@@ -32,30 +32,17 @@ LONGEST_SENTENCE = 300
 ALL = "all"
 
 
-def _whole(least: int, most: int) -> Callable[[str], int | None]:
-    def read(text: str) -> int | None:
-        fits = text.isascii() and text.isdigit() and len(text) < 9 and least <= int(text) <= most
-        return int(text) if fits else None
-
-    return read
-
-
-def _of(*values: Any) -> Callable[[str], Any]:
-    return {str(value): value for value in values}.get
-
-
-LINKED: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "corpus": (CORPUS_LOOKED_KEY, lambda text: text if text in CORPORA else None),
-    "seed": (CORPUS_SEED_KEY, _whole(0, LARGEST)),
-    "story": (CORPUS_STORY_KEY, _whole(0, LARGEST)),
-    "colours": (CORPUS_COLOURS_KEY, _of("part", "who")),
-    "skill": (CORPUS_SKILL_KEY, _of(ALL, *SKILLS)),
-    "word": (CORPUS_FIRST_KEY, lambda text: text[:40]),
-    "followed": (CORPUS_FOLLOWED_KEY, _of(*FOLLOWED)),
-    "sentence": (CORPUS_SENTENCE_KEY, lambda text: text[:LONGEST_SENTENCE]),
-    "size": (CORPUS_SIZE_KEY, _of(*SIZES)),
+LINKED: Linked = {
+    "corpus": (CORPUS_LOOKED_KEY, one_of(*CORPORA)),
+    "seed": (CORPUS_SEED_KEY, whole(most=LARGEST)),
+    "story": (CORPUS_STORY_KEY, whole(most=LARGEST)),
+    "colours": (CORPUS_COLOURS_KEY, one_of("part", "who")),
+    "skill": (CORPUS_SKILL_KEY, one_of(ALL, *SKILLS)),
+    "word": (CORPUS_FIRST_KEY, text_of(40)),
+    "followed": (CORPUS_FOLLOWED_KEY, one_of(*FOLLOWED)),
+    "sentence": (CORPUS_SENTENCE_KEY, text_of(LONGEST_SENTENCE)),
+    "size": (CORPUS_SIZE_KEY, one_of(*SIZES)),
 }
-"""Name in the address to session key and reader; a reader gives None for what it does not take."""
 
 
 def defaults() -> dict[str, Any]:
@@ -70,13 +57,11 @@ def defaults() -> dict[str, Any]:
 
 def follow_link() -> None:
     """Take the view from the address when it is not the one that this page wrote itself; call before any widget."""
-    asked = {name: st.query_params[name] for name in LINKED if name in st.query_params}
-    if asked and asked != st.session_state.get(CORPUS_LINK_KEY):
-        for name, text in asked.items():
-            key, read = LINKED[name]
-            value = read(text)
-            if value is not None:
-                st.session_state[key] = value
+    for name, text in asked_for(LINKED, CORPUS_LINK_KEY).items():
+        key, read = LINKED[name]
+        value = read(text)
+        if value is not None:
+            st.session_state[key] = value
     for key, value in defaults().items():
         st.session_state.setdefault(key, value)
 
@@ -90,14 +75,7 @@ def write_link(private: bool) -> None:
         # The language of the page decides the first text, so that one is always named.
         if value is not None and (key == CORPUS_LOOKED_KEY or value != usual.get(key)):
             link[name] = str(value)
-    if private:
-        link = {}
-    for name in LINKED:
-        if name not in link and name in st.query_params:
-            del st.query_params[name]
-    if any(st.query_params.get(name) != value for name, value in link.items()):
-        st.query_params.update(link)
-    st.session_state[CORPUS_LINK_KEY] = link
+    write_address(LINKED, {} if private else link, CORPUS_LINK_KEY)
 
 
 def to_training(corpus: Corpus | None) -> None:

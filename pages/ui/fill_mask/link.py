@@ -4,11 +4,11 @@ Run and step are written by the subject bar.
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
+from pages.ui.address import Linked, follow_address, like, one_of, text_of, whole, write_address
 from pages.ui.fill_mask.first_text import Span
 from pages.ui.fill_mask.looking import AGAINST, LONGEST_TEXT, VIEWS, WAYS, lead
 from pages.ui.state import (
@@ -30,18 +30,6 @@ _RUN = re.compile(r"[0-9a-z][0-9a-z-]{0,63}")
 _MOST_HIDDEN = 200
 
 
-def _text(text: str) -> str:
-    return text[:LONGEST_TEXT]
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
-
-
-def _of(*values: str) -> Callable[[str], str | None]:
-    return {value: value for value in values}.get
-
-
 def _span(text: str) -> Span | None:
     match = _SPAN.fullmatch(text)
     return (int(match[1]), int(match[2])) if match and int(match[1]) < int(match[2]) else None
@@ -55,38 +43,23 @@ def _spans(text: str) -> tuple[Span, ...] | None:
     return tuple(sorted(known)) if None not in spans else None
 
 
-def _run(text: str) -> str | None:
-    return text if _RUN.fullmatch(text) else None
-
-
-LINKED: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "text": (FILL_TEXT_KEY, _text),
+LINKED: Linked = {
+    "text": (FILL_TEXT_KEY, text_of(LONGEST_TEXT)),
     "hidden": (FILL_HIDDEN_KEY, _spans),
-    "view": (FILL_VIEW_KEY, _of(*VIEWS)),
-    "way": (FILL_WAY_KEY, _of(*WAYS)),
-    "against": (FILL_AGAINST_KEY, _of(*AGAINST)),
-    "other_step": (FILL_OTHER_STEP_KEY, _whole),
-    "other_run": (FILL_OTHER_RUN_KEY, _run),
+    "view": (FILL_VIEW_KEY, one_of(*VIEWS)),
+    "way": (FILL_WAY_KEY, one_of(*WAYS)),
+    "against": (FILL_AGAINST_KEY, one_of(*AGAINST)),
+    "other_step": (FILL_OTHER_STEP_KEY, whole()),
+    "other_run": (FILL_OTHER_RUN_KEY, like(_RUN)),
     "picked": (FILL_PICKED_KEY, _span),
-    "layer": (FILL_LAYER_KEY, _whole),
+    "layer": (FILL_LAYER_KEY, whole()),
 }
-"""Name in the address to session key and reader; a reader gives None for what it does not take."""
 
 
 def follow_link() -> None:
-    """Take the view from the address when it is not the one that this page wrote itself; call before any widget.
-
-    What such an address does not name is as the page begins, so that going back, and a link, show just what was seen.
-    """
-    asked = {name: st.query_params[name] for name in LINKED if name in st.query_params}
-    if not asked or asked == st.session_state.get(FILL_LINK_KEY):
+    """Take the view from another address; call before any widget."""
+    if not follow_address(LINKED, FILL_LINK_KEY):
         return
-    for name, (key, read) in LINKED.items():
-        value = read(asked[name]) if name in asked else None
-        if value is not None:
-            st.session_state[key] = value
-        else:
-            st.session_state.pop(key, None)
     st.session_state.pop(FILL_FOR_KEY, None)
     lead()
 
@@ -103,12 +76,7 @@ def write_link() -> None:
         if value is None or (name in usual and value == usual[name]) or only_in.get(name, against) != against:
             continue
         link[name] = _written(name, value)
-    for name in LINKED:
-        if name not in link and name in st.query_params:
-            del st.query_params[name]
-    if any(st.query_params.get(name) != value for name, value in link.items()):
-        st.query_params.update(link)
-    state[FILL_LINK_KEY] = link
+    write_address(LINKED, link, FILL_LINK_KEY)
 
 
 def _written(name: str, value: Any) -> str:
