@@ -25,8 +25,8 @@ def batch(length: int = 6, rows: int = 2) -> Batch:
 
 
 def test_a_decoder_has_a_tap_on_every_line_of_its_stream(model: Model) -> None:
-    block = ["residual_before", "residual_middle", "residual_after", "feed_forward.activations"]
-    block += [f"attention.{name}" for name in ("queries", "keys", "values", "scores", "pattern", "head_outputs")]
+    block = ["residual_before", "residual_middle", "residual_after", "feed_forward.activations", "feed_forward.added"]
+    block += [f"attention.{n}" for n in ("queries", "keys", "values", "scores", "pattern", "head_outputs", "added")]
     expected = {"embedding", "hidden"} | {f"blocks.{n}.{name}" for n in range(2) for name in block}
     assert set(tap_names(model)) == expected
 
@@ -52,6 +52,21 @@ def test_shapes_are_what_the_names_say(model: Model) -> None:
     assert seen["blocks.0.attention.pattern"].shape == (2, 2, 6, 6)
     assert seen["blocks.0.attention.head_outputs"].shape == (2, 2, 6, 8)
     assert seen["blocks.0.feed_forward.activations"].shape == (2, 6, 64)
+
+
+@pytest.mark.parametrize("architecture", ["decoder", "encoder_decoder"])
+def test_what_is_added_to_the_stream_is_seen(architecture: str) -> None:
+    crossed = architecture == "encoder_decoder"
+    model = build(CONFIG.model_copy(update={"architecture": architecture, "initialization": "xavier"})).eval()
+    with torch.no_grad(), observe(model) as seen:
+        model(Batch(torch.tensor([[1, 2, 3]]), source=Batch(torch.tensor([[4, 5]])) if crossed else None))
+    block = "decoder.blocks.1." if crossed else "blocks.1."
+    lines = ["residual_before", "attention.added", "residual_middle"]
+    lines += ["cross_attention.added", "residual_crossed"] if crossed else []
+    lines += ["feed_forward.added", "residual_after"]
+    for before, added, after in zip(lines[::2], lines[1::2], lines[2::2], strict=False):
+        assert seen[block + added].abs().max() > 0.1
+        torch.testing.assert_close(seen[block + before] + seen[block + added], seen[block + after])
 
 
 def test_only_what_is_asked_for_is_kept(model: Model) -> None:

@@ -52,6 +52,7 @@ class Attention(nn.Module):
         self.key_norm = Norm(self.size, config) if config.query_key_norm else None
         self.queries, self.keys, self.values = Tap(), Tap(), Tap()
         self.scores, self.pattern, self.head_outputs = Tap(), Tap(), Tap()
+        self.added = Tap()
 
     def attend(
         self,
@@ -70,7 +71,7 @@ class Attention(nn.Module):
         if blind is not None:
             mixed = mixed.masked_fill(blind, 0.0)
         mixed = self.head_outputs(mixed)
-        out: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
+        out: Tensor = self.added(self.output(mixed.transpose(1, 2).flatten(2)))
         return out
 
     def _fused(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, causal: bool) -> Tensor:

@@ -61,6 +61,7 @@ class FeedForward(nn.Module):
         self.up = nn.Linear(width, inner, bias=config.biases)
         self.down = nn.Linear(inner, width, bias=config.biases)
         self.activations = Tap()
+        self.added = Tap()
         self.dropout = config.dropout
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,7 +71,7 @@ class FeedForward(nn.Module):
         else:
             inner = activate(self.gate(x), self.activation, self.training) * inner
         inner = drop(self.activations(inner), self.dropout, self.training)
-        down: Tensor = self.down(inner)  # (B, T, width)
+        down: Tensor = self.added(self.down(inner))  # (B, T, width)
         return down
 
 
