@@ -4,13 +4,17 @@ A page elsewhere can make a person's browser send requests here. It must not set
 """
 
 import json
+import logging
+from collections.abc import Callable
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from llm_core.errors import UserError
-from pages.ui.text import explain_in, known_language
+from llm_core.config import ConfigType, parse
+from llm_core.errors import N_, UserError
+from pages.ui.text import explain_in, known_language, translate
 
 NO_STORE = {"Cache-Control": "no-store"}
 KEPT_A_DAY = {"Cache-Control": "public, max-age=86400", "Content-Encoding": "identity"}
@@ -18,6 +22,8 @@ KEPT_A_DAY = {"Cache-Control": "public, max-age=86400", "Content-Encoding": "ide
 anew for every browser."""
 
 _LARGEST_REQUEST = 200_000
+
+FAILED = N_("The program failed while it looked; the log of the server says more.")
 
 
 async def posted(request: Request) -> tuple[dict[str, Any], str] | Response:
@@ -35,6 +41,28 @@ async def posted(request: Request) -> tuple[dict[str, Any], str] | Response:
         return values, known_language(values.pop("language"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Response(status_code=400)
+
+
+async def answered(
+    request: Request, kind: type[ConfigType], answer: Callable[[ConfigType], dict[str, Any]], deed: str
+) -> Response:
+    """What is said of the question, of that kind, that was posted with a language: JSON, or one sentence. `deed` is what
+    the log calls that which failed."""
+    found = await posted(request)
+    if isinstance(found, Response):
+        return found
+    values, language = found
+
+    def work() -> Response:
+        try:
+            return JSONResponse(answer(parse(kind, values)), headers=NO_STORE)
+        except UserError as error:
+            return refusal(error, language)
+        except Exception:
+            logging.getLogger(__name__).exception("%s failed", deed)
+            return JSONResponse({"error": translate(FAILED, language)}, status_code=500, headers=NO_STORE)
+
+    return await run_in_threadpool(work)
 
 
 def from_elsewhere(request: Request) -> bool:

@@ -18,10 +18,11 @@ from llm_core.errors import UserError
 from pages.ui.attention import bertviz_data, bertviz_file
 from pages.ui.attention.bertviz_scripts import LIBRARIES, library
 from pages.ui.attention.looking import Looking
-from pages.ui.attention.route import FAILED, Asked
+from pages.ui.attention.route import Asked
 from pages.ui.attention.seen import seen
 from pages.ui.attention.shape import shape_of
 from pages.ui.http import (
+    FAILED,
     KEPT_A_DAY,
     NO_STORE,
     attachment,

@@ -5,33 +5,29 @@ trains. The browser keeps what it got, so that going back and forth asks for not
 """
 
 import base64
-import logging
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from llm_core.config import Config, parse
-from llm_core.errors import N_, UserError
+from llm_core.config import Config
+from llm_core.errors import UserError
 from llm_core.runs.live import poll_milliseconds
 from llm_core.runs.run import Run
 from pages.ui.attention.looking import Looking
 from pages.ui.attention.seen import Patterns, patterns
 from pages.ui.attention.shape import shape_of
-from pages.ui.http import NO_STORE, posted, refusal
+from pages.ui.http import answered
 from pages.ui.state import store
-from pages.ui.text import translate
 
 SMALL = 300_000
 """With so many numbers, all heads are sent exactly; with more only the one that is looked at, the others as thumbnails."""
 THUMBNAIL = 48
 """Rows and columns of a thumbnail at most: each of its points is the largest of a block."""
 
-FAILED = N_("The program failed while it looked; the log of the server says more.")
 _Place = Annotated[int, Field(ge=0, le=100_000)]
 
 
@@ -71,20 +67,7 @@ class Asked(Config):
 
 async def patterns_route(request: Request) -> Response:
     """POST an `Asked` and a language as JSON; answers with arrays, or with one sentence."""
-    found = await posted(request)
-    if isinstance(found, Response):
-        return found
-    return await run_in_threadpool(_answer, *found)
-
-
-def _answer(values: dict[str, Any], language: str) -> Response:
-    try:
-        return JSONResponse(answer(parse(Asked, values)), headers=NO_STORE)
-    except UserError as error:
-        return refusal(error, language)
-    except Exception:
-        logging.getLogger(__name__).exception("Looking at attention failed")
-        return JSONResponse({"error": translate(FAILED, language)}, status_code=500, headers=NO_STORE)
+    return await answered(request, Asked, answer, "Looking at attention")
 
 
 def answer(asked: Asked) -> dict[str, Any]:

@@ -1,47 +1,18 @@
 """The route `./fill`: what models expect behind the masks of a text, for the picture in the browser; and as a table."""
 
-import logging
-from typing import Any
-
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from llm_core.config import parse
 from llm_core.data.table_writing import as_table
-from llm_core.errors import N_, UserError
+from llm_core.errors import UserError
 from pages.ui.fill_mask.answer import Asked, answer, entries, predictions
-from pages.ui.http import (
-    NO_STORE,
-    attachment,
-    from_elsewhere,
-    language_of,
-    object_in,
-    posted,
-    refusal,
-    refusal_of_file,
-)
-from pages.ui.text import translate
-
-FAILED = N_("The program failed while it looked; the log of the server says more.")
+from pages.ui.http import answered, attachment, from_elsewhere, language_of, object_in, refusal_of_file
 
 
 async def fill_route(request: Request) -> Response:
     """POST an `Asked` and a language as JSON; answers with predictions, or with one sentence."""
-    found = await posted(request)
-    if isinstance(found, Response):
-        return found
-    return await run_in_threadpool(_answer, *found)
-
-
-def _answer(values: dict[str, Any], language: str) -> Response:
-    try:
-        return JSONResponse(answer(parse(Asked, values)), headers=NO_STORE)
-    except UserError as error:
-        return refusal(error, language)
-    except Exception:
-        logging.getLogger(__name__).exception("Filling in masks failed")
-        return JSONResponse({"error": translate(FAILED, language)}, status_code=500, headers=NO_STORE)
+    return await answered(request, Asked, answer, "Filling in masks")
 
 
 def fill_csv_route(request: Request) -> Response:
