@@ -310,17 +310,4 @@ class AttentionView {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host t-attention");
-    parentElement.append(host);
-    host.view = new AttentionView(host);
-  }
-  host.view.update(component);
-  return () => {
-    host.view.close();
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new AttentionView(host), "t-host t-attention");

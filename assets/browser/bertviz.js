@@ -117,17 +117,4 @@ class Framed {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host");
-    parentElement.append(host);
-    host.framed = new Framed(host);
-  }
-  host.framed.update(component);
-  return () => {
-    host.framed.close();
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new Framed(host));

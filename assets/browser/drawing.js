@@ -78,17 +78,4 @@ class Drawing {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host");
-    parentElement.append(host);
-    host.drawing = new Drawing(host);
-  }
-  host.drawing.update(component);
-  return () => {
-    host.drawing.close();
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new Drawing(host));

@@ -157,17 +157,4 @@ class FillView {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host t-fill");
-    parentElement.append(host);
-    host.view = new FillView(host);
-  }
-  host.view.update(component);
-  return () => {
-    host.view.close();
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new FillView(host), "t-host t-fill");

@@ -36,4 +36,21 @@ function make(tag, className = "", text = null, attributes = {}) {
   return element;
 }
 
+// What Streamlit calls for a part of a page: once when it appears, and again after every script run and change of theme;
+// what is returned is called when it goes. `begin` makes, in the element that is given to it, what is brought up to date.
+function mounted(component, begin, className = "t-host") {
+  const { parentElement } = component;
+  let host = parentElement.querySelector(":scope > .t-host");
+  if (!host) {
+    host = make("div", className);
+    parentElement.append(host);
+    host.part = begin(host);
+  }
+  host.part.update(component);
+  return () => {
+    host.part.close();
+    host.remove();
+  };
+}
+
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

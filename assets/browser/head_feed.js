@@ -1,20 +1,18 @@
 // What was measured of the heads of one run, and how a measuring stands. The table and the curves of a page share one
-// feed, so it is fetched once; while it grows it is asked again and again, and no script runs. Stands behind format.js.
+// feed, so it is fetched once; while it grows it is asked again and again, and no script runs. Stands behind format.js and
+// polling.js.
 const headFeeds = new Map();
 
-class HeadFeed {
+class HeadFeed extends Polling {
   constructor(run, language) {
+    super();
     this.run = run;
     this.language = language;
     this.parts = new Set();
-    this.turn = 0; // only the newest question's answer counts
     this.version = "";
     this.scores = {}; // part, score: columns over steps; a row of `mean` holds all heads, layer after layer
     this.shape = {}; // part: [layers, heads]
     this.losses = []; // [step, held-out loss]
-    this.head = null; // the last reply without its numbers
-    this.trouble = "";
-    this.pending = 0; // until when a command may take to show an effect
   }
 
   static of(run, language) {
@@ -38,23 +36,8 @@ class HeadFeed {
     }, 500);
   }
 
-  draw() {
+  told() {
     for (const part of this.parts) part.draw();
-  }
-
-  // The page knows of other numbers, or of a command: look at once.
-  ask() {
-    clearTimeout(this.timer);
-    this.poll();
-  }
-
-  command(send) {
-    this.before = this.under;
-    this.pending = performance.now() + 15_000;
-    send();
-    this.draw();
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.poll(), 200);
   }
 
   // The run that measures; "" while none is at it.
@@ -63,36 +46,24 @@ class HeadFeed {
     return measuring?.lively ? measuring.run : "";
   }
 
-  async poll() {
+  get address() {
+    return `./heads/${encodeURIComponent(this.run)}?have=${this.version}&lang=${this.language}`;
+  }
+
+  get standing() {
+    return this.under;
+  }
+
+  get wanted() {
+    return this.parts.size > 0;
+  }
+
+  poll() {
     this.polling = true;
-    this.turn += 1;
-    const { turn } = this;
-    let wait = 3000;
-    try {
-      const reply = await fetch(`./heads/${encodeURIComponent(this.run)}?have=${this.version}&lang=${this.language}`);
-      const head = await reply.json();
-      if (turn !== this.turn) return;
-      if (reply.ok) {
-        this.take(head);
-        wait = head.poll_milliseconds;
-      } else {
-        this.trouble = head.error;
-        wait = null;
-      }
-    } catch {
-      if (turn !== this.turn) return;
-      this.trouble = "offline";
-    }
-    if (this.pending) {
-      if (this.under !== this.before || performance.now() > this.pending) this.pending = 0;
-      else wait = 200;
-    }
-    this.draw();
-    if (this.parts.size && wait !== null) this.timer = setTimeout(() => this.poll(), document.hidden ? wait * 4 : wait);
+    return super.poll();
   }
 
   take({ scores, shape, losses, ...head }) {
-    this.trouble = "";
     this.head = head;
     this.version = head.version;
     if (scores) Object.assign(this, { scores, shape });

@@ -2,18 +2,8 @@
 // script run and change of theme.
 const HEAD_PARTS = { table: HeadTable, steps: HeadSteps };
 
-export default function (component) {
-  const { parentElement, data } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host");
+export default (component) =>
+  mounted(component, (host) => {
     host.append(make("div"));
-    parentElement.append(host);
-    host.view = new HEAD_PARTS[data.part](host.firstChild);
-  }
-  host.view.update(component);
-  return () => {
-    host.view.close();
-    host.remove();
-  };
-}
+    return new HEAD_PARTS[component.data.part](host.firstChild);
+  });

@@ -19,7 +19,7 @@ class Merging {
     root.append(row, this.slider, this.pieces);
   }
 
-  update(data) {
+  update({ data }) {
     const identity = JSON.stringify(data);
     if (identity === this.identity) return;
     this.identity = identity;
@@ -62,18 +62,10 @@ class Merging {
     this.timer = null;
     this.button.textContent = this.data.labels.play;
   }
+
+  close() {
+    clearTimeout(this.timer);
+  }
 }
 
-export default function ({ parentElement, data }) {
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host");
-    parentElement.append(host);
-    host.merging = new Merging(host);
-  }
-  host.merging.update(data);
-  return () => {
-    clearTimeout(host.merging.timer);
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new Merging(host));

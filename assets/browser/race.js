@@ -207,17 +207,4 @@ class Race {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div");
-    parentElement.append(host);
-    host.race = new Race(host);
-  }
-  host.race.update(component);
-  return () => {
-    host.race.close();
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new Race(host));

@@ -1,16 +1,13 @@
 // What one race has said so far, by lane: a family, its curve, its result. While the race runs the route ./race/<run> is
-// asked again and again, and no script runs. Stands behind format.js.
-class RaceFeed {
+// asked again and again, and no script runs. Stands behind format.js and polling.js.
+class RaceFeed extends Polling {
   constructor(run, language, changed) {
+    super();
     this.run = run;
     this.language = language;
     this.changed = changed; // called after every reply, with whether the race has just come to its end
-    this.turn = 0; // only the newest question's answer counts
     this.next = 0; // bytes of the history that have been read
     this.lanes = new Map();
-    this.head = null; // the last reply without its rows
-    this.trouble = "";
-    this.pending = 0; // until when a command may take to show an effect
     this.poll();
   }
 
@@ -19,50 +16,24 @@ class RaceFeed {
     clearTimeout(this.timer);
   }
 
+  get address() {
+    return `./race/${encodeURIComponent(this.run)}?have=${this.next}&lang=${this.language}`;
+  }
+
   get lively() {
     return Boolean(this.head?.lively);
   }
 
-  // Send a command and look at once, until it shows an effect.
-  command(send) {
-    this.before = this.head?.state;
-    this.pending = performance.now() + 15_000;
-    send();
-    this.changed(false);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.poll(), 150);
+  get standing() {
+    return this.head?.state;
   }
 
-  async poll() {
-    this.turn += 1;
-    const { turn } = this;
-    const were = this.lively;
-    let wait = 3000;
-    try {
-      const reply = await fetch(`./race/${encodeURIComponent(this.run)}?have=${this.next}&lang=${this.language}`);
-      const head = await reply.json();
-      if (turn !== this.turn) return;
-      if (reply.ok) {
-        this.take(head);
-        wait = head.poll_milliseconds;
-      } else {
-        this.trouble = head.error;
-        wait = null;
-      }
-    } catch {
-      if (turn !== this.turn) return;
-      this.trouble = "offline";
-    }
-    if (this.pending) {
-      if (this.head?.state !== this.before || performance.now() > this.pending) this.pending = 0;
-      else wait = 200;
-    }
-    this.changed(were && !this.lively && !this.trouble);
-    if (wait !== null) this.timer = setTimeout(() => this.poll(), document.hidden ? wait * 4 : wait);
+  told() {
+    this.changed(Boolean(this.was) && !this.lively && !this.trouble);
+    this.was = this.lively;
   }
 
   take({ rows, reset, ...head }) {
-    this.trouble = "";
     this.head = head;
     this.next = head.next;
     if (reset) this.lanes.clear();

@@ -58,21 +58,16 @@ class Runs {
       }),
     );
   }
+
+  close() {
+    clearTimeout(this.timer);
+  }
 }
 
-export default function (component) {
-  const { parentElement, data } = component;
-  document.documentElement.lang = data.language;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host");
+export default (component) => {
+  document.documentElement.lang = component.data.language;
+  return mounted(component, (host) => {
     host.append(make("div"));
-    host.runs = new Runs(host.firstChild);
-    parentElement.append(host);
-  }
-  host.runs.update(component);
-  return () => {
-    clearTimeout(host.runs.timer);
-    host.remove();
-  };
-}
+    return new Runs(host.firstChild);
+  });
+};

@@ -120,17 +120,4 @@ class Sheet {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div");
-    parentElement.append(host);
-    host.sheet = new Sheet(host);
-  }
-  host.sheet.update(component);
-  return () => {
-    host.sheet.close();
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new Sheet(host));

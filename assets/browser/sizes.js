@@ -163,18 +163,4 @@ class Sizes {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div");
-    parentElement.append(host);
-    host.className = "t-host";
-    host.sizes = new Sizes(host);
-  }
-  host.sizes.update(component);
-  return () => {
-    host.sizes.close();
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new Sizes(host));

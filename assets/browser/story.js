@@ -15,7 +15,7 @@ class Story {
     root.onkeydown = (event) => this.walk(event);
   }
 
-  update(data) {
+  update({ data }) {
     const identity = JSON.stringify(data);
     if (identity === this.identity) return;
     this.identity = identity;
@@ -105,15 +105,8 @@ class Story {
     words[to].tabIndex = 0;
     words[to].focus();
   }
+
+  close() {}
 }
 
-export default function ({ parentElement, data }) {
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host t-story");
-    parentElement.append(host);
-    host.story = new Story(host);
-  }
-  host.story.update(data);
-  return () => host.remove();
-}
+export default (component) => mounted(component, (host) => new Story(host), "t-host t-story");

@@ -217,17 +217,4 @@ class Why {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div");
-    parentElement.append(host);
-    host.why = new Why(host);
-  }
-  host.why.update(component);
-  return () => {
-    host.why.close();
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new Why(host));

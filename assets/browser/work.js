@@ -61,17 +61,4 @@ class Work {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host t-work");
-    parentElement.append(host);
-    host.work = new Work(host);
-  }
-  host.work.update(component);
-  return () => {
-    host.work.close();
-    host.remove();
-  };
-}
+export default (component) => mounted(component, (host) => new Work(host), "t-host t-work");

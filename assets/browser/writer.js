@@ -20,7 +20,7 @@ class Writer {
     root.append(row, this.text, this.timeline, this.slider);
   }
 
-  update(data) {
+  update({ data }) {
     const first = !this.data;
     const key = JSON.stringify([data.samples, data.labels]);
     this.data = data;
@@ -117,19 +117,14 @@ class Writer {
     };
     next();
   }
+
+  close() {
+    clearTimeout(this.timer);
+  }
 }
 
-export default function ({ parentElement, data }) {
-  let host = parentElement.querySelector(":scope > .t-host");
-  if (!host) {
-    host = make("div", "t-host");
+export default (component) =>
+  mounted(component, (host) => {
     host.append(make("div"));
-    host.writer = new Writer(host.firstChild);
-    parentElement.append(host);
-  }
-  host.writer.update(data);
-  return () => {
-    clearTimeout(host.writer.timer);
-    host.remove();
-  };
-}
+    return new Writer(host.firstChild);
+  });

@@ -7,6 +7,8 @@ import streamlit as st
 
 from pages.ui.live import BROWSER, script
 
+_SCRIPTS = ("head_feed", "head_measuring", "head_table", "head_steps")
+
 
 @cache
 def component() -> Any:
@@ -14,6 +16,6 @@ def component() -> Any:
     return st.components.v2.component(
         "terrarium_heads",
         css=(BROWSER / "heads.css").read_text(encoding="utf-8"),
-        js=script("format", "curve", "takeaway", "head_feed", "head_measuring", "head_table", "head_steps", "heads"),
+        js=script("format", "curve", "takeaway", "polling", *_SCRIPTS, "heads"),
         isolate_styles=False,
     )

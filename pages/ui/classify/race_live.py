@@ -26,7 +26,7 @@ def _component() -> Any:
     return st.components.v2.component(
         "terrarium_race",
         css=(BROWSER / "race.css").read_text(encoding="utf-8"),
-        js=script("format", "curve", "race_feed", "race"),
+        js=script("format", "curve", "polling", "race_feed", "race"),
         isolate_styles=False,
     )
 
