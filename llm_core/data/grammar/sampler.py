@@ -87,15 +87,21 @@ def texts(grammar: Grammar, language: str, seed: int, start: int, count: int) ->
 def sample(grammar: Grammar, language: str, seed: int, index: int) -> Sampled:
     """One text with all that is known of it."""
     draws = Counting(seed, index)
+    text, truth = tell(grammar, draws, language)
+    # Where draws stay hidden, several of them can give the same text: only the filter sums over them.
+    nats = log_probability(grammar, language, text) if grammar.hidden else draws.log_probability
+    return Sampled(text, language, nats, draws.log_probability, draws.entropy, truth)
+
+
+def tell(grammar: Grammar, draws: Draws, language: str) -> tuple[str, Truth]:
+    """The text that follows from draws, whoever makes them, with its truth."""
     teller = Teller(language, surface_of(language))
     for task, place in _tasks(grammar, draws, language):
         if isinstance(task, Done):
             teller.close(task.sentence, draws)
         else:
             teller.add(task, draws, place)
-    # Where draws stay hidden, several of them can give the same text: only the filter sums over them.
-    nats = log_probability(grammar, language, teller.text) if grammar.hidden else draws.log_probability
-    return Sampled(teller.text, language, nats, draws.log_probability, draws.entropy, teller.truth(draws))
+    return teller.text, teller.truth(draws)
 
 
 def about(
