@@ -44,6 +44,8 @@ TERMS: dict[str, tuple[str, str]] = {
     "rollout": (N_("rollout"), N_("how much of each input token is in a token after some layers, when the attention of all layers is multiplied (Abnar & Zuidema 2020)")),
     "flow": (N_("flow"), N_("the most that could run from an input token to a token, when attention is the width of pipes between the layers (Abnar & Zuidema 2020)")),
     "residual": (N_("residual connection"), N_("what a layer passes on as it is, beside what its attention takes in; here counted as one half")),
+    "logit": (N_("logit"), N_("what a model gives a token before all logits are turned into probabilities; a difference of two logits is the logarithm of the odds")),
+    "residual stream": (N_("residual stream"), N_("the row of numbers that stands for a token and runs through all layers; each layer reads it and adds to it")),
     "divergence": (N_("KL divergence"), N_("how far one set of probabilities is from another: 0 when they are the same")),
     "accuracy": (N_("accuracy"), N_("the share of texts that are given their label")),
     "precision": (N_("precision"), N_("of the texts that were called so, the share that are so")),

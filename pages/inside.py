@@ -1,0 +1,50 @@
+"""Inside: what a model computes on the way to its answer, and what proves it."""
+
+import streamlit as st
+
+from llm_core.errors import UserError
+from pages.ui.attention.controls import no_attention
+from pages.ui.attention.shape import shape_of
+from pages.ui.faults import refuse
+from pages.ui.glossary import meanings
+from pages.ui.inside import ablation, controls, direct, lens, link, sentence
+from pages.ui.inside.computed import predicted
+from pages.ui.inside.selection import asked, begin, whole
+from pages.ui.subject import subject_bar
+from pages.ui.text import _
+
+SHOWS = {"lens": lens.show, "direct": direct.show, "ablation": ablation.show}
+
+st.title(_("Inside"))
+st.markdown(
+    _("What a model computes between the text that it reads and the word that it says. Choose a word below; every picture explains the same one."),
+    help=meanings("token", "logit", "residual stream", "head", "step"),
+)  # fmt: skip
+
+subject = subject_bar()
+if subject is None or subject.step is None:
+    st.info(_("Here a model will be opened up. Train one first: it takes a minute."))
+    st.page_link("train.py", label=_("Train a model"))
+    st.stop()
+link.follow_link()
+try:
+    shape = shape_of(subject.run)
+except UserError as reason:
+    no_attention(subject.run, reason)
+    st.stop()
+
+now = begin(subject)
+controls.text_and_view(shape, SHOWS)
+try:
+    said = predicted(asked(now))
+except UserError as error:
+    refuse(error)
+    st.stop()
+now = whole(now, said)
+sentence.show(now, said)
+controls.about(now.view)
+try:
+    SHOWS[now.view](now, said)
+except UserError as error:
+    controls.not_here(error, now.view)
+link.write_link(now)

@@ -1,0 +1,59 @@
+"""Bars with a sign: what adds is blue and points up, what takes away is brown and points down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from pages.ui.charts import Colors, layout
+from pages.ui.inside.grid import safe
+from pages.ui.inside.words import signed
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: its name, its value, what else the pointer is told, and what a click gives back."""
+
+    name: str
+    value: float
+    note: str = ""
+    picks: int | None = None
+
+
+def upright(bars: Sequence[Bar], title: str, colors: Colors) -> go.Figure:
+    """Bars side by side, in order."""
+    made = _figure(bars, colors, sideways=False)
+    made.update_layout(
+        margin={"l": 58, "r": 16, "t": 16, "b": 92},
+        xaxis={"tickangle": -40, "type": "category"}, yaxis={"title": {"text": safe(title), "standoff": 8}},
+    )  # fmt: skip
+    return made
+
+
+def across(bars: Sequence[Bar], title: str, colors: Colors) -> go.Figure:
+    """Bars below each other, the first at the top."""
+    made = _figure(bars, colors, sideways=True)
+    wide = max((sum(2 if ord(sign) > 0x2E80 else 1 for sign in bar.name) for bar in bars), default=0)
+    made.update_layout(
+        margin={"l": 20 + round(6.8 * wide), "r": 40, "t": 8, "b": 46},
+        xaxis={"showgrid": True, "title": {"text": safe(title), "standoff": 6}}, yaxis={"autorange": "reversed", "type": "category", "showgrid": False},
+    )  # fmt: skip
+    return made
+
+
+def _figure(bars: Sequence[Bar], colors: Colors, *, sideways: bool) -> go.Figure:
+    made = go.Figure(layout=layout(colors))
+    names, values = [safe(bar.name) for bar in bars], [bar.value for bar in bars]
+    said = [f"{safe(bar.name)}: {signed(bar.value)}" + (f"<br>{safe(bar.note)}" if bar.note else "") for bar in bars]
+    made.add_bar(
+        x=values if sideways else names, y=names if sideways else values, orientation="h" if sideways else "v",
+        marker={"color": [colors.differences[-2] if value >= 0 else colors.differences[1] for value in values], "line": {"width": 0}},
+        text=[signed(value) for value in values], textposition="outside", cliponaxis=False, textfont={"size": 11, "color": colors.quiet},
+        customdata=[bar.picks for bar in bars], hovertext=said, hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+    zero = {"type": "line", "line": {"color": colors.quiet, "width": 1}}
+    if sideways:
+        made.add_shape(**zero, x0=0, x1=0, yref="paper", y0=0, y1=1)
+    else:
+        made.add_shape(**zero, y0=0, y1=0, xref="paper", x0=0, x1=1)
+    return made

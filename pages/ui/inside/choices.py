@@ -1,0 +1,34 @@
+"""What a person chooses within one view: the choices, and what the page begins with."""
+
+from llm_core.errors import N_
+from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_INSTEAD_KEY, INSIDE_MEASURE_KEY, INSIDE_PLACES_KEY, INSIDE_SITE_KEY
+
+COLOURS = {
+    "probability": N_("probability"),
+    "entropy": N_("entropy"),
+    "rank": N_("rank of the true token"),
+    "divergence": N_("distance from the output"),
+}
+"""What the colour of the lens means: name in links, and on screen."""
+PLACES = {"after": N_("After each layer"), "all": N_("After attention, too")}
+"""Which places of the residual stream are rows of the lens."""
+MEASURES = {"target": N_("What is explained"), "loss": N_("Loss on the text")}
+"""What is measured when a piece is taken away."""
+INSTEAD = {"zero": N_("Zero"), "mean": N_("Mean of other texts"), "resample": N_("Drawn from other texts")}
+"""What takes its place."""
+SITES = {
+    "residual": N_("Residual stream"),
+    "attention": N_("Attention output"),
+    "feed_forward": N_("Feed-forward output"),
+    "heads": N_("Heads, at all positions"),
+}
+"""What is carried over from one text to the other."""
+
+LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
+    "colour": ("lens", INSIDE_COLOUR_KEY, COLOURS),
+    "places": ("lens", INSIDE_PLACES_KEY, PLACES),
+    "measure": ("ablation", INSIDE_MEASURE_KEY, MEASURES),
+    "instead": ("ablation", INSIDE_INSTEAD_KEY, INSTEAD),
+    "site": ("patching", INSIDE_SITE_KEY, SITES),
+}
+"""Name in the address to the view that it belongs to, the session key, and what there is to choose; the first is usual."""

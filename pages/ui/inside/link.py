@@ -1,0 +1,79 @@
+"""What the page *Inside* looks at, in the address: language-free codes. Run and step are written by the subject bar."""
+
+import re
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.address import Linked, follow_address, one_of, text_of, whole, write_address
+from pages.ui.attention.looking import PARTS
+from pages.ui.inside.choices import LINKED_CHOICES
+from pages.ui.inside.selection import LONGEST_TEXT, Selection
+from pages.ui.inside.views import VIEWS
+from pages.ui.state import (
+    INSIDE_AGAINST_KEY,
+    INSIDE_FOR_KEY,
+    INSIDE_HEAD_KEY,
+    INSIDE_LAYER_KEY,
+    INSIDE_LINK_KEY,
+    INSIDE_OFF_KEY,
+    INSIDE_PART_KEY,
+    INSIDE_SOURCE_KEY,
+    INSIDE_TARGET_KEY,
+    INSIDE_TEXT_KEY,
+    INSIDE_TOKEN_KEY,
+    INSIDE_VIEW_KEY,
+)
+
+_HEAD = re.compile(rf"(?:{'|'.join(PARTS)})\.[0-9]{{1,3}}\.[0-9]{{1,3}}")
+_MOST_OFF = 1_000
+
+
+def _heads(text: str) -> tuple[str, ...] | None:
+    names = text.split(",")[:_MOST_OFF]
+    return tuple(sorted(set(names))) if all(map(_HEAD.fullmatch, names)) else None
+
+
+def _against(text: str) -> int | str | None:
+    return text if text in ("nothing", "others") else whole()(text)
+
+
+LINKED: Linked = {
+    "text": (INSIDE_TEXT_KEY, text_of(LONGEST_TEXT)),
+    "source": (INSIDE_SOURCE_KEY, text_of(LONGEST_TEXT)),
+    "view": (INSIDE_VIEW_KEY, one_of(*VIEWS)),
+    "part": (INSIDE_PART_KEY, one_of(*PARTS)),
+    "layer": (INSIDE_LAYER_KEY, whole()),
+    "head": (INSIDE_HEAD_KEY, whole()),
+    "off": (INSIDE_OFF_KEY, _heads),
+    "token": (INSIDE_TOKEN_KEY, whole()),
+    "target": (INSIDE_TARGET_KEY, whole()),
+    "against": (INSIDE_AGAINST_KEY, _against),
+    **{name: (key, one_of(*known)) for name, (_view, key, known) in LINKED_CHOICES.items()},
+}
+
+
+def follow_link() -> None:
+    """Take the selection from another address; call before any widget."""
+    if follow_address(LINKED, INSIDE_LINK_KEY):
+        st.session_state.pop(INSIDE_FOR_KEY, None)
+
+
+def write_link(selection: Selection) -> None:
+    """Put the selection into the address; what one view alone depends on only there, and where it is not the usual."""
+    values: dict[str, Any] = {
+        "text": selection.text,
+        "source": selection.source or None,
+        "view": selection.view,
+        "part": selection.part,
+        "layer": selection.layer,
+        "head": selection.head,
+        "off": ",".join(selection.off) or None,
+        "token": selection.token,
+        "target": selection.target,
+        "against": "nothing" if selection.against is None else selection.against,
+    }
+    for name, (view, key, known) in LINKED_CHOICES.items():
+        chosen = st.session_state.get(key)
+        values[name] = chosen if view == selection.view and chosen != next(iter(known)) else None
+    write_address(LINKED, {name: str(value) for name, value in values.items() if value is not None}, INSIDE_LINK_KEY)

@@ -1,0 +1,42 @@
+"""The views of the page *Inside*, as a table: what each shows, what it does not prove, where it comes from."""
+
+from dataclasses import dataclass
+
+from llm_core.errors import N_
+
+
+@dataclass(frozen=True)
+class View:
+    """Sentences are English templates, translated where they are shown; `paper` and `function` stay as they are."""
+
+    title: str
+    shows: str
+    does_not_prove: str
+    paper: str
+    function: str
+
+
+VIEWS: dict[str, View] = {
+    "lens": View(
+        N_("Logit lens"),
+        N_("What the model would say next if it stopped after each layer: the residual stream at every place, read out by the last norm and the output matrix."),
+        N_("Early layers need not keep their thoughts in the form that the output matrix reads: that nothing is seen there does not prove that nothing is known there."),
+        "nostalgebraist 2020, “interpreting GPT: the logit lens”",
+        "llm_core.interpret.logit_lens",
+    ),
+    "direct": View(
+        N_("Direct attribution"),
+        N_("What each piece has itself added to the logit of the chosen word, up against another: blue for it, brown against it. Together they are the logit, exactly."),
+        N_("It shows direct effects only: what a head does to the layers after it is put down to them. And norms are held as they are."),
+        "Elhage et al. 2021, “A Mathematical Framework for Transformer Circuits”; Wang et al. 2023",
+        "llm_core.interpret.logit_attribution",
+    ),
+    "ablation": View(
+        N_("Ablation"),
+        N_("What changes when one head or one feed-forward layer is taken away, all else left as it is. Click a head to take it away, and see below how it does beside other heads."),
+        N_("That something breaks does not prove that the piece does this and nothing else; that nothing breaks does not prove that it is idle, for others may stand in."),
+        "Michel et al. 2019, “Are Sixteen Heads Really Better than One?”; McGrath et al. 2023, “The Hydra Effect”",
+        "llm_core.interpret.ablation",
+    ),
+}  # fmt: skip
+"""Name in links to view."""
