@@ -27,12 +27,15 @@ class TokenHead(nn.Module):
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
         """hidden (..., width); embedding (V, width), used where the head is tied; logits (..., V), at least fp32."""
+        logits = self.uncapped(hidden, embedding)
+        return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+
+    def uncapped(self, hidden: Tensor, embedding: Tensor) -> Tensor:
+        """The same before the soft cap."""
         if self.transform is not None and self.norm is not None:
             hidden = self.norm(activate(self.transform(hidden), self.activation))
         logits = F.linear(hidden, embedding if self.weight is None else self.weight, self.bias)
-        if logits.dtype in (torch.bfloat16, torch.float16):
-            logits = logits.float()
-        return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+        return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 
 
 class SentenceHead(nn.Module):
