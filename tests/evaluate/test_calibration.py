@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from llm_core.evaluate.calibration import calibration, log_loss
-from llm_core.evaluate.thresholds import at_thresholds
+from llm_core.evaluate.thresholds import at_thresholds, chosen_by_half
 
 
 def drawn(texts: int, classes: int, seed: int) -> tuple[Any, Any]:
@@ -84,3 +84,34 @@ def test_counts_at_a_threshold_are_those_of_scikit_learn(threshold: float) -> No
 def test_without_a_positive_text_nothing_is_divided_by_nothing() -> None:
     (found,) = at_thresholds(np.array([False, False]), np.array([0.1, 0.2]), np.array([0.5]))
     assert (found.precision, found.recall, found.f1, found.accuracy) == (0.0, 0.0, 0.0, 1.0)
+
+
+GRID = np.arange(101) / 100
+
+
+def test_a_threshold_chosen_on_one_half_is_scored_on_the_other() -> None:
+    """Text by text, with scikit-learn's F1: the same mean but for the chance of other halves."""
+    random = np.random.default_rng(7)
+    positive = random.random(60) < 0.4
+    scores = np.clip(0.5 + 0.1 * positive + 0.2 * random.standard_normal(60), 0, 1)
+    chosen, other = [], []
+    for _ in range(60):
+        first = np.concatenate([random.permutation(np.flatnonzero(side))[: side.sum() // 2] for side in (positive, ~positive)])  # fmt: skip
+        second = np.setdiff1d(np.arange(60), first)
+        curves = [[metrics.f1_score(positive[half], scores[half] >= t, zero_division=0) for t in GRID[::4]] for half in (first, second)]  # fmt: skip
+        for one, two in (curves, curves[::-1]):
+            chosen.append(max(one))
+            other.append(two[int(np.argmax(one))])
+    found = chosen_by_half(positive, scores, GRID[::4], halvings=2000)
+    assert found is not None
+    assert found.chosen == pytest.approx(np.mean(chosen), abs=4 * np.std(chosen) / 60**0.5)
+    assert found.other == pytest.approx(np.mean(other), abs=4 * np.std(other) / 60**0.5)
+    assert found.other < found.chosen - 0.03
+
+
+def test_a_threshold_that_parts_the_classes_is_as_good_on_new_texts() -> None:
+    positive = np.arange(40) < 15
+    found = chosen_by_half(positive, np.where(positive, 0.9, 0.2), GRID)
+    assert found is not None
+    assert (found.chosen, found.other) == (1.0, 1.0)
+    assert chosen_by_half(np.arange(10) < 1, np.linspace(0, 1, 10), GRID) is None, "one text has no halves"

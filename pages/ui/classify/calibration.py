@@ -42,6 +42,7 @@ def show(scored: Scored, family: str) -> None:
         )  # fmt: skip
         rows.append(Row(name, cells, sign(name)))
     sheet("classify_calibrations", columns, rows, label=_("Calibration of every family"), chosen=family)
+    st.caption(_("Measured on the {texts} texts of the test part, which no family has learned from, on the probabilities just as each family gives them: none was made milder or sharper afterwards.", texts=number(len(scored.labels))))  # fmt: skip
 
 
 def verdict(scored: Scored, family: str, found: Calibration) -> str:

@@ -29,6 +29,7 @@ def show(scored: Scored, family: str) -> None:
         "classify_errors", scored, family, [each.position for each in found],
         caption=_("The least likely label first."), suggested=[each.suggested for each in found],
     )  # fmt: skip
+    st.caption(_("Only the test part is searched, which no family has learned from: of a text that it has learned, a family hardly doubts the label. Another seed of the split searches other texts."))  # fmt: skip
     take_away("classify_errors_foot", files={}, code=python(scored, family))
 
 
