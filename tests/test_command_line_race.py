@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from llm_core import __main__ as command_line
 from llm_core import devices
 from llm_core.runs.race import ClassifyConfig
-from llm_core.runs.raced import open_race
+from llm_core.runs.raced import open_race, predictions_of
 from llm_core.runs.store import Store
 from tests.runs.fake_families import write_table
 
@@ -86,6 +86,22 @@ def test_the_same_seed_gives_the_same_split_and_figures(capsys: pytest.CaptureFi
 
     assert shown(one) == shown(two)
     assert shown(one)[0] != shown(other)[0]
+
+
+def test_with_augmentation_every_family_is_compared_with_itself_without(capsys: pytest.CaptureFixture[str]) -> None:
+    found = race(capsys, "--augmentation", "swap")
+    assert list(found["families"]) == list(QUICK[1:])
+    opened = open_race(Store().find(found["run"], paths=True))
+    labels = opened.prepared.test.labels
+    for family in QUICK[2:]:
+        told = found["families"][family]["augmentation"]
+        without = predictions_of(opened.lanes[f"{family}.none"]).argmax(axis=1)
+        assert told["kind"] == "swap"
+        assert told["accuracy_without"] == pytest.approx(accuracy_score(labels, without))
+        assert told["difference_low"] <= told["difference"] <= told["difference_high"]
+    assert "augmentation" not in found["families"]["majority"]
+    err = call(capsys, "race", "reviews.csv", *QUICK, "--augmentation", "noise")[2]
+    assert "deletion" in err
 
 
 def test_a_test_file_is_what_all_are_tested_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-// What one race has said so far, by lane: a family, its curve, its result. While the race runs the route ./race/<run> is
-// asked again and again, and no script runs. Stands behind format.js and polling.js.
+// What one race has said so far, by lane: a family, once more without augmentation where there is any; its curve, its
+// result. While the race runs the route ./race/<run> is asked again and again, and no script runs. Stands behind format.js and polling.js.
 class RaceFeed extends Polling {
   constructor(run, language, changed) {
     super();
@@ -37,14 +37,14 @@ class RaceFeed extends Polling {
     this.head = head;
     this.next = head.next;
     if (reset) this.lanes.clear();
-    for (const family of head.families) {
-      if (!this.lanes.has(family)) this.lanes.set(family, { state: "waiting", points: [], folds: [] });
+    for (const lane of head.lanes) {
+      if (!this.lanes.has(lane)) this.lanes.set(lane, { state: "waiting", points: [], folds: [] });
     }
     for (const row of rows) this.takeRow(row);
   }
 
   takeRow(row) {
-    const lane = this.lanes.get(row.family);
+    const lane = this.lanes.get(row.lane);
     if (!lane) return;
     if (row.kind === "family") {
       // One that was under way when the race was interrupted begins anew.

@@ -1,23 +1,27 @@
 """Commands that learn to classify texts, and do: `race`, `classify`."""
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_core.commands.training import work_on
-from llm_core.config import parse
+from llm_core.config import TaskConfig, parse
 from llm_core.errors import UserError
-from llm_core.runs.race import FAMILIES, ClassifyConfig, RaceConfig
+from llm_core.runs.race import FAMILIES, Augmentation, ClassifyConfig, RaceConfig
 from llm_core.runs.raced import classifier_of, open_race
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 
 if TYPE_CHECKING:
     from llm_core.data.table_reading import Table
+    from llm_core.data.tokenizers import Tokenizer
     from llm_core.inference.classifiers.base import Classifier
+    from llm_core.models.base import Model
 
 Values = dict[str, Any]
 SECONDS = 60.0
@@ -35,6 +39,7 @@ def race_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--families", metavar="NAME", nargs="+", default=list(FAMILIES), help=f"some of {', '.join(FAMILIES)}")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=SECONDS, metavar="N", help="how long each family may learn")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--augmentation", choices=get_args(Augmentation), default="none", help="copies that are added to the training texts; each family then runs once more without")  # fmt: skip
     parser.add_argument("--name", help="what the race is called")
 
 
@@ -50,6 +55,7 @@ def race(arguments: argparse.Namespace) -> Values:
                 "label_column": arguments.label_column, "test_file": arguments.test, "seed": arguments.seed,
             },
             "families": arguments.families, "seconds": arguments.seconds, "per_family": True, "seed": arguments.seed,
+            "augmentation": arguments.augmentation,
         },
     )  # fmt: skip
     store = Store(arguments.runs)
@@ -70,17 +76,61 @@ def classify_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def classify(arguments: argparse.Namespace) -> Values:
-    """The class of a text, or of every text in a table, by what a race has learned."""
+    """The class of a text, or of every text in a table, by what a race has learned, or by a model that was trained to
+    classify."""
     from llm_core.devices import physical_cores, use_threads
 
     store = Store(arguments.runs)
-    family, classifier = _classifier(store.find(arguments.run, paths=True), arguments.family)
+    run = store.find(arguments.run, paths=True)
     use_threads(physical_cores())
+    told, classifier = _of_model(store, run, arguments.family) if _is_model(run) else _of_race(run, arguments.family)
     if arguments.text is not None:
         (shares,) = classifier.probabilities([arguments.text])
         probabilities = {name: float(share) for name, share in zip(classifier.names, shares, strict=True)}
-        return {"family": family, "label": classifier.names[int(shares.argmax())], "probabilities": probabilities}
-    return {"family": family, **_classify_file(classifier, arguments)}
+        return {**told, "label": classifier.names[int(shares.argmax())], "probabilities": probabilities}
+    return {**told, **_classify_file(classifier, arguments)}
+
+
+class _Classifies(Protocol):
+    """What tells texts apart: the probability of each of `names` for each text, (N, K)."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]: ...
+
+
+@dataclass(frozen=True)
+class _Labeller:
+    """A model that was trained with the objective classify."""
+
+    model: "Model"
+    tokenizer: "Tokenizer"
+    names: tuple[str, ...]
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        from llm_core.inference.label import label
+
+        found = label(self.model, self.tokenizer, self.names, texts)
+        return np.array([[shares[name] for name in self.names] for shares in found]).reshape(-1, len(self.names))
+
+
+def _is_model(run: Run) -> bool:
+    return run.has_model and isinstance(run.model_config, TaskConfig) and run.model_config.task == "classify"
+
+
+def _of_model(store: Store, run: Run, family: str | None) -> tuple[Values, _Classifies]:
+    from llm_core.devices import choose_device
+
+    if family is not None:
+        raise UserError("Run {run} is a single model; only a race has families to choose from.", run=run.id)
+    model, tokenizer = store.model(run)
+    return {}, _Labeller(model.to(choose_device("auto")), tokenizer, run.labels)
+
+
+def _of_race(run: Run, family: str | None) -> tuple[Values, _Classifies]:
+    name, classifier = _classifier(run, family)
+    return {"family": name}, classifier
 
 
 def _classifier(run: Run, family: str | None) -> tuple[str, "Classifier"]:
@@ -95,7 +145,7 @@ def _classifier(run: Run, family: str | None) -> tuple[str, "Classifier"]:
     return chosen, race.classifier(chosen)
 
 
-def _classify_file(classifier: "Classifier", arguments: argparse.Namespace) -> Values:
+def _classify_file(classifier: _Classifies, arguments: argparse.Namespace) -> Values:
     from llm_core.data.table_reading import read_table
 
     table = read_table(arguments.file, arguments.encoding)

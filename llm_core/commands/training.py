@@ -113,14 +113,23 @@ def _outcome(run: Run) -> Values:
 
 def _report(row: Row) -> None:
     if row["kind"] == "result":
-        print(f"{row['family']}: accuracy {row['accuracy']:.4f}, macro F1 {row['macro_f1']:.4f}, {row['seconds']:.1f} s", file=sys.stderr)  # fmt: skip
+        print(f"{_who(row)}: accuracy {row['accuracy']:.4f}, macro F1 {row['macro_f1']:.4f}, {row['seconds']:.1f} s", file=sys.stderr)  # fmt: skip
     if row["kind"] == "family" and row["state"] == "failed":
-        print(f"{row['family']}: {row['template'].format(**row['values'])}", file=sys.stderr)
+        print(f"{_who(row)}: {row['template'].format(**row['values'])}", file=sys.stderr)
     if row["kind"] == "evaluation":
         bits, accuracy = row["bits_per_character"], row["measures"].get("accuracy")
         beside = f", {accuracy:.1%} right" if accuracy is not None else ""
         beside = beside if bits is None else f", {bits:.4f} bits per character"
         print(f"step {row['step']}: held-out loss {row['loss']:.4f}{beside}, {row['seconds']:.1f} s", file=sys.stderr)
+
+
+def _who(row: Row) -> str:
+    """Which family a row of a race is of, and which of two."""
+    return (
+        f"{row['family']} without augmentation"
+        if row.get("lane", row["family"]) != row["family"]
+        else str(row["family"])
+    )
 
 
 def list_recipes(arguments: argparse.Namespace) -> None:

@@ -37,7 +37,7 @@ class ClassifyJob(Job):
     def records(self, clock: Clock) -> Iterator[Noted | Finish]:
         if outcome_of(self.run) is None:
             began, seconds, curve = clock(), self._settings.seconds, Curve()
-            options = options_for(self._race.settings)
+            options = options_for(self._race.settings, self._settings.augmentation)
             entry = Entry(
                 self._families[self._settings.family], seconds, self._settings.seed, options, self._settings.share
             )

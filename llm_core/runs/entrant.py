@@ -19,7 +19,7 @@ from llm_core.evaluate.classification import predict, report
 from llm_core.evaluate.cross_validation import over_folds
 from llm_core.inference.classifiers.base import Classifier
 from llm_core.runs.files import replace_json
-from llm_core.runs.race import RaceConfig
+from llm_core.runs.race import Augmentation, RaceConfig
 from llm_core.runs.raced import CLASSIFIER, PREDICTIONS, RESULT
 from llm_core.runs.run import Run
 from llm_core.training.atomic import write_folder
@@ -95,22 +95,23 @@ def enter(
     result = {
         **_scores(prepared.test, test), "seconds": fitted.seconds, "test_seconds": clock() - began - learned_in,
         "all_seconds": clock() - began, "parameters": fitted.classifier.parameters, "texts": len(training),
-        "neural": entry.family.neural, "chosen": dict(fitted.chosen), **_summary(scored),
+        "neural": entry.family.neural, "chosen": dict(fitted.chosen), "allotted": entry.seconds, **_summary(scored),
     }  # fmt: skip
     _keep(child, fitted.classifier, test, result)
     yield Outcome(result)
 
 
-def options_for(settings: RaceConfig) -> FitOptions:
-    """What a person has chosen for all families of a race.
+def options_for(settings: RaceConfig, augmentation: Augmentation | None = None) -> FitOptions:
+    """What a person has chosen for all families of a race; `augmentation`: in place of what was chosen there.
 
     Words of the same meaning are those of an included table's own grammar, else those of the reviews in both languages.
     """
     sets: Synonyms = ()
-    if settings.augmentation == "synonyms":
+    kind = augmentation or settings.augmentation
+    if kind == "synonyms":
         example = EXAMPLES.get(settings.table.file)
         sets = example.synonyms if example else (*synonyms_of("reviews", "en"), *synonyms_of("reviews", "zh"))
-    return FitOptions(augmentation=settings.augmentation, synonyms=sets, long_texts=settings.long_texts)
+    return FitOptions(augmentation=kind, synonyms=sets, long_texts=settings.long_texts)
 
 
 def _fit(entry: Entry, training: Labelled, seconds: float, clock: Clock) -> Generator[Progress, None, Fitted]:

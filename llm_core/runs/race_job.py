@@ -20,7 +20,7 @@ from llm_core.runs.files import moment, replace_json, sweep
 from llm_core.runs.history import Row
 from llm_core.runs.job import Clock, Job, Noted, Progress
 from llm_core.runs.locks import Lock
-from llm_core.runs.race import ClassifyConfig
+from llm_core.runs.race import ClassifyConfig, family_of
 from llm_core.runs.raced import SPLIT, open_race, outcome_of, prepared_for, split_of
 from llm_core.runs.run import Run
 from llm_core.runs.status import State, Status, as_json
@@ -53,16 +53,16 @@ class RaceJob(Job):
         return None
 
     def records(self, clock: Clock) -> Iterator[Noted | Finish]:
-        order = self._settings.order
-        done = [result for family in order if (result := outcome_of(self._children[family]))]
-        waiting = [family for family in order if not _is_over(self._children[family])]
+        lanes = self._settings.lanes
+        done = [result for lane in lanes if (result := outcome_of(self._children[lane]))]
+        waiting = [lane for lane in lanes if not _is_over(self._children[lane])]
         spent = self._preparing + sum(moment(result.get("all_seconds")) for result in done)
         budget = Budget(self._settings.seconds, each=self._settings.per_family, spent=spent)
         for result in done:
             budget.learn(result)
-        for number, family in enumerate(waiting):
-            yield from self._run_family(family, len(waiting) - number, budget, clock)
-        yield Finish(len(order), "finished")
+        for number, lane in enumerate(waiting):
+            yield from self._run_lane(lane, len(waiting) - number, budget, clock)
+        yield Finish(len(lanes), "finished")
 
     def write(self, snapshot: Snapshot) -> None:
         raise NotImplementedError("a race keeps its classifiers in the folders of its children")
@@ -71,25 +71,35 @@ class RaceJob(Job):
         return None
 
     def _enlist(self) -> dict[str, Run]:
-        """The child run of every family, made where there is none yet."""
+        """The child run in every lane, made where there is none yet."""
         store = Store(self.run.folder.parent)
-        for family in self._settings.order:
-            if family not in open_race(self.run).children:
+        known = open_race(self.run).lanes
+        for lane in self._settings.lanes:
+            if lane not in known:
+                family = family_of(lane)
                 config = ClassifyConfig(
                     race=self.run.id, family=family, seconds=self._settings.seconds, seed=self._settings.seed,
-                    threads=self._settings.threads,
+                    threads=self._settings.threads, augmentation=None if lane == family else "none",
                 )  # fmt: skip
-                store.create(config, name=family, owner=self.run.owner)
-        return open_race(self.run).children
+                store.create(config, name=lane, owner=self.run.owner)
+        return open_race(self.run).lanes
 
-    def _run_family(self, family: str, waiting: int, budget: Budget, clock: Clock) -> Iterator[Noted]:
-        child, began, seconds = self._children[family], clock(), budget.allot(waiting)
-        over = len(self._settings.order) - waiting
+    def _allotted(self, lane: str, waiting: int, budget: Budget) -> float:
+        """Seconds for the next lane: what the same family had with augmentation, so that only that differs, else its part
+        of what is left."""
+        before = outcome_of(self._children[family_of(lane)]) if lane != family_of(lane) else None
+        return budget.allot(waiting) if before is None else moment(before.get("allotted"))
+
+    def _run_lane(self, lane: str, waiting: int, budget: Budget, clock: Clock) -> Iterator[Noted]:
+        child, began, seconds = self._children[lane], clock(), self._allotted(lane, waiting, budget)
+        assert isinstance(child.settings, ClassifyConfig)
+        family, augmentation = child.settings.family, child.settings.augmentation
+        over = len(self._settings.lanes) - waiting
 
         def noted(row: Row | None, share: float) -> Noted:
             taken = clock() - began
-            named = None if row is None else {**row, "family": family}
-            whole = (over + min(1.0, share)) / len(self._settings.order)
+            named = None if row is None else {**row, "family": family, "lane": lane}
+            whole = (over + min(1.0, share)) / len(self._settings.lanes)
             return Noted(named, budget.spent + taken, whole, budget.left(waiting, seconds, taken))
 
         state: State = "stopped"
@@ -100,7 +110,7 @@ class RaceJob(Job):
                 yield noted({"kind": "family", "run": child.id, "state": "running", "budget": seconds}, 0)
                 curve = Curve(self._settings.folds or 0)
                 entry = Entry(
-                    self._families[family], seconds, self._settings.seed, options_for(self._settings),
+                    self._families[family], seconds, self._settings.seed, options_for(self._settings, augmentation),
                     folds=self._settings.folds,
                 )  # fmt: skip
                 for record in enter(entry, self._prepared, child, clock):

@@ -14,7 +14,7 @@ SHOWN = ("family", "progress", "fold", "result")
 def watch(store: Store, reference: str, offset: int = 0) -> dict[str, Any]:
     """How a race stands, and its rows after a byte offset, with offset 0 all of them.
 
-    `families` in the order of the race · `next` the offset for the next time · `reset`: the reader must forget what it
+    `lanes` in the order of the race; each row names its lane · `next` the offset for the next time · `reset`: the reader must forget what it
     holds · `poll_milliseconds`: when to ask again, None for a race that is over for good · `message`: an English template with its values, or None. Raises UserError when there is no such race.
     """
     run = store.find(reference)
@@ -29,12 +29,13 @@ def watch(store: Store, reference: str, offset: int = 0) -> dict[str, Any]:
         "state": status.state,
         "lively": status.under_way,
         "message": {"template": status.template, "values": status.values} if status.template else None,
-        "families": settings.order,
-        "total": settings.seconds * (len(settings.order) if settings.per_family else 1),
+        "lanes": settings.lanes,
+        "total": settings.seconds * (len(settings.lanes) if settings.per_family else 1),
         "seconds": status.seconds,
         "remaining": status.remaining_seconds if status.under_way else None,
         "progress": status.progress,
-        "rows": [row for row in rows if row.get("kind") in SHOWN],
+        # In races of before, whose families run once, a row has no lane beside its family.
+        "rows": [{"lane": row.get("family"), **row} for row in rows if row.get("kind") in SHOWN],
         "next": following,
         "reset": reset,
         "poll_milliseconds": poll_milliseconds(status) if status.state != "finished" else None,

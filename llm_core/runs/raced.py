@@ -50,10 +50,15 @@ class Race:
         return self.prepared.training.names
 
     @cached_property
+    def lanes(self) -> dict[str, Run]:
+        """The run in each lane, in the order of the race; empty before it has begun."""
+        found = {child.settings.lane: child for child in children_of(self.run) if is_entrant(child)}  # type: ignore[union-attr]
+        return {lane: found[lane] for lane in self.settings.lanes if lane in found}
+
+    @property
     def children(self) -> dict[str, Run]:
-        """The run of each family, in the order of the race; empty before it has begun."""
-        found = {child.settings.family: child for child in children_of(self.run) if is_entrant(child)}  # type: ignore[union-attr]
-        return {family: found[family] for family in self.settings.order if family in found}
+        """The run of each family, in the order of the race; of two the one with the augmentation that was asked for."""
+        return {family: self.lanes[family] for family in self.settings.order if family in self.lanes}
 
     @cached_property
     def results(self) -> dict[str, dict[str, Any]]:
@@ -72,12 +77,7 @@ class Race:
 
     def predictions(self, family: str) -> NDArray[np.float64] | None:
         """Probabilities (N, K) of the test part, in the order of `prepared.test`; None before the family has finished."""
-        from safetensors.numpy import load_file
-
-        if family not in self.results:
-            return None
-        path = self.children[family].folder / PREDICTIONS
-        return _kept("predictions", path, lambda: load_file(path)["test"].astype(np.float64))
+        return predictions_of(self.children[family]) if family in self.results else None
 
     def classifier(self, family: str) -> "Classifier":
         """What the family has learned. Raises UserError when it is not in the race or has not finished."""
@@ -95,7 +95,7 @@ def open_race(run: Run) -> Race:
 
 
 def is_entrant(child: Run) -> bool:
-    """Whether it is one of the families that a race runs, and not a point of a curve against data size."""
+    """Whether it runs in a lane of the race, and is not a point of a curve against data size."""
     return isinstance(child.settings, ClassifyConfig) and child.settings.share == 1
 
 
@@ -105,16 +105,27 @@ def outcome_of(child: Run) -> dict[str, Any] | None:
     return result if result is not None and isinstance(result.get("macro_f1"), int | float) else None
 
 
-def summary(race: Race) -> dict[str, Any]:
-    """What the command line says of a race: the figures of each family that has finished, why others have not.
+def predictions_of(child: Run) -> NDArray[np.float64]:
+    """Probabilities (N, K) of the test part by a family that has finished."""
+    from safetensors.numpy import load_file
 
-    Raises RunFailed where all that were tried have failed.
+    path = child.folder / PREDICTIONS
+    return _kept("predictions", path, lambda: load_file(path)["test"].astype(np.float64))
+
+
+def summary(race: Race) -> dict[str, Any]:
+    """What the command line says of a race: the figures of each family that has finished, what augmentation did for it
+    where both were tried, why others have not finished. Raises RunFailed where all that were tried have failed.
     """
+    from llm_core.runs.augmentation_effect import effects
+
     shown = ("accuracy", "macro_f1", "seconds", "parameters", "accuracy_low", "accuracy_high", "folds")
     families = {
         family: {name: result[name] for name in shown if name in result} for family, result in race.results.items()
     }
-    told = {family: child.status() for family, child in race.children.items() if family not in families}
+    for effect in effects(race):
+        families[effect.family]["augmentation"] = {"kind": race.settings.augmentation, **effect.figures}
+    told = {lane: child.status() for lane, child in race.lanes.items() if outcome_of(child) is None}
     failed = {family: status for family, status in told.items() if status.state == "failed" and status.template}
     if failed and not families:
         first = next(iter(failed.values()))

@@ -217,6 +217,7 @@ def test_calibration_says_how_far_it_is_off_and_in_which_direction(race: Race) -
     right = metrics.accuracy_score(labels, called)
     assert f"off by {100 * (0.9 - right):.1f} %" in sentence
     assert "too sure of itself" in sentence
+    assert f"on the {len(labels)} texts of the test part, which no family has learned from" in test.caption[-1].value
     predicted = truth(race, "lstm")[1]
     losses = {row["name"]: row["cells"][4]["value"] for row in tables(test)[0]["rows"]}
     assert losses["lstm"] == pytest.approx(
@@ -234,6 +235,9 @@ def test_the_threshold_tells_what_it_gives(race: Race, three: Race) -> None:
         theirs = metrics.precision_recall_fscore_support(labels == 1, called, average="binary", zero_division=0)[:3]
         shown = [float(metric.value.rstrip(" %")) / 100 for metric in test.metric]
         assert shown == pytest.approx([*theirs, metrics.accuracy_score(labels == 1, called)], abs=0.001)
+    said = test.caption[-1].value
+    assert f"on the {len(labels)} texts of the test part, which no family has learned from" in said
+    assert "there and" in said, "a threshold chosen on one half is scored on the other"
     assert "parts two classes" in section(three, "threshold").info[0].value
 
 

@@ -35,8 +35,8 @@ def test_it_sends_all_rows_and_then_only_new_ones(store: Store, tmp_path: Path) 
         None,
         True,
     )
-    assert tuple(first["families"]) == raced.FAMILIES
-    assert [row["family"] for row in first["rows"] if row["kind"] == "result"] == list(raced.FAMILIES)
+    assert tuple(first["lanes"]) == raced.FAMILIES
+    assert [row["lane"] for row in first["rows"] if row["kind"] == "result"] == list(raced.FAMILIES)
     assert {row["kind"] for row in first["rows"]} == {"family", "progress", "result"}
     assert first["total"] == 60
     again = body(race_route(request(run.id, f"have={first['next']}")))
@@ -44,7 +44,9 @@ def test_it_sends_all_rows_and_then_only_new_ones(store: Store, tmp_path: Path) 
     with (run.folder / "history.jsonl").open("a") as file:
         file.write('{"kind":"progress","family":"lstm","seconds":9.0,"share":1.0,"inner_accuracy":0.5}\n')
     more = body(race_route(request(run.id, f"have={first['next']}")))
-    assert [row["seconds"] for row in more["rows"]] == [9.0]
+    assert [(row["seconds"], row["lane"]) for row in more["rows"]] == [(9.0, "lstm")], (
+        "a row of before has no lane of its own"
+    )
     # A reader that has more than there is holds another history.
     assert body(race_route(request(run.id, "have=99999999")))["reset"] is True
 

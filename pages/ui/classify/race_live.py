@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from llm_core.errors import UserError
+from llm_core.runs.race import WITHOUT, family_of
 from llm_core.runs.raced import Race, open_race
 from pages.ui.charts import DARK, LIGHT
-from pages.ui.classify.families import LOOKS, color
+from pages.ui.classify.families import LOOKS, color, title
 from pages.ui.classify.race_chosen import choose_race
 from pages.ui.glossary import meaning
 from pages.ui.live import BROWSER, ask, script
@@ -41,19 +42,23 @@ def show() -> Race | None:
         key=LANES,
         data={
             "run": run.id, "language": language(), "controls": run.owner == OWNER and not run.read_only,
-            "looks": {
-                family: {
-                    "title": _(look.title), "meaning": _(look.meaning), "glyph": look.glyph,
-                    "light": color(family, LIGHT), "dark": color(family, DARK),
-                }
-                for family, look in LOOKS.items()
-            },
+            "looks": {lane: _look(lane) for family in LOOKS for lane in (family, family + WITHOUT)},
             "labels": _labels(),
         },
         on_command_change=_obey,
         on_over_change=lambda: None,
     )  # fmt: skip
     return open_race(run)
+
+
+def _look(lane: str) -> dict[str, str]:
+    """How a lane is called and painted; one without augmentation as its family."""
+    family = family_of(lane)
+    name = title(family) if lane == family else _("{family}, without augmentation", family=title(family))
+    return {
+        "title": name, "meaning": _(LOOKS[family].meaning), "glyph": LOOKS[family].glyph,
+        "light": color(family, LIGHT), "dark": color(family, DARK),
+    }  # fmt: skip
 
 
 def _obey() -> None:

@@ -10,7 +10,18 @@ import streamlit as st
 
 from llm_core.errors import N_, UserError
 from llm_core.runs.raced import Race
-from pages.ui.classify import calibration, confusion, curves, errors, results_link, sizes, slices, standing, threshold
+from pages.ui.classify import (
+    augmentation,
+    calibration,
+    confusion,
+    curves,
+    errors,
+    results_link,
+    sizes,
+    slices,
+    standing,
+    threshold,
+)
 from pages.ui.classify.families import title
 from pages.ui.classify.results_guide import look_for
 from pages.ui.classify.scored import Scored, scored
@@ -40,6 +51,7 @@ class View:
 
 VIEWS: dict[str, View] = {
     "families": View(N_("Families"), standing.show),
+    "augmentation": View(N_("Augmentation"), augmentation.show),
     "confusion": View(N_("Confusions"), confusion.show),
     "curves": View(N_("ROC and PR"), curves.show),
     "calibration": View(N_("Calibration"), calibration.show),
@@ -85,9 +97,12 @@ def _begin(found: Scored) -> None:
 def _choices(found: Scored) -> tuple[str, str]:
     left, right = st.columns([3.2, 1], gap="large", vertical_alignment="bottom")
     with left:
-        st.session_state.setdefault(CLASSIFY_VIEW_KEY, next(iter(VIEWS)))
+        # Its effect can be shown where something was added to the texts.
+        offered = [view for view in VIEWS if view != "augmentation" or found.augmentation != "none"]
+        if st.session_state.get(CLASSIFY_VIEW_KEY) not in offered:
+            st.session_state[CLASSIFY_VIEW_KEY] = offered[0]
         view = st.segmented_control(
-            _("View"), list(VIEWS), key=CLASSIFY_VIEW_KEY, required=True, label_visibility="collapsed",
+            _("View"), offered, key=CLASSIFY_VIEW_KEY, required=True, label_visibility="collapsed",
             format_func=lambda view: _(VIEWS[view].title), persist_state="session",
         )  # fmt: skip
     with right:

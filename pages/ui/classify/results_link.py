@@ -29,7 +29,7 @@ _CELL = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
 
 def _known(found: Scored) -> Linked:
     return {
-        "view": (CLASSIFY_VIEW_KEY, one_of("families", "confusion", "curves", "calibration", "threshold", "sizes", "slices", "errors")),
+        "view": (CLASSIFY_VIEW_KEY, one_of("families", "augmentation", "confusion", "curves", "calibration", "threshold", "sizes", "slices", "errors")),
         "family": (CLASSIFY_FAMILY_KEY, one_of(*found.families)),
         "cell": (CLASSIFY_CELL_KEY, like(_CELL)),
         "class": (CLASSIFY_CLASS_KEY, whole(most=len(found.names) - 1)),

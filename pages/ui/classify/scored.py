@@ -18,7 +18,8 @@ from llm_core.evaluate.bootstrap import Resampled, resample
 from llm_core.evaluate.classification import Floats, Labels, Report, predict, report
 from llm_core.evaluate.paired_test import Comparison, compare
 from llm_core.evaluate.ranking_curves import Curve, one_against_rest, precision_recall, roc
-from llm_core.runs.raced import Race
+from llm_core.runs.augmentation_effect import Effect, effects
+from llm_core.runs.raced import Race, outcome_of
 from pages.ui.text import number
 
 MOST_KEPT = 4
@@ -29,7 +30,7 @@ CurveKind = Literal["roc", "precision_recall"]
 class Scored:
     """names: the classes · texts, labels (N,), rows: the test part · probabilities: (N, K) by family, in the order in
     which families are shown · results: what `result.json` says of each · usable: those whose classifier is there · table:
-    where `rows` are counted."""
+    where `rows` are counted · augmentation: what was added to the training texts, and its effects on each family."""
 
     run: str
     names: tuple[str, ...]
@@ -41,6 +42,8 @@ class Scored:
     usable: tuple[str, ...]
     label_column: str
     table: Table = field(repr=False)
+    augmentation: str = "none"
+    effects: tuple[Effect, ...] = ()
     _curves: dict[tuple[CurveKind, str], tuple[Curve | None, ...]] = field(default_factory=dict, repr=False)
 
     @property
@@ -101,7 +104,7 @@ def scored(race: Race) -> Scored | None:
     finished = tuple(race.results)
     if not finished:
         return None
-    key = race.run.folder, finished
+    key = race.run.folder, finished, tuple(lane for lane, child in race.lanes.items() if outcome_of(child))
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
@@ -129,6 +132,7 @@ def _read(race: Race, finished: tuple[str, ...]) -> Scored:
         run=race.run.id, names=test.names, texts=test.texts, labels=test.labels, rows=test.rows, probabilities=probabilities,
         results={family: race.results[family] for family in probabilities}, label_column=prepared.label_column,
         usable=tuple(family for family in probabilities if family in race.usable), table=prepared.test_table,
+        augmentation=race.settings.augmentation, effects=effects(race),
     )  # fmt: skip
 
 
