@@ -1,18 +1,57 @@
 """A run that has really been trained, so small that it takes a second or two: for what needs a model that writes."""
 
 import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from llm_core.config import DataConfig, RunConfig, TrainingConfig, TransformerConfig
+from llm_core.runs.names import new_id
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
+from pages.ui import state
 
 STEPS = 60
 
+_kept: dict[tuple[int, int, int, bool], Path] = {}
+"""By its settings, a copy of a run as it was when its training was over."""
+
 
 def grow(root: Path, *, context: int = 32, layers: int = 1, batch_size: int = 8, masked: bool = False) -> Run:
-    """Train on a page of made sentences in runs folder `root`; `masked`: an encoder that fills in hidden words."""
+    """A run on a page of made sentences in runs folder `root`; `masked`: an encoder that fills in hidden words.
+
+    Trained where these settings are asked for the first time, copied where they come again.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    settings = (context, layers, batch_size, masked)
+    if settings in _kept:
+        folder = root / new_id()
+        shutil.copytree(_kept[settings], folder)
+        return Store(root).find(folder.name)
+    run = _train(root, context, layers, batch_size, masked)
+    _kept[settings] = root.parent / f"as-it-was-{run.id}"
+    shutil.copytree(run.folder, _kept[settings])
+    return run
+
+
+@contextmanager
+def grown_store(places: pytest.TempPathFactory, *, bundled: bool = True, context: int = 32, masked: bool = False) -> Iterator[Run]:  # fmt: skip
+    """A grown run in the store that pages share, with the models that come along beside it or without."""
+    root = places.mktemp("grown") / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TERRARIUM_RUNS", str(root))
+        if not bundled:
+            patch.setattr("llm_core.runs.store.BUNDLED_MODELS", root / "none")
+        state.store.cache_clear()
+        yield grow(root, context=context, masked=masked)
+    state.store.cache_clear()
+
+
+def _train(root: Path, context: int, layers: int, batch_size: int, masked: bool) -> Run:
     dice = random.Random(7)
     words = {
         "who": ["the cat", "a small bird", "my old friend", "the teacher", "one quiet child"],
@@ -20,7 +59,6 @@ def grow(root: Path, *, context: int = 32, layers: int = 1, batch_size: int = 8,
         "what": ["the sea", "a red house", "two green trees", "the moon", "a long song"],
     }
     lines = [" ".join(dice.choice(words[part]) for part in ("who", "does", "what")) + ".\n" for _ in range(600)]
-    root.mkdir(parents=True, exist_ok=True)
     text = root.parent / "sentences.txt"
     text.write_text("".join(lines), encoding="utf-8")
     store = Store(root)

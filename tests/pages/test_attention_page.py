@@ -14,7 +14,7 @@ from llm_core.runs.run import Run
 from pages.ui import state
 from pages.ui.attention import first_text, looking
 from pages.ui.attention.first_head import first_head
-from tests.pages.grown import STEPS, grow
+from tests.pages.grown import STEPS, grown_store
 
 PAGE = Path(__file__).parents[2] / "pages" / "attention.py"
 TEXT = "the cat sees the sea."
@@ -22,13 +22,8 @@ TEXT = "the cat sees the sea."
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    root = tmp_path_factory.mktemp("grown") / "runs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        patch.setattr("llm_core.runs.store.BUNDLED_MODELS", root / "none")
-        state.store.cache_clear()
-        yield grow(root)
-    state.store.cache_clear()
+    with grown_store(tmp_path_factory, bundled=False) as run:
+        yield run
 
 
 def open_page(**query: str) -> AppTest:

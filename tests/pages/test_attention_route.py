@@ -18,7 +18,7 @@ from llm_core.runs.run import Run
 from pages.ui import state
 from pages.ui.attention import files, first_text, route, seen
 from pages.ui.routes import ROUTES
-from tests.pages.grown import STEPS, grow
+from tests.pages.grown import STEPS, grown_store
 from tests.pages.recorded import write_run
 
 TEXT = "the cat sees the sea. my old friend likes a red house."
@@ -27,12 +27,8 @@ STRANGE = "<script>alert(1)</script> </title>\u202e\u0000 <img src=x onerror=ale
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    root = tmp_path_factory.mktemp("grown") / "runs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        state.store.cache_clear()
-        yield grow(root)
-    state.store.cache_clear()
+    with grown_store(tmp_path_factory) as run:
+        yield run
 
 
 @pytest.fixture(autouse=True)

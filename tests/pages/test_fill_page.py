@@ -16,7 +16,7 @@ from pages.ui.fill_mask.answer import Asked, answer
 from pages.ui.fill_mask.first_text import OTHERS, STORIES, first_hidden, first_text
 from pages.ui.fill_mask.painted import STORED, keep
 from tests import foreign
-from tests.pages.grown import STEPS, grow
+from tests.pages.grown import STEPS, grown_store
 
 PAGES = Path(__file__).parents[2] / "pages"
 TEXT = "the cat sees the sea."
@@ -24,12 +24,8 @@ TEXT = "the cat sees the sea."
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    root = tmp_path_factory.mktemp("grown") / "runs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        state.store.cache_clear()
-        yield grow(root, masked=True, context=64)
-    state.store.cache_clear()
+    with grown_store(tmp_path_factory, masked=True, context=64) as run:
+        yield run
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +199,21 @@ def test_a_picture_cannot_hide_what_is_not_there(span: object) -> None:
     assert test.session_state["fill_hidden"] == ((0, 3),)
     assert test.session_state["fill_picked"] is None
     assert test.session_state["fill_layer"] is None
+
+
+def test_the_step_of_another_model_can_be_chosen_and_is_in_the_link(run: Run, bert: Run) -> None:
+    test = open_page(run=bert.id, text=TEXT, against="model", other_run=run.id)
+    steps = run.steps()
+    assert shown(test)["request"]["other_step"] == steps[-1], "the newest first"
+    box = test.selectbox(key=state.FILL_OTHER_RUN_STEP_KEY)
+    assert box.options == [str(step) for step in steps[::-1]]
+    box.set_value(steps[0]).run()
+    assert (shown(test)["request"]["other_run"], shown(test)["request"]["other_step"]) == (run.id, steps[0])
+    assert test.query_params["other_run_step"] in (str(steps[0]), [str(steps[0])])
+    again = open_page(run=bert.id, text=TEXT, against="model", other_run=run.id, other_run_step=str(steps[0]))
+    assert shown(again)["request"]["other_step"] == steps[0]
+    wrong = open_page(run=bert.id, text=TEXT, against="model", other_run=run.id, other_run_step="77777")
+    assert shown(wrong)["request"]["other_step"] == steps[-1]
 
 
 def test_another_model_or_step_stands_beside(run: Run, bert: Run) -> None:

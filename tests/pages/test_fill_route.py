@@ -21,7 +21,7 @@ from pages.ui import state
 from pages.ui.fill_mask import answer
 from pages.ui.routes import ROUTES
 from tests import foreign
-from tests.pages.grown import STEPS, grow
+from tests.pages.grown import STEPS, grown_store
 
 TEXT = "the cat sees the sea."
 CAT = (3, 7)
@@ -30,12 +30,8 @@ STRANGE = "<script>alert(1)</script> </title>\u202e <img src=x onerror=alert(1)>
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    root = tmp_path_factory.mktemp("grown") / "runs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        state.store.cache_clear()
-        yield grow(root, masked=True)
-    state.store.cache_clear()
+    with grown_store(tmp_path_factory, masked=True) as run:
+        yield run
 
 
 @pytest.fixture(scope="module")

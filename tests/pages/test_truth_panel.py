@@ -15,10 +15,10 @@ from llm_core.data.corpora import Corpus
 from llm_core.errors import UserError
 from llm_core.runs.files import read_object
 from llm_core.runs.run import Run
-from pages.ui import state, truth, writing
+from pages.ui import truth, writing
 from pages.ui.writing import Writing
 from tests.evaluate.given import tales
-from tests.pages.grown import STEPS, grow
+from tests.pages.grown import STEPS, grown_store
 
 PAGE = Path(__file__).parents[2] / "pages" / "generate.py"
 STORY = "Lily put a ball in the box. Lily said, “It is in the"
@@ -26,12 +26,8 @@ STORY = "Lily put a ball in the box. Lily said, “It is in the"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    root = tmp_path_factory.mktemp("grown") / "runs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        state.store.cache_clear()
-        yield grow(root)
-    state.store.cache_clear()
+    with grown_store(tmp_path_factory) as run:
+        yield run
 
 
 @pytest.fixture

@@ -23,20 +23,15 @@ from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui import generate, state, writing
 from pages.ui.writing import Writing, as_csv, csv_route, painted, whole, write, write_route
-from tests.pages.grown import STEPS, grow
+from tests.pages.grown import STEPS, grown_store
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """A grown run in the store that pages share."""
-    root = tmp_path_factory.mktemp("grown") / "runs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        state.store.cache_clear()
-        yield grow(root)
-    state.store.cache_clear()
+    with grown_store(tmp_path_factory) as run:
+        yield run
 
 
 @pytest.fixture

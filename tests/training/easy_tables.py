@@ -3,10 +3,12 @@
 import numpy as np
 
 from llm_core.data.labelled import Labelled
-from llm_core.training.classifiers.base import Family
+from llm_core.training.classifiers.base import Family, FitOptions
+from llm_core.training.classifiers.budget import Budget
 from llm_core.training.classifiers.families import FAMILIES
 from llm_core.training.classifiers.network import TextNetworkFamily
 from llm_core.training.classifiers.network_training import Settings
+from llm_core.training.classifiers.preparing import Documents, read_documents
 
 GOOD, BAD = ("good", "lovely", "great", "好吃", "喜欢"), ("bad", "awful", "poor", "难吃", "讨厌")
 FILLING = ("the film was", "a story that is", "we found it", "这家店", "外卖", "and so on", "my friend said it is")
@@ -34,6 +36,17 @@ class Ticks:
     def __call__(self) -> float:
         self.now += self._tick
         return self.now
+
+
+def read_all(training: Labelled, options: FitOptions = FitOptions()) -> Documents[str]:
+    """The texts as a family reads them that has all the time it wants."""
+    reading = read_documents(training, str, Budget(60, Ticks()), 0, options, 1000, 1.0)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            documents: Documents[str] = end.value
+            return documents
 
 
 CONTEXT = 24

@@ -10,9 +10,7 @@ from llm_core.data.labelled import Labelled
 from llm_core.errors import UserError
 from llm_core.inference.classifiers.base import Classifier, load_classifier, save_classifier
 from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progress
-from llm_core.training.classifiers.budget import Budget
-from llm_core.training.classifiers.preparing import Documents, read_documents
-from tests.training.easy_tables import QUICK, Ticks, easy
+from tests.training.easy_tables import QUICK, Ticks, easy, read_all
 
 STRANGE = (
     "",
@@ -149,10 +147,7 @@ def test_a_fit_can_be_stopped_at_any_record(name: str) -> None:
 
 def test_a_copy_of_augmentation_stands_with_its_text() -> None:
     training = easy(60)
-    *_, documents = read_documents(
-        training, str, Budget(60, Ticks()), 0, FitOptions(augmentation="deletion"), 1000, 1.0
-    )
-    assert isinstance(documents, Documents)
+    documents = read_all(training, FitOptions(augmentation="deletion"))
     copies = np.flatnonzero(~documents.originals)
     assert 20 < len(copies) <= 60
     assert documents.originals.sum() == 60

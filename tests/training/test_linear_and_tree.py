@@ -8,12 +8,10 @@ from llm_core.inference.classifiers.base import Classifier
 from llm_core.inference.classifiers.linear import TfidfLogisticRegression
 from llm_core.inference.classifiers.tree import DecisionTree
 from llm_core.inference.classifiers.words import all_character_ngrams, word_ngrams, words
-from llm_core.training.classifiers.base import Family, FitOptions, Fitted
-from llm_core.training.classifiers.budget import Budget
+from llm_core.training.classifiers.base import Family, Fitted
 from llm_core.training.classifiers.linear import TfidfLogisticRegressionFamily
-from llm_core.training.classifiers.preparing import Documents, read_documents
 from llm_core.training.classifiers.tree import DecisionTreeFamily, copied
-from tests.training.easy_tables import Ticks, easy
+from tests.training.easy_tables import Ticks, easy, read_all
 
 NEW = (*easy(60, seed=11).texts, "", "?", "好 good bad bad bad", "nothing known hereabouts")
 
@@ -41,15 +39,9 @@ def test_probabilities_equal_those_of_scikit_learn(training: Labelled) -> None:
     assert isinstance(ours, TfidfLogisticRegression)
     theirs = LogisticRegression(C=result.chosen["C"])
     # In the order of our documents, which decides the last digits.
-    order = [training.texts.index(text) for text in _as_read(training)]
+    order = [training.texts.index(text) for text in read_all(training).items]
     theirs.fit(ours.features([training.texts[place] for place in order]), training.labels[order])
     np.testing.assert_allclose(ours.probabilities(NEW), theirs.predict_proba(ours.features(NEW)), atol=1e-9)
-
-
-def _as_read(training: Labelled) -> list[str]:
-    *_, documents = read_documents(training, str, Budget(60, Ticks()), 0, FitOptions(), 1000, 1.0)
-    assert isinstance(documents, Documents)
-    return documents.items
 
 
 def test_features_equal_those_of_scikit_learn() -> None:

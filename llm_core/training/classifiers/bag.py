@@ -51,15 +51,9 @@ class BagOfNgramsFamily(Family):
         clock: Callable[[], float] = time.monotonic,
     ) -> Iterator[Progress | Fitted]:
         budget = Budget(seconds, clock)
-        documents: Documents[NDArray[np.int64]] | None = None
-        for event in read_documents(
+        documents = yield from read_documents(
             training, lambda text: hashed(text, BUCKETS), budget, seed, options, LONGEST, _READING
-        ):
-            if isinstance(event, Progress):
-                yield event
-            else:
-                documents = event
-        assert documents is not None
+        )
         held_out = stratified(documents.labels, documents.groups, _INNER, seed) & documents.originals
         learner = _Learner(documents, len(training.names), seed)
         yield from learner.run(np.flatnonzero(~held_out), np.flatnonzero(held_out), budget)

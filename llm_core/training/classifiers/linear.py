@@ -75,13 +75,7 @@ class TfidfLogisticRegressionFamily(Family):
             counted.add(word_ngrams(found))
             spelled.add(all_character_ngrams(found))
 
-        documents: Documents[None] | None = None
-        for event in read_documents(training, read, budget, seed, options, LONGEST, _READING):
-            if isinstance(event, Progress):
-                yield event
-            else:
-                documents = event
-        assert documents is not None
+        documents = yield from read_documents(training, read, budget, seed, options, LONGEST, _READING)
         classes = len(training.names)
         blocks = [worth_counting(counts, MOST_WEIGHTS // 2 // classes) for counts in (counted, spelled)]
         yield Progress(budget.elapsed, budget.share, 0, 0.0)
@@ -198,8 +192,9 @@ class _Search:
             return 0.0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # The first of all is slow; one text of each class stands at the beginning.
-            self._make(max_iter=1).fit(self._features[: self._classes], labels[: self._classes])
+            # The first of all is slow: one text of each class.
+            _, first = np.unique(labels, return_index=True)
+            self._make(max_iter=1).fit(self._features[first], labels[first])
             start = self._budget.elapsed
             self._make(C=STRENGTHS[0], max_iter=_TRIED).fit(self._features, labels)
         return (self._budget.elapsed - start) / _TRIED

@@ -64,17 +64,11 @@ class TextNetworkFamily(Family):
         clock: Callable[[], float] = time.monotonic,
     ) -> Iterator[Progress | Fitted]:
         budget, settings = Budget(seconds, clock), self._settings
-        documents: Documents[list[str]] | None = None
 
         def read(text: str) -> list[str]:
             return Read(text, settings.context, options.long_texts).words
 
-        for event in read_documents(training, read, budget, seed, options, _LONGEST, _READING):
-            if isinstance(event, Progress):
-                yield event
-            else:
-                documents = event
-        assert documents is not None
+        documents = yield from read_documents(training, read, budget, seed, options, _LONGEST, _READING)
         classes = len(training.names)
         rows = min(settings.vectors, _MOST_NUMBERS // (settings.width + classes))
         vocabulary = learn_vocabulary(documents.items[:_LEARNED_FROM], rows, settings.columns)

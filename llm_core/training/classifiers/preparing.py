@@ -4,7 +4,7 @@ Texts are read in random order, one of each class first: where the time is too s
 out, and a table of any size ends in time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -58,8 +58,8 @@ def read_documents(
     options: FitOptions,
     longest: int,
     share: float,
-) -> Iterator[Progress | Documents[T]]:
-    """`read` of the first `longest` characters of each text; `Progress` now and then, the documents last.
+) -> Generator[Progress, None, Documents[T]]:
+    """`read` of the first `longest` characters of each text: yields `Progress` now and then, returns the documents.
 
     share: of the time, after which no further text is read.
     """
@@ -83,7 +83,7 @@ def read_documents(
             originals.append(version == 0)
     # By the place of the text, not by the copy's own words.
     groups = groups_of([training.texts[place][:_GROUPED] for place in chosen])
-    yield Documents(items, training.labels[chosen], groups, np.array(originals))
+    return Documents(items, training.labels[chosen], groups, np.array(originals))
 
 
 def _versions(text: str, options: FitOptions, random: np.random.Generator) -> Iterator[str]:

@@ -19,7 +19,7 @@ from llm_core.inference.classifiers.words import word_ngrams, words
 from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progress
 from llm_core.training.classifiers.budget import Budget
 from llm_core.training.classifiers.linear import worth_counting
-from llm_core.training.classifiers.preparing import Documents, read_documents
+from llm_core.training.classifiers.preparing import read_documents
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -59,13 +59,7 @@ class DecisionTreeFamily(Family):
         def read(text: str) -> None:
             counted.add(word_ngrams(words(text)))
 
-        documents: Documents[None] | None = None
-        for event in read_documents(training, read, budget, seed, options, LONGEST, _READING):
-            if isinstance(event, Progress):
-                yield event
-            else:
-                documents = event
-        assert documents is not None
+        documents = yield from read_documents(training, read, budget, seed, options, LONGEST, _READING)
         keys, counts = worth_counting(counted, MOST_KEYS)
         yield Progress(budget.elapsed, budget.share, 0, 0.0)
         chosen = _as_many_as_fit(counts, documents.labels, budget, seed)
