@@ -44,11 +44,11 @@ function mounted(component, begin, className = "t-host") {
   if (!host) {
     host = make("div", className);
     parentElement.append(host);
-    host.part = begin(host);
+    host.mounted = begin(host);
   }
-  host.part.update(component);
+  host.mounted.update(component);
   return () => {
-    host.part.close();
+    host.mounted.close();
     host.remove();
   };
 }
