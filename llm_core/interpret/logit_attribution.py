@@ -189,7 +189,7 @@ class _Walk:
 
     def _note_heads(self, part: Part, layer: int, name: str, attention: Attention, along: Tensor) -> None:
         values = self.seen[f"{name}.head_outputs"].double()  # (heads, T, size)
-        matrix = attention.output.weight.double().T.unflatten(0, (attention.heads, attention.size))
+        matrix = attention.output.weight.double().T.reshape(attention.heads, attention.size, -1)
         taken = torch.einsum("hts,hsw,tw->ht", values, matrix, along)
         for head in range(attention.heads - 1, -1, -1):
             self.found.append((Component(part, layer, "head", head), taken[head]))

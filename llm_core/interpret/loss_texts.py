@@ -108,9 +108,9 @@ def _together(texts: Sequence[Sequence[int]], sources: Sequence[Sequence[int] | 
 
 def _ordered(model: Model, batch: Batch, mask: int | None) -> Batch:
     """One with a query stream (XLNet) is told that what is hidden comes last in its order, all as one."""
-    if not getattr(model.config, "query_stream", False) or batch.tokens is None:
+    if not getattr(model.config, "query_stream", False) or batch.tokens is None or mask is None:
         return batch
-    return replace(batch, permutation=(batch.tokens == mask).long())
+    return replace(batch, permutation=batch.tokens.eq(mask).long())
 
 
 def _as_tensor(truths: Sequence[list[int] | int]) -> Tensor:
