@@ -86,9 +86,9 @@ def known_circuit() -> Model:
     model.token_head.weight[:, NEXT] = _LOGIT * torch.eye(VOCABULARY)
     random = torch.Generator().manual_seed(0)
     for name in OTHER_HEADS:
-        _set_head(model, name, *_aimless(random))
-    _set_head(model, PREVIOUS_HEAD, *_previous_token())
-    _set_head(model, INDUCTION_HEAD, *_induction())
+        set_head(model, name, *_aimless(random))
+    set_head(model, PREVIOUS_HEAD, *_previous_token())
+    set_head(model, INDUCTION_HEAD, *_induction())
     return model
 
 
@@ -101,7 +101,7 @@ def read_letters(text: str) -> Reading:
 
 def _previous_token() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Query, key and value (size, width), output (width, size). In the first layer the norm makes each 1 a √(width / 2)."""
-    query, key, value, output = _nothing()
+    query, key, value, output = nothing()
     ones = (WIDTH / 2) ** 0.5
     places = torch.arange(CONTEXT)
     # The query of position i asks for i - 1; position 0 can see itself alone.
@@ -113,7 +113,7 @@ def _previous_token() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _induction() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    query, key, value, output = _nothing()
+    query, key, value, output = nothing()
     ones = (WIDTH / 3) ** 0.5
     strength = _SHARP * SIZE**0.5 / ones**2
     letters = torch.arange(1, VOCABULARY)
@@ -128,18 +128,20 @@ def _induction() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _aimless(random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    query, key, value, output = _nothing()
+    query, key, value, output = nothing()
     for matrix in (query, key, value):
         matrix[:, TOKEN] = 0.1 * torch.randn(SIZE, VOCABULARY, generator=random)
     output[JUNK] = 0.02 * torch.randn(JUNK.stop - JUNK.start, SIZE, generator=random)
     return query, key, value, output
 
 
-def _nothing() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def nothing() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Query, key, value and output of a head that does nothing yet."""
     return torch.zeros(SIZE, WIDTH), torch.zeros(SIZE, WIDTH), torch.zeros(SIZE, WIDTH), torch.zeros(WIDTH, SIZE)
 
 
-def _set_head(model: Model, name: HeadName, query: Tensor, key: Tensor, value: Tensor, output: Tensor) -> None:
+def set_head(model: Model, name: HeadName, query: Tensor, key: Tensor, value: Tensor, output: Tensor) -> None:
+    """Give a head its matrices, each (size, width) but for the output's (width, size)."""
     attention = model.get_submodule(f"blocks.{name.layer}.attention")
     assert isinstance(attention, SelfAttention)
     for number, matrix in enumerate((query, key, value)):
