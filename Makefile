@@ -3,11 +3,15 @@
 run:
 	python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt && .venv/bin/streamlit run app.py
 
-test:
-	python3 -m venv .venv && .venv/bin/pip install -q -r requirements-dev.txt && .venv/bin/python -m pytest
+test: .venv/installed-for-tests
+	.venv/bin/python -m pytest
 
-check:
+check: .venv/installed-for-tests
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+# Without bytecode, which half the time goes into: Python writes that of the modules which are really used.
+.venv/installed-for-tests: requirements.txt requirements-dev.txt
+	python3 -m venv .venv && .venv/bin/pip install -q --no-compile -r requirements-dev.txt && touch $@
 
 models:
 	.venv/bin/python -m benchmarks.build_models && .venv/bin/python -m benchmarks.build_races
