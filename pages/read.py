@@ -1,20 +1,23 @@
-"""Read: have the entities in any text marked, or a question about it answered, and see how sure the model is."""
+"""Read: have the entities in any text marked, a question about it answered, or its class named, and see how sure the model
+is."""
 
 import streamlit as st
 
 from llm_core.errors import UserError
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
-from pages.ui.read import answered, controls, figures, guide, link, tagged
+from pages.ui.read import answered, controls, figures, guide, labelled, link, tagged
 from pages.ui.read.looking import looking, unfit
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 
-SHOWS = {"tag": tagged.show, "answer": answered.show}
+SHOWS = {"tag": tagged.show, "answer": answered.show, "classify": labelled.show}
 
 st.title(_("Read"))
 st.markdown(
-    _("A model that has learnt one task reads a text: it marks who and where, or points at the answer to a question."),
+    _(
+        "A model that has learnt one task reads a text: it marks who and where, points at the answer to a question, or says which class it is."
+    ),
     help=meanings("encoder", "entity", "probability", "token", "step"),
 )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from llm_core import __main__ as command_line
+from llm_core.inference.label import label
 from llm_core.runs import history
 from llm_core.runs.store import Store
 from tests.test_command_line import Outcome
@@ -58,3 +59,40 @@ def test_a_recipe_on_a_text_of_another_task_names_the_one_it_takes(capsys: pytes
     refused = Outcome(capsys, "train", "tag", "--corpus", "stories-en")
     assert refused.status == 2
     assert "entities-en" in refused.err
+
+
+@pytest.fixture(scope="module")
+def classifies(tmp_path_factory: pytest.TempPathFactory) -> str:
+    root = tmp_path_factory.mktemp("classifies") / "runs"
+    assert command_line.main(["train", "classify", *SMALL, "--runs", str(root)]) == 0
+    (run,) = Store(root).runs()
+    return str(run.folder)
+
+
+def test_a_model_that_was_trained_to_classify_does_so(classifies: str, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(Path(classifies).parent)
+    run = store.find(classifies, paths=True)
+    found = Outcome(capsys, "classify", classifies, "--text", "The film was dull.", "--json").json
+    (expected,) = label(*store.model(run), run.labels, ["The film was dull."])
+    assert found["probabilities"] == pytest.approx(expected, abs=1e-5)
+    assert found["label"] == next(iter(expected))
+    assert list(found) == ["label", "probabilities"]
+    refused = Outcome(capsys, "classify", classifies, "--text", "a", "--family", "lstm")
+    assert (refused.status, "single model" in refused.err) == (2, True)
+
+
+def test_a_table_is_classified_by_such_a_model_too(
+    classifies: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "films.csv"
+    table.write_text("film,verdict\nIt was dull.,negative\nIt was a delight.,positive\n,\n", encoding="utf-8")
+    words = ("classify", classifies, "--file", str(table), "--text-column", "film")
+    called = Outcome(capsys, *words, "--json").json["predictions"]
+    scored = Outcome(capsys, *words, "--label-column", "verdict", "--json").json
+    right = [one == two for one, two in zip(called, ("negative", "positive"), strict=False)]
+    assert (scored["texts"], scored["accuracy"]) == (2, sum(right) / 2)
+
+
+def test_a_tagger_does_not_classify(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
+    refused = Outcome(capsys, "classify", trained, "--text", "Tom")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)

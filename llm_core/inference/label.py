@@ -10,6 +10,12 @@ from llm_core.models.base import Model
 _TOGETHER = 64
 
 
+def left_out(model: Model, tokenizer: Tokenizer, text: str) -> int:
+    """How many tokens at the end of a text do not fit in the context and are not read. Raises UserError as `label`."""
+    model = of_task(model, "classify")
+    return max(0, len(tokenizer.begin) + len(tokenizer.encode(text)) - model.config.context)
+
+
 def label(model: Model, tokenizer: Tokenizer, labels: Sequence[str], texts: Sequence[str]) -> list[dict[str, float]]:
     """For each text the probability of each class, the likeliest first. Of a text too long the beginning is read.
 

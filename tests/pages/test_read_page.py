@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from llm_core.config import TaskConfig, load_recipe
 from llm_core.inference.answer import answer
+from llm_core.inference.label import label, left_out
 from llm_core.inference.tag import tag
 from llm_core.runs import history
 from llm_core.runs.run import Run
@@ -22,7 +23,7 @@ from llm_core.runs.store import Store
 from llm_core.runs.worker import work
 from pages.ui import state
 from pages.ui.read import guide
-from pages.ui.read.example import example
+from pages.ui.read.example import example, labelled_example
 from pages.ui.read.tagged import shares_of
 from pages.ui.read.words import percent
 from tests.pages.test_train_page import NAVIGATION, train_page
@@ -134,11 +135,56 @@ def test_an_answer_is_marked_where_it_stands(runs: Runs) -> None:
     assert test.query_params["question"] in (question, [question])
 
 
-@pytest.mark.parametrize("task", ["tag", "answer"])
+def test_a_text_opens_with_the_class_that_the_model_gives_it(runs: Runs) -> None:
+    run = runs["classify"]
+    test = read_page(run=run.id, task="classify")
+    made = labelled_example(0, "en", "reviews")
+    model, tokenizer = state.store().model(run)
+    (expected,) = label(model, tokenizer, run.labels, [made.text])
+    best = next(iter(expected))
+    html = shown(test)
+    assert plain(html) == f"{made.text} {best}"
+    assert f"{best}<small>{percent(expected[best])}</small>" in html
+    rows = {row["class"]: float(row["probability"]) for row in csv.DictReader(io.StringIO(drawn(test)["table"]))}
+    assert rows == pytest.approx(expected)
+    (bars,) = drawn(test)["figures"]["light"]["data"]
+    assert bars["x"] == pytest.approx(list(expected.values()))
+    said = next(caption.value for caption in test.caption if "nobody could be surer" in caption.value)
+    assert ("another class" in said) == (best != made.label)
+    assert percent(made.sure) in said
+
+
+def test_a_typed_text_gets_its_class_and_is_read_as_far_as_it_fits(runs: Runs) -> None:
+    run = runs["classify"]
+    test = read_page(run=run.id, task="classify", text="so dull " * 100)
+    model, tokenizer = state.store().model(run)
+    count = left_out(model, tokenizer, "so dull " * 100)
+    assert count == len(tokenizer.begin) + len(tokenizer.encode("so dull " * 100)) - run.config.model.body.context > 0
+    assert any(f"The last {count} tokens" in caption.value for caption in test.caption)
+    test.text_area(key=state.READ_TEXT_KEY).set_value("So dull.").run()
+    assert plain(shown(test)).startswith("So dull. ")
+    assert not any("do not fit" in caption.value for caption in test.caption)
+    (model_box,) = [box for box in test.selectbox if box.key == state.RUN_KEY]
+    assert model_box.options == ["Trained to classify"]
+
+
+def test_each_button_of_the_guide_of_classes_finds_a_text(runs: Runs) -> None:
+    test = read_page(run=runs["classify"].id, task="classify")
+    given = [json.loads(node.proto.json) for node in test.get("bidi_component")]
+    views = [button["view"] for data in given for line in data.get("lines", []) for button in line["buttons"]]
+    assert views == ["elsewhere", "words", "early"]
+    unseen = labelled_example(0, "en", "reviews", held_out_words=True)
+    assert unseen.text != labelled_example(0, "en", "reviews").text
+    (button,) = [each for each in test.button if each.label == "Another text"]
+    button.click().run()
+    assert plain(shown(test)).startswith(labelled_example(1, "en", "reviews").text)
+
+
+@pytest.mark.parametrize("task", ["tag", "answer", "classify"])
 def test_what_is_typed_is_shown_as_it_is(task: str, runs: Runs) -> None:
     test = read_page(run=runs[task].id, task=task, text=INJECTION, question="<script>?")
     html = shown(test)
-    assert plain(html) == INJECTION
+    assert plain(html).startswith(INJECTION)
     assert "<img" not in html
     assert "<b>" not in html
 

@@ -32,15 +32,15 @@ def show(subject: Subject) -> None:
     with text:
         st.text_area(
             _("Text"), key=READ_TEXT_KEY, height=112, max_chars=LONGEST_TEXT, persist_state="session",
-            help=_("Write your own, in the words of the stories that the model knows. Ctrl+Enter, or a click elsewhere, takes it."),
+            help=_("Write your own, in the words that the model knows from its training texts. Ctrl+Enter, or a click elsewhere, takes it."),
         )  # fmt: skip
     with beside:
         if chosen_task() == "answer":
             st.text_input(_("Question"), key=READ_QUESTION_KEY, max_chars=LONGEST_QUESTION, persist_state="session")
             _questions(subject)
         st.button(
-            _("Another story"), on_click=another_story,
-            help=_("The grammar tells one that no model has met, and knows what is right."),
+            _("Another text") if chosen_task() == "classify" else _("Another story"), on_click=another_story,
+            help=_("The grammar writes one that no model has met, and knows what is right."),
         )  # fmt: skip
 
 

@@ -1,9 +1,12 @@
 """What to look for on the Read page: sentences, each with buttons that set the view."""
 
+import streamlit as st
+
 from llm_core.runs.run import Run
 from pages.ui.panels import what_to_look_for
-from pages.ui.read.example import language_of
+from pages.ui.read.example import labelled_example, language_of, source_of
 from pages.ui.read.looking import Looking, another_story, choose_step, choose_task, choose_text, told
+from pages.ui.state import READ_EXAMPLE_KEY
 from pages.ui.text import _
 
 NEW_NAMES = {
@@ -33,16 +36,38 @@ def look_for(looking: Looking, run: Run) -> None:
                 {"unanswered": _("Ask what is not there")},
             ),
         ],
+        "classify": [
+            (
+                _("It always names a class, also of a text that is about something else: only how sure it is may give it away."),
+                {"elsewhere": _("A text about something else")},
+            ),
+            *_new_words(run),
+        ],
     }[looking.task]  # fmt: skip
     if len(run.steps()) > 1:
         lines.append((_("Early steps know what is frequent, and nothing of the text."), {"early": _("An early step")}))
     what_to_look_for("read_guide", lines, lambda view: _set_view(view, run))
 
 
+def _new_words(run: Run) -> list[tuple[str, dict[str, str]]]:
+    """Only of reviews does the grammar hold words out."""
+    if source_of(run) != "reviews":
+        return []
+    return [
+        (
+            _("Words of praise and blame that stand in no training text: what is called right here, the model knows from what stands around them, or by chance."),
+            {"words": _("Words it never saw")},
+        )
+    ]  # fmt: skip
+
+
 def _set_view(view: str, run: Run) -> None:
     code = language_of(run)
-    if view == "new":
+    if view in ("new", "elsewhere"):
         choose_text(NEW_NAMES[code])
+    elif view == "words":
+        number = int(st.session_state.get(READ_EXAMPLE_KEY, 0))
+        choose_text(labelled_example(number, code, source_of(run), held_out_words=True).text)
     elif view == "answer":
         choose_task("answer")
     elif view == "another":

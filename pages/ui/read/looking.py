@@ -10,7 +10,7 @@ import streamlit as st
 from llm_core.config import TaskConfig
 from llm_core.errors import N_, UserError
 from llm_core.runs.run import Run
-from pages.ui.read.example import Example, example, language_of
+from pages.ui.read.example import Example, example, labelled_example, language_of, source_of
 from pages.ui.state import (
     READ_EXAMPLE_KEY,
     READ_QUESTION_KEY,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LONGEST_TEXT, LONGEST_QUESTION = 2_000, 300  # characters; they travel in links
 MOST_EXAMPLES = 10_000
 
-TASKS = {"tag": N_("Find entities"), "answer": N_("Answer a question")}
+TASKS = {"tag": N_("Find entities"), "answer": N_("Answer a question"), "classify": N_("Name the class")}
 """What a model says of a text: its name in links, and on screen."""
 _KEPT = 32
 
@@ -44,6 +44,15 @@ class Looking:
     task: str
     text: str
     question: str = ""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a model says of a text: the probability of each class, the likeliest first, and how many tokens of the text it
+    has not read."""
+
+    shares: dict[str, float]
+    left_out: int
 
 
 def chosen_task() -> str:
@@ -63,22 +72,24 @@ def unfit(task: str) -> Unfit:
             return error
         if isinstance(config, TaskConfig) and config.task == task:
             return None
-        return UserError("The model of run {run} was not trained for this; this page shows taggers and answerers.", run=run.id)  # fmt: skip
+        return UserError("The model of run {run} was not trained for this; this page shows taggers, answerers and classifiers.", run=run.id)  # fmt: skip
 
     return why
 
 
 def told(run: Run) -> Example:
-    """The story that the page shows by itself."""
-    number = st.session_state.setdefault(READ_EXAMPLE_KEY, 0)
-    return example(int(number), language_of(run))
+    """The text that the page shows by itself."""
+    number = int(st.session_state.setdefault(READ_EXAMPLE_KEY, 0))
+    if chosen_task() == "classify":
+        return labelled_example(number, language_of(run), source_of(run))
+    return example(number, language_of(run))
 
 
 def looking(subject: Subject) -> Looking:
     """What is looked at now; what is missing in the session is put there."""
     assert subject.step is not None
     state, story = st.session_state, told(subject.run)
-    usual = story.text, next(iter(story.answers))
+    usual = story.text, next(iter(story.answers), "")
     # What nobody has touched follows the story, and the language of the model.
     before = state.get(READ_USUAL_KEY, (None, None))
     for key, now, then in zip((READ_TEXT_KEY, READ_QUESTION_KEY), usual, before, strict=True):
@@ -96,7 +107,7 @@ def looking(subject: Subject) -> Looking:
 
 
 def another_story() -> None:
-    """Read the next story; for callbacks, as all that follow."""
+    """Read the next text of the grammar; for callbacks, as all that follow."""
     st.session_state[READ_EXAMPLE_KEY] = (int(st.session_state.get(READ_EXAMPLE_KEY, 0)) + 1) % MOST_EXAMPLES
     for key in (READ_TEXT_KEY, READ_QUESTION_KEY):
         st.session_state.pop(key, None)
@@ -132,15 +143,25 @@ def answered(looking: Looking) -> "Answered":
     return found
 
 
+def labelled(looking: Looking) -> Labelled:
+    """The class of the text. Raises UserError where the model cannot say."""
+    found: Labelled = _kept.get(looking)
+    return found
+
+
 def _read(looking: Looking) -> Any:
     with inference():
         from llm_core.inference.answer import answer
+        from llm_core.inference.label import label, left_out
         from llm_core.inference.tag import tag
 
         run = store().find(looking.run)
         model, tokenizer = store().model(run, looking.step)
         if looking.task == "tag":
             return tag(model, tokenizer, run.labels, looking.text)
+        if looking.task == "classify":
+            (shares,) = label(model, tokenizer, run.labels, [looking.text])
+            return Labelled(shares, left_out(model, tokenizer, looking.text))
         return answer(model, tokenizer, looking.text, looking.question)
 
 
