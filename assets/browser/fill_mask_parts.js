@@ -36,7 +36,7 @@ function expectation(entry, title, words) {
     row.firstChild.after(say(fill(words.rank, { rank: number(entry.rank) }), "t-fill-rank"));
     list.append(row);
   }
-  const others = make("li", "t-fill-others");
+  const others = make("li", "t-fill-others", null, { title: words.others_meaning });
   others.append(say(words.others), shareBar(left), say(percent(Math.max(0, left)), "t-fill-share"));
   list.append(others);
   const unsure = make("p", "t-fill-quiet", fill(words.unsure, { choices: number(Math.exp(entry.entropy)) }));

@@ -54,7 +54,8 @@ def generate(arguments: argparse.Namespace) -> Values:
 
 
 def fill(arguments: argparse.Namespace) -> Values:
-    """Fill in what [MASK] hides in a text: the likeliest tokens behind each mask, all masks hidden at once."""
+    """Fill in what [MASK] hides in a text: the likeliest tokens behind each mask, all masks hidden at once. Control tokens
+    are left out; the probabilities are the model's own, among all tokens."""
     import torch
 
     from llm_core.devices import choose_device, physical_cores

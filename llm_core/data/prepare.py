@@ -288,12 +288,18 @@ def _publish(partial: Path, folder: Path) -> None:
 def file_name(name: str) -> str:
     """A harmless file name: no folders, no dots but one, no word that Windows reserves, at most 40 characters."""
     base = name.replace("\\", "/").rpartition("/")[2]
-    kept = "".join(character if character.isalnum() or character in "-_" else " " for character in base).split()
-    suffix = kept.pop() if "." in base.strip(".") and len(kept) > 1 else "txt"
-    stem = "-".join(kept)[:40] or "text"
+    before, dot, after = base.strip(".").rpartition(".")
+    kept, last = _words(before), _words(after)
+    # A name may have no other letter than those behind its dot.
+    suffix = last.pop() if dot and last else "txt"
+    stem = "-".join([*kept, *last])[:40] or "text"
     if _RESERVED.fullmatch(stem):
         stem = f"text-{stem}"
     return f"{stem}.{suffix[:10]}"
+
+
+def _words(text: str) -> list[str]:
+    return "".join(character if character.isalnum() or character in "-_" else " " for character in text).split()
 
 
 def _sweep(corpora: Path) -> None:

@@ -147,6 +147,13 @@ class Tokenizer:
         return [_control_bytes(name) if name in vocabulary.CONTROL else to_bytes(name) for name, _ in names]
 
     @cached_property
+    def controls(self) -> frozenset[int]:
+        """The ids that are no piece of a text: the mask, the sign for what is unknown, signs around a text, and rows that
+        are no token."""
+        others = {self.mask, self._inner.token_to_id(vocabulary.UNKNOWN)} - {None}
+        return frozenset({token for token, data in enumerate(self.token_bytes) if not data} | others)
+
+    @cached_property
     def pieces(self) -> list[str]:
         """Every id as text to show: incomplete characters as <0xE4>, control characters visibly."""
         shown = [vocabulary.END_OF_TEXT, *(visible(data) for data in self.token_bytes[1:])]

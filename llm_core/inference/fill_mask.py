@@ -1,6 +1,9 @@
 """Filling in hidden tokens: what an encoder expects behind masks, and how well it expects each token of a text.
 
 Nothing here draws; results are arrays with the tokens they belong to. Works on every encoder whose tokenizer has a mask.
+
+Control tokens, as the mask itself, are never offered: nothing of a text is behind them. All probabilities are the model's
+own, over its whole vocabulary: what it gives to control tokens is dealt out to no other.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -29,10 +32,10 @@ TOKENS_AT_ONCE = 8192
 class Predictions:
     """What a model expects at M places of a text, each while it is hidden.
 
-    `places` (M,) count in `text.ids`. `tokens` and `probabilities` (M, K) are the likeliest ids, the likeliest first,
-    `pieces` the same as text. `given` (M,) is the natural logarithm of the probability of the token that stands there,
-    `ranks` (M,) how many tokens are likelier, `given_pieces` (M,) that token as text; NaN, -1 and None where a mask was
-    typed. `entropies` (M,) are in nats.
+    `places` (M,) count in `text.ids`. `tokens` and `probabilities` (M, K) are the likeliest ids that are offered, the
+    likeliest first, `pieces` the same as text. `given` (M,) is the natural logarithm of the probability of the token that
+    stands there, `ranks` (M,) how many that are offered are likelier, `given_pieces` (M,) that token as text; NaN, -1 and
+    None where a mask was typed. `entropies` (M,) are in nats.
     """
 
     text: Masked
@@ -147,13 +150,13 @@ def fill(
     masked = read_masked(model.config, tokenizer, text, places)
     _require_hidden(masked)
     every = range(len(masked.hidden))
-    first = _log_probabilities(model, masked.mask, [(masked.ids, masked.hidden)])  # (M, V)
+    first = _offered(_log_probabilities(model, masked.mask, [(masked.ids, masked.hidden)]), tokenizer)  # (M, V)
     kept: list[_Beam] = [_Beam((), (), ())]
     for filled in every:
         rows = [_filled(masked, beam) for beam in kept]
         left = [[mask for mask in every if mask not in beam.order] for beam in kept]
         asked = [(ids, [masked.hidden[mask] for mask in open_]) for ids, open_ in zip(rows, left, strict=True)]
-        scores = first if filled == 0 else _log_probabilities(model, masked.mask, asked)
+        scores = first if filled == 0 else _offered(_log_probabilities(model, masked.mask, asked), tokenizer)
         kept = _extend(kept, left, scores, max(beams, count if filled == every[-1] else 1))
     return _fillings(tokenizer, masked, kept[:count], first)
 
@@ -186,7 +189,7 @@ def _extend(kept: Sequence[_Beam], left: Sequence[Sequence[int]], scores: Tensor
         mine = scores[row : row + len(open_)]
         row += len(open_)
         surest = int(mine.amax(1).argmax())
-        likeliest = mine[surest].topk(min(most, mine.shape[1]))
+        likeliest = mine[surest].topk(min(most, int(mine[surest].isfinite().sum())))
         for token, score in zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True):
             longer = _Beam((*beam.order, open_[surest]), (*beam.tokens, token), (*beam.scores, score))
             same = frozenset(zip(longer.order, longer.tokens, strict=True))
@@ -227,12 +230,13 @@ def _predictions(model: Model, tokenizer: Tokenizer, masked: Masked, asked: Sequ
     for scores in _chunks(model, masked.mask, asked):
         known = given[row : row + len(scores)]
         row += len(scores)
-        best = scores.topk(min(top, scores.shape[1]))
+        offered = _offered(scores, tokenizer)
+        best = offered.topk(min(top, scores.shape[1] - len(tokenizer.controls)))
         of_given = scores.gather(1, known.clamp(min=0)[:, None])
         likeliest.append(best.indices)
         shares.append(best.values.exp())
         log_given.append(of_given[:, 0].masked_fill(known < 0, torch.nan))
-        ranks.append((scores > of_given).sum(1).masked_fill(known < 0, -1))
+        ranks.append((offered > of_given).sum(1).masked_fill(known < 0, -1))
         entropies.append(-(scores.exp() * scores).nansum(1))
     tokens = torch.cat(likeliest).numpy()
     pieces = tokenizer.pieces
@@ -247,6 +251,11 @@ def _predictions(model: Model, tokenizer: Tokenizer, masked: Masked, asked: Sequ
         given_pieces=tuple(None if (token := masked.given[place]) is None else pieces[token] for place in places),
         entropies=torch.cat(entropies).clamp(min=0).numpy(),
     )
+
+
+def _offered(scores: Tensor, tokenizer: Tokenizer) -> Tensor:
+    """The same (P, V) with control tokens at minus infinity, so that they are never among the likeliest."""
+    return scores.index_fill(1, torch.tensor(sorted(tokenizer.controls)), -torch.inf)
 
 
 def _log_probabilities(model: Model, mask: int, asked: Sequence[Asked]) -> Tensor:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from llm_core.config import DataConfig, TokenizerKind
 from llm_core.data import sides as module
 from llm_core.data.pieces import PIECE
-from llm_core.data.prepare import TokenizedCorpus, corpus_digest, import_text, open_corpus, prepare, require_length
+from llm_core.data.prepare import TokenizedCorpus, corpus_digest, file_name, import_text, open_corpus, prepare, require_length
 from llm_core.data.source import documents
 from llm_core.errors import UserError
 
@@ -300,3 +300,15 @@ def test_a_text_that_cannot_be_kept_is_refused_and_leaves_nothing(
     with pytest.raises(UserError, match="cannot be kept: No space left"):
         import_text("a.txt", b"one two three", tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("name", "harmless"),
+    [
+        ("reviews.csv", "reviews.csv"), ("???.csv", "text.csv"), ("。。.tsv", "text.tsv"), ("评论.csv", "评论.csv"), (".csv", "csv.txt"),
+        ("../../etc/x.csv", "x.csv"), ("..\\x", "x.txt"), ("a b.tar.gz", "a-b-tar.gz"), ("notes.", "notes.txt"), ("a.???", "a.txt"),
+        ("CON.csv", "text-CON.csv"), ("", "text.txt"), ("x" * 90 + ".csv", "x" * 40 + ".csv"),
+    ],
+)  # fmt: skip
+def test_a_file_name_is_harmless_and_keeps_what_kind_of_file_it_is(name: str, harmless: str) -> None:
+    assert file_name(name) == harmless

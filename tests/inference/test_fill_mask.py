@@ -53,6 +53,14 @@ def expected(model: Model, ids: tuple[int, ...], place: int) -> np.ndarray:
     return found
 
 
+def offered(tokenizer: Tokenizer, shares: np.ndarray) -> np.ndarray:
+    """The same (V,) with nothing for tokens that are no text."""
+    text = np.array([piece not in ("<|endoftext|>", "[MASK]") and "\ufffd" not in piece for piece in tokenizer.pieces])
+    assert (~text).sum() == 3
+    found: np.ndarray = shares * text
+    return found
+
+
 def test_an_imported_bert_fills_masks_as_transformers_does(tmp_path: Path) -> None:
     tokenizer = foreign.tokenizer("bert")
     config = transformers.BertConfig(
@@ -82,6 +90,8 @@ def test_an_imported_bert_fills_masks_as_transformers_does(tmp_path: Path) -> No
         theirs = logits[place].double().log_softmax(-1).numpy()
         np.testing.assert_allclose(np.log(shares), theirs[tokens], atol=1e-4)
         assert (np.diff(shares) <= 0).all()
+        signs = {their_tokenizer.convert_tokens_to_ids(sign) for sign in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")}
+        assert set(tokens.tolist()) == set(range(ours.vocabulary_size)) - signs
     with torch.no_grad():
         whole = model(Batch(ids))[0]
     torch.testing.assert_close(whole, logits, atol=1e-4, rtol=0)
@@ -96,10 +106,11 @@ def test_jointly_none_of_the_masks_sees_another(letters: tuple[Model, Tokenizer]
     assert found.text.ids == ids
     for row, (place, token) in enumerate(((2, b), (5, e))):
         shares = expected(model, ids, place)
-        np.testing.assert_allclose(found.probabilities[row], np.sort(shares)[::-1][:5], rtol=1e-5)
+        words = offered(tokenizer, shares)
+        np.testing.assert_allclose(found.probabilities[row], np.sort(words)[::-1][:5], rtol=1e-5)
         np.testing.assert_allclose(shares[found.tokens[row]], found.probabilities[row], rtol=1e-5)
         assert found.given[row] == pytest.approx(np.log(shares[token]), rel=1e-5)
-        assert found.ranks[row] == (shares > shares[token]).sum()
+        assert found.ranks[row] == (words > shares[token]).sum()
         assert found.entropies[row] == pytest.approx(-(shares * np.log(shares)).sum(), rel=1e-5)
     assert found.pieces[0] == tuple(tokenizer.pieces[token] for token in found.tokens[0])
 
@@ -113,7 +124,9 @@ def test_one_at_a_time_the_others_are_seen_but_typed_masks_stay(letters: tuple[M
     assert found.places == tuple(rows)
     for row, (place, ids) in enumerate(rows.items()):
         np.testing.assert_allclose(
-            found.probabilities[row, 0], expected(model, (*ids, *tokenizer.end), place).max(), rtol=1e-5
+            found.probabilities[row, 0],
+            offered(tokenizer, expected(model, (*ids, *tokenizer.end), place)).max(),
+            rtol=1e-5,
         )
     assert np.isnan(found.given[1])
     assert found.ranks[1] == -1
@@ -129,7 +142,9 @@ def test_a_query_stream_asks_for_what_is_hidden_and_sees_none_of_it() -> None:
         shares = model(Batch(ids, permutation=order))[0].double().softmax(-1).numpy()
     found = predict(model, tokenizer, "abcdef", [2, 4], top=3)
     for row, place in enumerate((3, 5)):
-        np.testing.assert_allclose(found.probabilities[row], np.sort(shares[place])[::-1][:3], rtol=1e-4)
+        np.testing.assert_allclose(
+            found.probabilities[row], np.sort(offered(tokenizer, shares[place]))[::-1][:3], rtol=1e-4
+        )
     whole = predict_everywhere(model, tokenizer, "abcdef")
     assert whole.given[2] == pytest.approx(predict(model, tokenizer, "abcdef", [2]).given[0], rel=1e-5)
 
@@ -175,7 +190,7 @@ def test_one_beam_fills_the_surest_mask_first_and_reads_again(letters: tuple[Mod
     ids = list(read_masked(model.config, tokenizer, "abcdef", [0, 2, 3]).ids)
     open_, order, steps = list(range(3)), [], []
     while open_:
-        shares = {mask: expected(model, tuple(ids), places[mask]) for mask in open_}
+        shares = {mask: offered(tokenizer, expected(model, tuple(ids), places[mask])) for mask in open_}
         surest = max(open_, key=lambda mask: shares[mask].max())
         ids[places[surest]] = int(shares[surest].argmax())
         order.append(surest)
@@ -194,21 +209,41 @@ def test_with_a_beam_for_every_token_the_best_pair_of_all_is_found(letters: tupl
     model, tokenizer = letters
     size = tokenizer.vocabulary_size
     masked = read_masked(model.config, tokenizer, "abcdef", [1, 4])
-    first = [expected(model, masked.ids, place) for place in masked.hidden]
+    first = [offered(tokenizer, expected(model, masked.ids, place)) for place in masked.hidden]
     surest = int(np.argmax([shares.max() for shares in first]))
     other = masked.hidden[1 - surest]
     pairs = {}
     for one in range(size):
         ids = list(masked.ids)
         ids[masked.hidden[surest]] = one
-        for two, share in enumerate(expected(model, tuple(ids), other)):
+        for two, share in enumerate(offered(tokenizer, expected(model, tuple(ids), other))):
             pairs[(one, two) if surest == 0 else (two, one)] = first[surest][one] * share
     assert len(pairs) == len(set(product(range(size), repeat=2)))
     found = fill(model, tokenizer, "abcdef", [1, 4], beams=size, count=7)
     best = sorted(pairs, key=lambda pair: -pairs[pair])[:7]
     np.testing.assert_allclose(found.probabilities, [pairs[pair] for pair in best], rtol=1e-5)
     assert [tuple(row) for row in found.tokens.tolist()] == best
-    assert sum(pairs.values()) == pytest.approx(1)
+    assert sum(pairs.values()) < 1, "what control tokens get is dealt out to no other"
+
+
+def test_a_model_that_expects_its_mask_offers_words_and_keeps_its_probabilities() -> None:
+    """As an encoder does that was taught to leave some tokens as they are."""
+    tokenizer = of_letters()
+    model = encoder(tokenizer)
+    mask = len(LETTERS) + 2
+    assert tokenizer.controls == {0, 1, mask}
+    plain = predict(model, tokenizer, "abcdef", [1], top=40)
+    whole = pseudo_perplexity(model, tokenizer, "abcdef")
+    (place,) = plain.places
+    shares = expected(model, plain.text.ids, place)
+    assert sorted(plain.tokens[0].tolist()) == sorted(set(range(len(shares))) - tokenizer.controls)
+    assert plain.probabilities.sum() == pytest.approx(1 - shares[[0, 1, mask]].sum(), rel=1e-6), "nothing is dealt out"
+    assert plain.entropies[0] == pytest.approx(-(shares * np.log(shares)).sum(), rel=1e-5)
+    everywhere = predict_everywhere(model, tokenizer, "abcdef", top=40)
+    assert not set(everywhere.tokens.ravel().tolist()) & tokenizer.controls
+    np.testing.assert_allclose(everywhere.given, whole.logprobabilities, rtol=1e-6)
+    filled = fill(model, tokenizer, "abcdef", [1, 2], count=12, beams=40)
+    assert not set(filled.tokens.ravel().tolist()) & tokenizer.controls
 
 
 @pytest.mark.parametrize("kind", ["bpe", "word", "wordpiece"])

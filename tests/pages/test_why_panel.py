@@ -196,6 +196,56 @@ def test_the_panel_begins_with_a_text_that_was_called_wrong(race: Race) -> None:
     assert found.names[found.labels[place]] in test.text[0].value
 
 
+def linked(race: Race, **query: str) -> AppTest:
+    test = AppTest.from_function(a_panel, args=(race.run.id,), default_timeout=20)
+    test.query_params.update(query)
+    test.run()
+    assert not test.exception
+    return test
+
+
+def address(test: AppTest) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value[0] for name, value in test.query_params.items()}
+
+
+def test_a_link_opens_what_was_explained(race: Race) -> None:
+    found = scored(race)
+    assert found is not None
+    query = {"why": f"row.{found.rows[3]}", "why_families": "encoder_lora", "why_class": "1", "why_method": "occlusion"}
+    test = linked(race, **query)
+    data = data_of(test)
+    assert (data["text"], [one["name"] for one in data["families"]]) == (found.texts[3], ["encoder_lora"])
+    assert (data["target"], data["method"]) == (1, "occlusion")
+    called = int(found.predicted[found.ranked[0]][3])
+    assert address(test) == {name: value for name, value in query.items() if name != "why_class" or called != 1}
+    test.text_area(key="classify_why_text").set_value("great <b>soup</b>").run()
+    assert address(test)["why"] == "text.great <b>soup</b>"
+    again = linked(race, **address(test))
+    assert data_of(again)["text"] == "great <b>soup</b>"
+    assert data_of(again)["method"] == "occlusion"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"why": "row.99999"}, {"why": "row.<b>"}, {"why": "great"}, {"why_families": "../x"}, {"why_families": f"{LINEAR},{LINEAR}"},
+        {"why_class": "7"}, {"why_method": "magic"},
+    ],
+)  # fmt: skip
+def test_what_a_link_cannot_mean_is_as_the_panel_begins(query: dict[str, str], race: Race) -> None:
+    usual, test = panel(race), linked(race, **query)
+    assert data_of(test) == data_of(usual)
+    assert address(test) == address(usual)
+
+
+def test_a_text_too_long_for_an_address_is_left_out_of_it(race: Race) -> None:
+    test = panel(race)
+    assert address(test)["why"].startswith("row.")
+    test.text_area(key="classify_why_text").set_value("soup " * 1000).run()
+    assert not test.exception
+    assert "why" not in address(test)
+
+
 def test_buttons_bring_the_next_text_of_their_kind(race: Race) -> None:
     found = scored(race)
     assert found is not None

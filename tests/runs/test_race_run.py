@@ -321,6 +321,13 @@ def test_a_race_keeps_its_table_when_the_file_is_gone(
     assert kept.name == "reviews.csv"
 
 
+def test_a_table_may_have_a_name_of_signs_alone(store: Store, tmp_path: Path) -> None:
+    path = write_table(tmp_path).rename(tmp_path / "???.csv")
+    run = store.create(RaceConfig(table=TableConfig(file=str(path)), families=("majority",)), name="signs", threads=1)
+    assert work(run, make_job=job(fakes())).state == "finished"
+    assert tuple(open_race(run).results) == ("majority",)
+
+
 def test_a_race_whose_table_has_changed_says_so(enter: Callable[..., Run]) -> None:
     run = enter()
     work(run, make_job=job(fakes()))

@@ -11,6 +11,7 @@ import streamlit as st
 from llm_core.errors import N_, UserError
 from llm_core.runs.raced import Race
 from pages.ui.charts import LIGHT
+from pages.ui.classify import why_link
 from pages.ui.classify.families import sign, title
 from pages.ui.classify.scored import Scored, scored
 from pages.ui.classify.why_answer import LONGEST
@@ -60,6 +61,7 @@ def show(race: Race) -> None:
             _explain(found, text, families, target, method)
         else:
             st.caption(_("Here stands which words carried the decision, for a text and one family or more."))
+        why_link.write(found, _place(found, text), (usual_families(found), _class_of(found, text)), list(METHODS))
     except UserError as error:
         refuse(error)
 
@@ -90,15 +92,17 @@ def _by_confidence(found: Scored, families: Sequence[str], right: bool) -> list[
 
 
 def _begin(found: Scored) -> None:
-    """Forget what was chosen of another race; begin with a text that was called wrong, where there is one."""
+    """Forget what was chosen of another race and take what the link says; begin with a text that was called wrong, where
+    there is one."""
     state = st.session_state
-    if state.get(CLASSIFY_WHY_FOR_KEY) == found.run and CLASSIFY_WHY_TEXT_KEY in state:
-        return
-    state[CLASSIFY_WHY_FOR_KEY] = found.run
-    state[CLASSIFY_WHY_TURN_KEY] = {}
-    state[CLASSIFY_WHY_TEXT_KEY] = found.texts[next(iter(wrong(found)), 0)][:LONGEST]
-    for key in (CLASSIFY_WHY_FAMILIES_KEY, CLASSIFY_WHY_CLASS_KEY):
-        state.pop(key, None)
+    if state.get(CLASSIFY_WHY_FOR_KEY) != found.run:
+        for key in (CLASSIFY_WHY_TEXT_KEY, CLASSIFY_WHY_FAMILIES_KEY, CLASSIFY_WHY_CLASS_KEY):
+            state.pop(key, None)
+        state[CLASSIFY_WHY_FOR_KEY] = found.run
+        state[CLASSIFY_WHY_TURN_KEY] = {}
+    why_link.follow(found, list(METHODS), LONGEST)
+    if CLASSIFY_WHY_TEXT_KEY not in state:
+        state[CLASSIFY_WHY_TEXT_KEY] = found.texts[next(iter(wrong(found)), 0)][:LONGEST]
 
 
 def _choose_text(found: Scored) -> str:

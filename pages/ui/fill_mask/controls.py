@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from pages.ui.fill_mask.looking import AGAINST, LONGEST_TEXT, VIEWS, WAYS, Beside
+from pages.ui.fill_mask.looking import AGAINST, LONGEST_TEXT, VIEWS, WAYS, Beside, newest_of_other
 from pages.ui.glossary import meanings
 from pages.ui.state import (
     FILL_AGAINST_KEY,
     FILL_OTHER_RUN_KEY,
+    FILL_OTHER_RUN_STEP_KEY,
     FILL_OTHER_STEP_KEY,
     FILL_TEXT_KEY,
     FILL_VIEW_KEY,
@@ -49,4 +50,8 @@ def _compare(there: Beside) -> None:
             st.selectbox(_("Step"), list(there.steps), key=FILL_OTHER_STEP_KEY, persist_state="session", width=220)
         elif st.session_state[FILL_AGAINST_KEY] == "model":
             names = titles(there.runs.values())
-            st.selectbox(_("Model"), list(there.runs), key=FILL_OTHER_RUN_KEY, format_func=names.__getitem__, persist_state="session", width=320)  # fmt: skip
+            run = st.selectbox(
+                _("Model"), list(there.runs), key=FILL_OTHER_RUN_KEY, format_func=names.__getitem__, persist_state="session", width=320,
+                on_change=newest_of_other,
+            )  # fmt: skip
+            st.selectbox(_("Step"), there.runs[run].steps()[::-1], key=FILL_OTHER_RUN_STEP_KEY, persist_state="session", width=220)  # fmt: skip

@@ -18,6 +18,7 @@ from pages.ui.state import (
     FILL_LAYER_KEY,
     FILL_LINK_KEY,
     FILL_OTHER_RUN_KEY,
+    FILL_OTHER_RUN_STEP_KEY,
     FILL_OTHER_STEP_KEY,
     FILL_PICKED_KEY,
     FILL_TEXT_KEY,
@@ -51,6 +52,7 @@ LINKED: Linked = {
     "against": (FILL_AGAINST_KEY, one_of(*AGAINST)),
     "other_step": (FILL_OTHER_STEP_KEY, whole()),
     "other_run": (FILL_OTHER_RUN_KEY, like(_RUN)),
+    "other_run_step": (FILL_OTHER_RUN_STEP_KEY, whole()),
     "picked": (FILL_PICKED_KEY, _span),
     "layer": (FILL_LAYER_KEY, whole()),
 }
@@ -69,7 +71,7 @@ def write_link() -> None:
     state = st.session_state
     against = state.get(FILL_AGAINST_KEY)
     usual = {"view": next(iter(VIEWS)), "way": next(iter(WAYS)), "against": next(iter(AGAINST))}
-    only_in = {"other_step": "step", "other_run": "model"}
+    only_in = {"other_step": "step", "other_run": "model", "other_run_step": "model"}
     link = {}
     for name, (key, _read) in LINKED.items():
         value = state.get(key)

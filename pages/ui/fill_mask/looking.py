@@ -19,6 +19,7 @@ from pages.ui.state import (
     FILL_LAYER_KEY,
     FILL_LED_KEY,
     FILL_OTHER_RUN_KEY,
+    FILL_OTHER_RUN_STEP_KEY,
     FILL_OTHER_STEP_KEY,
     FILL_PICKED_KEY,
     FILL_TEXT_KEY,
@@ -125,7 +126,10 @@ def _other(subject: Subject, there: Beside) -> tuple[str, int] | None:
         if state.get(FILL_OTHER_RUN_KEY) not in there.runs:
             state[FILL_OTHER_RUN_KEY] = next(iter(there.runs))
         run = there.runs[state[FILL_OTHER_RUN_KEY]]
-        return run.id, run.steps()[-1]
+        steps = run.steps()
+        if state.get(FILL_OTHER_RUN_STEP_KEY) not in steps:
+            state[FILL_OTHER_RUN_STEP_KEY] = steps[-1]
+        return run.id, state[FILL_OTHER_RUN_STEP_KEY]
     return None
 
 
@@ -152,6 +156,11 @@ def choose_view(view: str, way: str | None = None) -> None:
     st.session_state[FILL_VIEW_KEY] = view
     if way is not None:
         st.session_state[FILL_WAY_KEY] = way
+
+
+def newest_of_other() -> None:
+    """Another model stands beside: begin with its newest step."""
+    st.session_state.pop(FILL_OTHER_RUN_STEP_KEY, None)
 
 
 def compare_with_step(step: int) -> None:

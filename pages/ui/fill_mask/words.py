@@ -17,6 +17,7 @@ _WORDS = {
     "expected_at": N_("What is expected at {token}"),
     "stands_here": N_("This is what stands in the text."),
     "others": N_("all others"),
+    "others_meaning": N_("All tokens that are not listed, and signs such as [MASK], which are no text and are never listed. All probabilities are the model’s own."),
     "rank": N_("number {rank}"),
     "unsure": N_("As unsure as between {choices} equally likely tokens."),
     "token": N_("{token}, probability {probability}"),
