@@ -5,7 +5,7 @@ the log of the odds, in nats). A softmax changes nothing about it, so that netwo
 give probabilities are asked the same question. Positive scores speak for the class.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from llm_core.errors import N_, UserError
 from llm_core.inference.classifiers.base import Classifier, LinearClassifier, NetworkClassifier
 from llm_core.inference.classifiers.words import placed_words
+from llm_core.interpret.vector_attribution import complete, gradient_times_vector, integrate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,10 +29,6 @@ METHODS: dict[Method, str] = {
 }
 """Name of each method in links and files, and on screen."""
 
-TOLERANCE = 0.01
-_STEPS = (32, 64, 128, 256, 512)
-_NEGLIGIBLE = 1e-3
-_POSITIONS_AT_ONCE = 8192
 _LEAST_PROBABILITY = 1e-12
 MOST_UNITS = 400
 """Words that are left out one at a time; of a longer text the first so many."""
@@ -62,11 +59,7 @@ class Attribution:
         """Whether the scores add up to the difference to the baseline within 1 %; None where that is not promised."""
         if self.delta is None or self.baseline is None:
             return None
-        return abs(self.delta) <= _allowed(self.margin - self.baseline)
-
-
-def _allowed(difference: float) -> float:
-    return max(TOLERANCE * abs(difference), _NEGLIGIBLE)
+        return complete(self.delta, self.margin - self.baseline)
 
 
 def margins(probabilities: Floats, target: int) -> Floats:
@@ -96,49 +89,34 @@ def gradient_times_input(classifier: NetworkClassifier, text: str, target: int) 
 
     What it says holds for very small changes of the vectors.
     """
-    import torch
-
     _check(target, len(classifier.names))
     tokens = classifier.tokens(text)
-    vectors = classifier.embed(tokens.ids).detach().clone().requires_grad_(True)
-    margin = _margin(classifier.logits_of(vectors[None], torch.tensor([len(vectors)])), target)[0]
-    (gradient,) = torch.autograd.grad(margin, vectors)
-    scores = (gradient * vectors).sum(-1).detach().double().numpy()
-    return Attribution("gradient_input", target, tokens.spans, scores, float(margin.detach()))
+    scores, margin = gradient_times_vector(_margin_of(classifier, target), classifier.embed(tokens.ids))
+    return Attribution("gradient_input", target, tokens.spans, scores, margin)
 
 
 def integrated_gradients(classifier: NetworkClassifier, text: str, target: int) -> Attribution:
     """The gradient along the straight way from vectors that say nothing to the text's own (Sundararajan et al. 2017).
 
-    Its scores add up to the difference in margin between the two (completeness). More points are taken on the way until
-    they do so within 1 %, or until 512 are taken: `complete` says which. Through captum, which is given a function of
-    the vectors.
+    Its scores add up to the difference in margin between the two (completeness), or `complete` says that they do not.
     """
-    import torch
-    from captum.attr import IntegratedGradients
-
     _check(target, len(classifier.names))
     tokens = classifier.tokens(text)
-    vectors = classifier.embed(tokens.ids).detach()[None]
-    nothing = classifier.nothing(tokens.ids).detach()[None]
-    length = vectors.shape[1]
-
-    def margin(inputs: torch.Tensor) -> torch.Tensor:
-        return _margin(classifier.logits_of(inputs, torch.full((len(inputs),), length)), target)
-
-    method = IntegratedGradients(margin)
-    with torch.no_grad():
-        here, there = float(margin(vectors)), float(margin(nothing))
-    for steps in _STEPS:
-        scores = method.attribute(
-            vectors, nothing, n_steps=steps, internal_batch_size=max(1, _POSITIONS_AT_ONCE // length)
-        )[0].sum(-1)
-        delta = float(scores.double().sum()) - (here - there)
-        if abs(delta) <= _allowed(here - there):
-            break
+    found = integrate(_margin_of(classifier, target), classifier.embed(tokens.ids), classifier.nothing(tokens.ids))
     return Attribution(
-        "integrated_gradients", target, tokens.spans, scores.detach().double().numpy(), here, there, delta, steps
-    )
+        "integrated_gradients", target, tokens.spans, found.scores, found.value, found.baseline, found.delta, found.steps
+    )  # fmt: skip
+
+
+def _margin_of(classifier: NetworkClassifier, target: int) -> "Callable[[Tensor], Tensor]":
+    """The margin (B,) as a function of the vectors (B, T, width) of a text."""
+    import torch
+
+    def margin(vectors: "Tensor") -> "Tensor":
+        lengths = torch.full((len(vectors),), vectors.shape[1])
+        return _margin(classifier.logits_of(vectors, lengths), target)
+
+    return margin
 
 
 def occlusion(classifier: Classifier, text: str, target: int) -> Attribution:
