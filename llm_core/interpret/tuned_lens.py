@@ -23,10 +23,10 @@ from llm_core.taps import observe
 
 Floats = NDArray[np.float32]
 
-_POSITIONS_AT_ONCE = 256
+_POSITIONS_AT_ONCE = 128
 _FLOATS_AT_ONCE = 1 << 22
 _MOST_POSITIONS = 16_384
-_LEARNING_RATE = 1e-2
+_LEARNING_RATE = 3e-2
 _SHORTEST_STEP = 1e-8
 
 
@@ -80,13 +80,13 @@ def train_tuned_lens(
     texts: Sequence[Batch],
     others: Sequence[Batch],
     *,
-    steps: int = 300,
+    steps: int = 200,
     seed: int = 0,
 ) -> Generator[TuningStep, None, TunedLensReport]:
     """Train a lens on `texts` and judge it on `others`. Yields every step, and returns the lens with its control.
 
     At most 16,384 positions of each are used, drawn over all of them. Adam, with a rate that falls to 0 in a straight
-    line. The whole text's class has no lens of its own, so that models that pool are refused.
+    line. Of four layers of width 96 and 822 tokens, 200 steps take seconds. The whole text's class has no lens of its own, so that models that pool are refused.
     Raises UserError for a model that cannot be read out, and where there is no text; ValueError in training mode.
     """
     if model.training:
@@ -151,9 +151,11 @@ def _divergences(model: Model, stream: Part, batch: _Stream, weights: Tensor, bi
     """(R, N) KL(output || read)."""
     with torch.no_grad():
         output = read_out(model, stream, batch.output).log_softmax(-1)  # (N, V)
+        shares = output.exp()
+        known = (shares * output).sum(-1)  # (N,)
     x = batch.residuals
-    read = read_out(model, stream, x + torch.baddbmm(biases, x, weights.mT)).log_softmax(-1)  # (R, N, V)
-    return (output.exp() * (output - read)).sum(-1)
+    read = read_out(model, stream, x + torch.baddbmm(biases, x, weights.mT))  # (R, N, V), the largest tensor here
+    return known - torch.einsum("nv,rnv->rn", shares, read) + read.logsumexp(-1)
 
 
 def _judge(model: Model, stream: Part, texts: _Stream, weights: Tensor, biases: Tensor) -> Floats:
