@@ -7,13 +7,19 @@ from pages.ui.attention.controls import no_attention
 from pages.ui.attention.shape import shape_of
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
-from pages.ui.inside import ablation, controls, direct, lens, link, sentence
+from pages.ui.inside import ablation, controls, direct, guide, inputs, lens, link, patching, sentence
 from pages.ui.inside.computed import predicted
 from pages.ui.inside.selection import asked, begin, whole
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 
-SHOWS = {"lens": lens.show, "direct": direct.show, "ablation": ablation.show}
+SHOWS = {
+    "lens": lens.show,
+    "direct": direct.show,
+    "ablation": ablation.show,
+    "patching": patching.show,
+    "inputs": inputs.show,
+}
 
 st.title(_("Inside"))
 st.markdown(
@@ -47,4 +53,5 @@ try:
     SHOWS[now.view](now, said)
 except UserError as error:
     controls.not_here(error, now.view)
+guide.look_for(now, subject.run)
 link.write_link(now)

@@ -19,7 +19,7 @@ from pages.ui.inside.grid import figure
 from pages.ui.inside.head_grid import FEED_FORWARD, head_grid, picked_head
 from pages.ui.inside.other_texts import has_others, reference_of
 from pages.ui.inside.places import head_of
-from pages.ui.inside.selection import Against, Selection, asked, choose_piece, switch_head
+from pages.ui.inside.selection import Against, Selection, choose_piece, intact, switch_head
 from pages.ui.inside.strip import strip
 from pages.ui.inside.words import explained, signed
 from pages.ui.state import INSIDE_INSTEAD_KEY, INSIDE_MEASURE_KEY, inference, store
@@ -127,9 +127,7 @@ def _asked_for(selection: Selection, task: bool, others: bool) -> Question:
             _("In its place"), INSIDE_INSTEAD_KEY, INSTEAD if others else {"zero": INSTEAD["zero"]},
             None if others else _("The mean of other texts is offered where the program can write texts of the model's own world."),
         )  # fmt: skip
-    intact = asked(selection)
-    intact = Asked(intact.run, intact.step, intact.moment, intact.text, intact.source)
-    return Question(intact, selection.token, selection.target, selection.against, measure, instead)
+    return Question(intact(selection), selection.token, selection.target, selection.against, measure, instead)
 
 
 def _show_control(selection: Selection, question: Question, chosen: tuple[str, ...], what: str) -> None:
@@ -174,14 +172,14 @@ def _control_csv(control: "Control") -> str:
 
 def as_python(selection: Selection, question: Question, chosen: tuple[str, ...] = ()) -> str:
     """The same for a notebook."""
-    intact = Selection(**{**vars(selection), "off": ()})
+    unchanged = Selection(**{**vars(selection), "off": ()})
     name = "against_others" if chosen else "map_ablations"
     score = "target_of" if question.measure == "target" else "loss_of"
     imports = [f"from llm_core.interpret.ablation import {name}, {score}"]
     if question.measure == "loss":
         imports.append("from llm_core.interpret.loss_texts import loss_texts")
     measured = "target_of(model, reading, target)" if question.measure == "target" else "loss_of(model, loss_texts(model, [reading], mask=getattr(tokenizer, 'mask', None)))"  # fmt: skip
-    code = python.preamble(intact, imports, target=question.measure == "target")
+    code = python.preamble(unchanged, imports, target=question.measure == "target")
     others, given = "", ""
     if question.instead != "zero":
         code = "from llm_core.interpret.interventions import reference\nfrom llm_core.interpret.components import feed_forwards, heads\nfrom llm_core.interpret.reading import as_batch\n" + code  # fmt: skip

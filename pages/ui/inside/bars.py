@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
 from pages.ui.charts import Colors, layout
 from pages.ui.inside.grid import safe
 from pages.ui.inside.words import signed
+
+_MOST_NUMBERED = 30
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ def upright(bars: Sequence[Bar], title: str, colors: Colors) -> go.Figure:
     """Bars side by side, in order."""
     made = _figure(bars, colors, sideways=False)
     made.update_layout(
-        margin={"l": 58, "r": 16, "t": 16, "b": 92},
-        xaxis={"tickangle": -40, "type": "category"}, yaxis={"title": {"text": safe(title), "standoff": 8}},
+        margin={"l": 62, "r": 16, "t": 18, "b": 92},
+        xaxis={**_ticks(bars), "tickangle": -40}, yaxis={"title": {"text": safe(title), "standoff": 8}},
     )  # fmt: skip
     return made
 
@@ -35,21 +38,24 @@ def across(bars: Sequence[Bar], title: str, colors: Colors) -> go.Figure:
     made = _figure(bars, colors, sideways=True)
     wide = max((sum(2 if ord(sign) > 0x2E80 else 1 for sign in bar.name) for bar in bars), default=0)
     made.update_layout(
-        margin={"l": 20 + round(6.8 * wide), "r": 40, "t": 8, "b": 46},
-        xaxis={"showgrid": True, "title": {"text": safe(title), "standoff": 6}}, yaxis={"autorange": "reversed", "type": "category", "showgrid": False},
+        margin={"l": 20 + round(6.8 * wide), "r": 46, "t": 8, "b": 46},
+        xaxis={"showgrid": True, "title": {"text": safe(title), "standoff": 6}},
+        yaxis={**_ticks(bars), "autorange": "reversed", "showgrid": False},
     )  # fmt: skip
     return made
 
 
 def _figure(bars: Sequence[Bar], colors: Colors, *, sideways: bool) -> go.Figure:
     made = go.Figure(layout=layout(colors))
-    names, values = [safe(bar.name) for bar in bars], [bar.value for bar in bars]
+    places, values = list(range(len(bars))), [bar.value for bar in bars]
     said = [f"{safe(bar.name)}: {signed(bar.value)}" + (f"<br>{safe(bar.note)}" if bar.note else "") for bar in bars]
+    numbers: dict[str, Any] = {}
+    if len(bars) <= _MOST_NUMBERED:
+        numbers = {"text": [signed(value) for value in values], "textposition": "outside", "cliponaxis": False, "textfont": {"size": 11, "color": colors.quiet}}  # fmt: skip
     made.add_bar(
-        x=values if sideways else names, y=names if sideways else values, orientation="h" if sideways else "v",
+        x=values if sideways else places, y=places if sideways else values, orientation="h" if sideways else "v",
         marker={"color": [colors.differences[-2] if value >= 0 else colors.differences[1] for value in values], "line": {"width": 0}},
-        text=[signed(value) for value in values], textposition="outside", cliponaxis=False, textfont={"size": 11, "color": colors.quiet},
-        customdata=[bar.picks for bar in bars], hovertext=said, hovertemplate="%{hovertext}<extra></extra>",
+        customdata=[bar.picks for bar in bars], hovertext=said, hovertemplate="%{hovertext}<extra></extra>", **numbers,
     )  # fmt: skip
     zero = {"type": "line", "line": {"color": colors.quiet, "width": 1}}
     if sideways:
@@ -57,3 +63,13 @@ def _figure(bars: Sequence[Bar], colors: Colors, *, sideways: bool) -> go.Figure
     else:
         made.add_shape(**zero, y0=0, y1=0, xref="paper", x0=0, x1=1)
     return made
+
+
+def _ticks(bars: Sequence[Bar]) -> dict[str, Any]:
+    """Numbered places: two tokens may be the same."""
+    return {
+        "tickmode": "array",
+        "tickvals": list(range(len(bars))),
+        "ticktext": [safe(bar.name) for bar in bars],
+        "showgrid": False,
+    }

@@ -1,7 +1,14 @@
 """What a person chooses within one view: the choices, and what the page begins with."""
 
 from llm_core.errors import N_
-from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_INSTEAD_KEY, INSIDE_MEASURE_KEY, INSIDE_PLACES_KEY, INSIDE_SITE_KEY
+from pages.ui.state import (
+    INSIDE_COLOUR_KEY,
+    INSIDE_INSTEAD_KEY,
+    INSIDE_MEASURE_KEY,
+    INSIDE_METHOD_KEY,
+    INSIDE_PLACES_KEY,
+    INSIDE_SITE_KEY,
+)
 
 COLOURS = {
     "probability": N_("probability"),
@@ -23,12 +30,20 @@ SITES = {
     "heads": N_("Heads, at all positions"),
 }
 """What is carried over from one text to the other."""
+METHODS = {
+    "integrated_gradients": N_("Integrated gradients"),
+    "gradient_input": N_("Gradient × input"),
+    "occlusion": N_("Occlusion"),
+    "shapley": N_("Shapley sampling"),
+}
+"""How a score is put on each word."""
 
 LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "colour": ("lens", INSIDE_COLOUR_KEY, COLOURS),
     "places": ("lens", INSIDE_PLACES_KEY, PLACES),
     "measure": ("ablation", INSIDE_MEASURE_KEY, MEASURES),
     "instead": ("ablation", INSIDE_INSTEAD_KEY, INSTEAD),
+    "method": ("inputs", INSIDE_METHOD_KEY, METHODS),
     "site": ("patching", INSIDE_SITE_KEY, SITES),
 }
 """Name in the address to the view that it belongs to, the session key, and what there is to choose; the first is usual."""

@@ -5,15 +5,17 @@ from collections.abc import Collection, Mapping
 import streamlit as st
 
 from llm_core.errors import UserError
+from pages.ui.attention.looking import PARTS
 from pages.ui.attention.shape import Shape
 from pages.ui.faults import as_text
-from pages.ui.inside.selection import LONGEST_TEXT, choose_view
+from pages.ui.inside.computed import Predicted
+from pages.ui.inside.selection import LONGEST_TEXT, Selection, choose_view
 from pages.ui.inside.views import VIEWS
-from pages.ui.state import INSIDE_SOURCE_KEY, INSIDE_TEXT_KEY, INSIDE_VIEW_KEY
+from pages.ui.state import INSIDE_PART_KEY, INSIDE_SOURCE_KEY, INSIDE_TEXT_KEY, INSIDE_VIEW_KEY
 from pages.ui.subject import bundled, choose
 from pages.ui.text import _, explain
 
-_EVERYWHERE = ("ablation",)
+_EVERYWHERE = ("ablation", "inputs")
 """Views that every model with attention has."""
 
 
@@ -36,6 +38,16 @@ def text_and_view(shape: Shape, views: Collection[str]) -> None:
             _("View"), list(views), key=INSIDE_VIEW_KEY, required=True, persist_state="session",
             format_func=lambda view: _(VIEWS[view].title), label_visibility="collapsed",
         )  # fmt: skip
+
+
+def part_choice(selection: Selection, predicted: Predicted, *, cross: bool) -> str:
+    """Which part of a model with several is looked at; without `cross` one that has a stream of its own."""
+    if not predicted.source_tokens:
+        return selection.part
+    known = {name: PARTS[name] for name in ("decoder", "encoder", "cross") if cross or name != "cross"}
+    if st.session_state.get(INSIDE_PART_KEY) not in known:
+        st.session_state[INSIDE_PART_KEY] = "decoder"
+    return choice(_("Part of the model"), INSIDE_PART_KEY, known)
 
 
 def choice(label: str, key: str, known: Mapping[str, str], help_text: str | None = None) -> str:

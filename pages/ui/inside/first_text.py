@@ -9,16 +9,27 @@ from pages.ui.attention import first_text as whole_texts
 
 # One thing or several: another noun stands nearer to the verb, and a larger number further off.
 ENGLISH_STORY = "Ella put three stones in a basket. Tom found one stone too. The stone that Tom found"
-CHINESE_STORY = "莉莉找到了三块石头。汤姆也找到了一块石头。汤姆找到的石头"
+CHINESE_STORY = "莉莉把三块石头放进了篮子。汤姆也找到了一块石头。汤姆找到的石头"
 ENGLISH_HIDDEN = f"Lily had a scarf, and {MASK} put it in the bag."
 CHINESE_HIDDEN = f"莉莉有一{MASK}围巾，她把它放在了包里。"
 CHINESE_SENTENCE = "莉莉有一"
 """How the translation of the first source begins: the measure word comes next."""
 
 INSTEAD = {
-    ENGLISH_STORY: "were", CHINESE_STORY: "都", ENGLISH_HIDDEN: "he", CHINESE_HIDDEN: "个", CHINESE_SENTENCE: "个",
+    ENGLISH_STORY: "were", CHINESE_STORY: "都", ENGLISH_HIDDEN: "he", CHINESE_HIDDEN: "个", CHINESE_SENTENCE: "顶",
 }  # fmt: skip
 """What else could stand there, was the text another one: text to word."""
+
+_OTHERS = {
+    ENGLISH_STORY: "Ella put three stones in a basket. Tom found two stones too. The stones that Tom found",
+    CHINESE_STORY: "莉莉把三块石头放进了篮子。汤姆也找到了两块石头。汤姆找到的石头",
+    ENGLISH_HIDDEN: f"Tom had a scarf, and {MASK} put it in the bag.",
+    CHINESE_HIDDEN: f"莉莉有一{MASK}苹果，她把它放在了包里。",
+    whole_texts.ENGLISH_SENTENCE: "Lily had a hat, and she put it in the bag.",
+    whole_texts.ENGLISH_STORY: whole_texts.ENGLISH_OTHER,
+    whole_texts.CHINESE_STORY: whole_texts.CHINESE_OTHER,
+}
+"""The same but for what decides, in as many tokens."""
 
 STORIES = {"en": (ENGLISH_STORY, ENGLISH_HIDDEN), "zh": (CHINESE_STORY, CHINESE_HIDDEN)}
 
@@ -34,6 +45,11 @@ def first_text(run: Run, language: str) -> str:
     if _hides(run):
         return own[1]
     return own[0] if corpus is not None and corpus.source == "stories" else whole_texts.first_text(run)
+
+
+def other_text(text: str) -> str:
+    """What one of these texts is best compared with; empty for others."""
+    return _OTHERS.get(text, "")
 
 
 def telling(text: str, names: tuple[str, ...], target: int) -> int | None:

@@ -4,6 +4,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
 
 from llm_core.data.table_writing import as_table
@@ -41,8 +42,11 @@ def show(selection: Selection, predicted: Predicted) -> None:
     """The grid, and under it the lines. Raises UserError where the model cannot be read out."""
     pinned = tuple(each for each in (selection.target, selection.against) if isinstance(each, int))
     found = seen(asked(selection), pinned)
-    colour = choice(_("Colour"), INSIDE_COLOUR_KEY, COLOURS)
-    rows = rows_of(found, choice(_("Rows"), INSIDE_PLACES_KEY, PLACES))
+    places = st.columns([3, 2], vertical_alignment="bottom")
+    with places[0]:
+        colour = choice(_("Colour"), INSIDE_COLOUR_KEY, COLOURS)
+    with places[1]:
+        rows = rows_of(found, choice(_("Rows"), INSIDE_PLACES_KEY, PLACES))
     column = len(found.columns) - 1 if selection.token is None else selection.token
     grid = grid_of(found, predicted, rows, colour, marked=(_row_of(found, rows, selection.layer), column))
     code = as_python(selection, pinned)

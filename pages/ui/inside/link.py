@@ -17,6 +17,8 @@ from pages.ui.state import (
     INSIDE_LAYER_KEY,
     INSIDE_LINK_KEY,
     INSIDE_OFF_KEY,
+    INSIDE_OTHER_FOR_KEY,
+    INSIDE_OTHER_KEY,
     INSIDE_PART_KEY,
     INSIDE_SOURCE_KEY,
     INSIDE_TARGET_KEY,
@@ -47,6 +49,7 @@ LINKED: Linked = {
     "head": (INSIDE_HEAD_KEY, whole()),
     "off": (INSIDE_OFF_KEY, _heads),
     "token": (INSIDE_TOKEN_KEY, whole()),
+    "other": (INSIDE_OTHER_KEY, text_of(LONGEST_TEXT)),
     "target": (INSIDE_TARGET_KEY, whole()),
     "against": (INSIDE_AGAINST_KEY, _against),
     **{name: (key, one_of(*known)) for name, (_view, key, known) in LINKED_CHOICES.items()},
@@ -56,7 +59,8 @@ LINKED: Linked = {
 def follow_link() -> None:
     """Take the selection from another address; call before any widget."""
     if follow_address(LINKED, INSIDE_LINK_KEY):
-        st.session_state.pop(INSIDE_FOR_KEY, None)
+        for key in (INSIDE_FOR_KEY, INSIDE_OTHER_FOR_KEY):
+            st.session_state.pop(key, None)
 
 
 def write_link(selection: Selection) -> None:
@@ -70,6 +74,7 @@ def write_link(selection: Selection) -> None:
         "head": selection.head,
         "off": ",".join(selection.off) or None,
         "token": selection.token,
+        "other": st.session_state.get(INSIDE_OTHER_KEY) or None if selection.view == "patching" else None,
         "target": selection.target,
         "against": "nothing" if selection.against is None else selection.against,
     }

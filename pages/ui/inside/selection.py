@@ -105,6 +105,11 @@ def asked(selection: Selection) -> Asked:
     return ask(selection.run, selection.step, selection.text, selection.source, selection.off)
 
 
+def intact(selection: Selection) -> Asked:
+    """The same with no head taken away."""
+    return ask(selection.run, selection.step, selection.text, selection.source)
+
+
 def _begin_texts(subject: Subject) -> None:
     """A text that nobody has touched is the one of the model that was looked at before."""
     state = st.session_state
@@ -173,6 +178,11 @@ def switch_head(name: str) -> None:
     """Take a head away, as `decoder.0.2`, or put it back."""
     off = set(st.session_state.get(INSIDE_OFF_KEY, ()))
     st.session_state[INSIDE_OFF_KEY] = tuple(sorted(off ^ {name}))
+
+
+def put_back() -> None:
+    """No head is taken away."""
+    st.session_state[INSIDE_OFF_KEY] = ()
 
 
 def choose_view(view: str) -> None:

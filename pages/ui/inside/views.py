@@ -38,5 +38,19 @@ VIEWS: dict[str, View] = {
         "Michel et al. 2019, “Are Sixteen Heads Really Better than One?”; McGrath et al. 2023, “The Hydra Effect”",
         "llm_core.interpret.ablation",
     ),
+    "patching": View(
+        N_("Patching"),
+        N_("Two texts that differ in a word: the model reads the other one, and at one place gets what it computed for the first. Blue places bring the first answer back."),
+        N_("It shows what is enough to bring the answer back, in this model and for this pair; a place that shows nothing may still be needed, where another does the same."),
+        "Vig et al. 2020; Meng et al. 2022, “Locating and Editing Factual Associations in GPT”; Zhang & Nanda 2024",
+        "llm_core.interpret.patching",
+    ),
+    "inputs": View(
+        N_("Words of the text"),
+        N_("Which words of the text speak for the answer, blue, and which against it, brown."),
+        N_("Methods disagree, and a clear picture may be a wrong one: that is what the curves are for. And a text with words missing is none that the model has learnt from."),
+        "Sundararajan et al. 2017; Shrikumar et al. 2017; Zeiler & Fergus 2014; Samek et al. 2017",
+        "llm_core.interpret.input_attribution",
+    ),
 }  # fmt: skip
 """Name in links to view."""

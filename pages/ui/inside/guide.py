@@ -1,0 +1,65 @@
+"""What to look for on the page *Inside*: sentences, each with buttons that set the view."""
+
+import streamlit as st
+
+from llm_core.errors import UserError
+from llm_core.runs.run import Run
+from pages.ui.inside.ablation import Question, ablations
+from pages.ui.inside.selection import Selection, choose_piece, choose_step, choose_view, intact
+from pages.ui.inside.views import VIEWS
+from pages.ui.panels import what_to_look_for
+from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_INSTEAD_KEY, INSIDE_MEASURE_KEY
+from pages.ui.text import _
+
+
+def look_for(selection: Selection, run: Run) -> None:
+    """Four things worth seeing."""
+    lines = [
+        (
+            _("A model makes up its mind late: in the first layers it says what often follows, and only near the end what fits this text."),
+            {"lens": _("See each layer"), "entropy": _("Where it is unsure")},
+        ),
+        (
+            _("One head can speak for a word and another against it. Take the one away that adds most: does the word fall, or do others stand in?"),
+            {"direct": _("Who adds to it"), "strongest": _("The head that matters most")},
+        ),
+        (
+            _("Carry what the model knows at one place into a text where another word is right: where the answer comes along, it was kept there."),
+            {"patching": _("Patch it")},
+        ),
+    ]  # fmt: skip
+    steps = run.steps()
+    if len(steps) > 1:
+        lines.append(
+            (
+                _("Early in training no layer knows better than the one before it."),
+                {"early": _("Look at an early step"), "late": _("and at the last one")},
+            )
+        )
+    what_to_look_for("inside_guide", lines, lambda view: _set_view(view, selection, steps))
+
+
+def _set_view(view: str, selection: Selection, steps: list[int]) -> None:
+    if view in VIEWS:
+        choose_view(view)
+    elif view == "entropy":
+        choose_view("lens")
+        st.session_state[INSIDE_COLOUR_KEY] = "entropy"
+    elif view == "strongest":
+        choose_view("ablation")
+        st.session_state[INSIDE_MEASURE_KEY], st.session_state[INSIDE_INSTEAD_KEY] = "target", "zero"
+        choose_piece(*_strongest(selection))
+    else:
+        choose_view("lens")
+        choose_step(steps[-1] if view == "late" else next((step for step in steps if step), steps[0]))
+
+
+def _strongest(selection: Selection) -> tuple[int, int, str]:
+    """Layer, head and part of the head without which what is explained falls most."""
+    try:
+        found = ablations(Question(intact(selection), selection.token, selection.target, selection.against, "target", "zero"))  # fmt: skip
+    except UserError:
+        return selection.layer, selection.head, selection.part  # the view says why
+    heads = [each for each in found if each.components[0].kind == "head"]
+    least = min(heads, key=lambda each: each.change).components[0]
+    return least.layer or 0, least.index or 0, least.part
