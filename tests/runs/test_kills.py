@@ -10,7 +10,7 @@ import pytest
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks and SIGKILL are POSIX's")
 def test_five_kills_change_no_bit_of_a_run() -> None:
-    program = [sys.executable, "-m", "benchmarks.kills", "--kills", "5", "--steps", "120"]
+    program = [sys.executable, "-m", "benchmarks.kills", "--kills", "5", "--steps", "60"]
     result = subprocess.run(program, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     figures = json.loads(result.stdout.splitlines()[-1])

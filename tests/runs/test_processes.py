@@ -35,8 +35,8 @@ def tiny(tmp_path: Path) -> RunConfig:
         data=DataConfig(corpus=str(text), tokenizer="character"),
         model=TransformerConfig(width=16, layers=1, heads=2, context=16),
         training=TrainingConfig(
-            steps=400, batch_size=2, evaluation_every=200, evaluation_tokens=64, sample_every=200, sample_tokens=4,
-            checkpoint_every=100, threads=1,
+            steps=100, batch_size=2, evaluation_every=50, evaluation_tokens=64, sample_every=50, sample_tokens=4,
+            checkpoint_every=50, threads=1,
         ),
     )  # fmt: skip
 
@@ -184,6 +184,6 @@ def test_workers_outlive_a_killed_server_and_an_idle_warm_one_does_not(store: St
     again = Store(store.root)
     wait_for(lambda: all(again.find(run.id).status().state == "finished" for run in runs), 120)
     for run in runs:
-        assert len(losses(history.records(run.folder))) == 400
-        assert run.steps()[-1] == 400
+        assert len(losses(history.records(run.folder))) == 100
+        assert run.steps()[-1] == 100
     assert psutil.wait_procs(workers, timeout=60)[1] == []

@@ -54,8 +54,9 @@ def test_every_family_learns_from_whole_documents(
 
 
 def test_a_look_at_a_task_tells_the_share_of_right_answers(tmp_path: Path) -> None:
-    config = with_corpus(run_config(), "copy")
-    config = config.model_copy(update={"data": config.data.model_copy(update={"documents": 100})})
+    config = with_corpus(run_config(), "copy")  # which sets steps and batches of its own
+    training = config.training.model_copy(update={"steps": 12, "batch_size": 4, "evaluation_every": 5})
+    config = RunConfig(model=config.model, data=config.data.model_copy(update={"documents": 100}), training=training)
     records = list(train(config, prepare(config.data, tmp_path)))
     looks = [record for record in records if isinstance(record, Evaluation)]
     assert all(set(look.measures) == {"accuracy"} and 0 <= look.measures["accuracy"] <= 1 for look in looks)
