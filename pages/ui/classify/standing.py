@@ -145,7 +145,8 @@ def figure(scored: Scored, colors: Colors) -> go.Figure:
         )  # fmt: skip
     made.update_layout(
         margin={"l": 190, "r": 30, "t": 24, "b": 46}, xaxis={"title": {"text": _("accuracy on the test texts (%)")}, "showgrid": True},
-        yaxis={"showgrid": False},
+        # With room for the number above the first dot.
+        yaxis={"showgrid": False, "range": [-0.5, len(scored.ranked) - 0.2]},
     )  # fmt: skip
     return made
 
