@@ -95,7 +95,7 @@ def _begin(found: Scored) -> None:
 
 
 def _choices(found: Scored) -> tuple[str, str]:
-    left, right = st.columns([3.2, 1], gap="large", vertical_alignment="bottom")
+    left, right = st.columns([3.2, 1], gap="small", vertical_alignment="bottom")
     with left:
         # Its effect can be shown where something was added to the texts.
         offered = [view for view in VIEWS if view != "augmentation" or found.augmentation != "none"]
