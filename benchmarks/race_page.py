@@ -85,7 +85,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TERRARIUM_RUNS"] = str(Path(folder) / "runs")
-        from llm_core.runs.raced import open_race, summary
+        from llm_core.runs.race_summary import summary
+        from llm_core.runs.raced import open_race
         from pages.ui.state import store
 
         table = write_table(Path(folder), arguments.rows)

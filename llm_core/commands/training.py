@@ -15,7 +15,8 @@ from llm_core.data.corpora import CORPORA, with_corpus
 from llm_core.errors import RunFailed, UserError
 from llm_core.runs.history import Row
 from llm_core.runs.race import ClassifyConfig, RaceConfig
-from llm_core.runs.raced import open_race, outcome_of, summary
+from llm_core.runs.race_summary import summary
+from llm_core.runs.raced import open_race, outcome_of
 from llm_core.runs.result import result_of
 from llm_core.runs.run import Run
 from llm_core.runs.settings import with_settings

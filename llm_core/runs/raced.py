@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from llm_core.data.labelled import Prepared
 from llm_core.data.table_preparing import prepare_table
-from llm_core.errors import RunFailed, UserError
+from llm_core.errors import UserError
 from llm_core.runs.files import read_object
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.run import Run, children_of, open_run
@@ -111,27 +111,6 @@ def predictions_of(child: Run) -> NDArray[np.float64]:
 
     path = child.folder / PREDICTIONS
     return _kept("predictions", path, lambda: load_file(path)["test"].astype(np.float64))
-
-
-def summary(race: Race) -> dict[str, Any]:
-    """What the command line says of a race: the figures of each family that has finished, what augmentation did for it
-    where both were tried, why others have not finished. Raises RunFailed where all that were tried have failed.
-    """
-    from llm_core.runs.augmentation_effect import effects
-
-    shown = ("accuracy", "macro_f1", "seconds", "parameters", "accuracy_low", "accuracy_high", "folds")
-    families = {
-        family: {name: result[name] for name in shown if name in result} for family, result in race.results.items()
-    }
-    for effect in effects(race):
-        families[effect.family]["augmentation"] = {"kind": race.settings.augmentation, **effect.figures}
-    told = {lane: child.status() for lane, child in race.lanes.items() if outcome_of(child) is None}
-    failed = {family: status for family, status in told.items() if status.state == "failed" and status.template}
-    if failed and not families:
-        first = next(iter(failed.values()))
-        raise RunFailed(str(first.template), **first.values)
-    sentences = {family: str(status.template).format(**status.values) for family, status in failed.items()}
-    return {"run": str(race.run.folder), "families": families, "failed": sentences}
 
 
 def classifier_of(child: Run) -> "Classifier":

@@ -17,8 +17,9 @@ from llm_core.runs.augmentation_effect import effects
 from llm_core.runs.job import Noted
 from llm_core.runs.race import RaceConfig
 from llm_core.runs.race_job import RaceJob
+from llm_core.runs.race_summary import summary
 from llm_core.runs.race_watch import watch
-from llm_core.runs.raced import open_race, outcome_of, predictions_of, summary
+from llm_core.runs.raced import open_race, outcome_of, predictions_of
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
@@ -124,7 +125,9 @@ def test_the_effect_is_that_of_scikit_learn_and_of_scipys_binomial_test(
     draws = random.integers(len(labels), size=(4000, len(labels)))
     differences = right[0][draws].mean(1) - right[1][draws].mean(1)
     reach = helped.difference_reach
-    assert [reach.low, reach.high] == pytest.approx(np.quantile(differences, [0.025, 0.975]).tolist(), abs=2.1 / len(labels))
+    assert [reach.low, reach.high] == pytest.approx(
+        np.quantile(differences, [0.025, 0.975]).tolist(), abs=2.1 / len(labels)
+    )
     told = summary(race)["families"]["lstm"]["augmentation"]
     assert (told["kind"], told["accuracy_without"], told["p"]) == ("deletion", helped.without, helped.p)
     assert "augmentation" not in summary(race)["families"]["majority"]
