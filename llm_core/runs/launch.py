@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+from llm_core.config import RunConfig
 from llm_core.errors import UserError
 from llm_core.runs import status as statuses
 from llm_core.runs.files import replace_json
@@ -17,6 +18,9 @@ from llm_core.runs.run import Run
 SOURCE = Path(__file__).parents[2]
 PATIENCE = 10.0
 """Seconds that a worker may stay silent after a stop before it is ended."""
+NOTHING_TO_SAVE = 1.0
+"""The same where a stop saves nothing: what is finished is on the disk, and what is under way begins anew in any case. A
+fit of scikit-learn, which hears nothing, may take a minute."""
 REWARM = 8.0
 """Seconds until the next worker is warmed, so that its imports do not slow down the start of the one before."""
 
@@ -91,17 +95,19 @@ class Launcher:
         return process
 
     def end_if_silent(self, run: Run) -> None:
-        """Watch a worker that was asked to stop, and end it if it shows no sign of life for 10 s."""
+        """Watch a worker that was asked to stop, and end it if it shows no sign of life: for 10 s where it trains a model,
+        which it saves first, for 1 s where it does anything else."""
         if run.alive():
             threading.Thread(target=_end_if_silent, args=(run,), daemon=True).start()
 
 
 def _end_if_silent(run: Run) -> None:
     asked = time.monotonic()
+    patience = PATIENCE if isinstance(run.settings, RunConfig) else NOTHING_TO_SAVE
     while run.alive() and statuses.wanted(run.folder).state == "stopped":
         last = statuses.recorded(run.folder)
-        silent = last is not None and time.time() - last.heartbeat > PATIENCE
-        if last is not None and silent and time.monotonic() - asked > PATIENCE:
+        silent = last is not None and time.time() - last.heartbeat > patience
+        if last is not None and silent and time.monotonic() - asked > patience:
             process = statuses.same_process(last.pid, last.started)
             if process is not None:
                 process.kill()

@@ -1,5 +1,11 @@
-"""Families of classifiers that need no torch and hardly any time, and a table for them to learn."""
+"""Families of classifiers that need no torch and hardly any time, and a table for them to learn.
 
+Run as a program, it is a worker process on a race whose decision tree hears nothing for a minute:
+`python -m tests.runs.fake_families FOLDER`.
+"""
+
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +17,8 @@ from llm_core.data.labelled import Labelled
 from llm_core.inference.classifiers.base import Classifier
 from llm_core.runs.race import FAMILIES
 from llm_core.runs.race_job import RaceJob
-from llm_core.runs.run import Run
+from llm_core.runs.run import Run, open_run
+from llm_core.runs.worker import work
 from llm_core.training.classifiers.base import Family, FitOptions, Fitted, Progress
 
 TEXTS = 60
@@ -81,3 +88,9 @@ def write_table(folder: Path, rows: int = TEXTS) -> Path:
     ]
     path.write_text("\n".join(["text,label", *lines]) + "\n", encoding="utf-8")
     return path
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    deaf = fakes(FakeFamily("decision_tree", before=lambda part: time.sleep(60)))
+    print(work(open_run(folder, folder.parent / "corpora"), make_job=job(deaf)).state)

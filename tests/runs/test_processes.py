@@ -12,13 +12,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from llm_core.config import DataConfig, RunConfig, TrainingConfig, TransformerConfig
+from llm_core.config import DataConfig, RunConfig, TableConfig, TrainingConfig, TransformerConfig
 from llm_core.runs import history, launch, status
 from llm_core.runs.files import replace_json
+from llm_core.runs.race import RaceConfig
+from llm_core.runs.raced import open_race
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
+from llm_core.runs.worker import work
 from llm_core.training import atomic
 from tests.runs.fake import expected, losses
+from tests.runs.fake_families import fakes, job, write_table
 from tests.runs.test_worker import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
@@ -117,6 +121,25 @@ def test_a_hung_worker_is_seen_and_ended_by_stop(make: Make, store: Store, monke
     assert process.returncode == -signal.SIGKILL
     assert run.status().state == "stopped"
     assert run.steps()[-1] == 5
+
+
+def test_a_stop_does_not_wait_for_a_fit_that_hears_nothing(store: Store, tmp_path: Path) -> None:
+    """Nothing is lost: the family that was under way begins anew in any case."""
+    table = TableConfig(file=str(write_table(tmp_path)))
+    config = RaceConfig(table=table, families=("majority", "decision_tree", "lstm"))
+    run = store.create(config, name="race", threads=1)
+    command = [sys.executable, "-m", "tests.runs.fake_families", str(run.folder)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: any(row.get("family") == "decision_tree" for row in history.records(run.folder)), seconds=240)
+    store.want(run, "stopped", owner="local")
+    ending(process)
+    assert process.returncode == -signal.SIGKILL, "long before its minute is over"
+    assert run.status().state == "stopped"
+    assert tuple(open_race(run).results) == ("majority",)
+    store.want(run, "running", owner="local")
+    families = fakes()
+    assert work(run, make_job=job(families)).state == "finished"
+    assert [len(families[name].given) for name in ("majority", "decision_tree", "lstm")] == [0, 1, 1]
 
 
 def test_a_process_with_the_same_number_is_never_signalled(
