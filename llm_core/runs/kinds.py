@@ -29,6 +29,10 @@ def job_of(run: Run) -> Job:
         from llm_core.runs.data_sizes_job import DataSizesJob
 
         return DataSizesJob(run)
+    if run.kind == "pretraining":
+        from llm_core.runs.pretraining_job import PretrainingJob
+
+        return PretrainingJob(run)
     if run.kind == "classify_file":
         from llm_core.runs.classify_file_job import ClassifyFileJob
 

@@ -15,6 +15,7 @@ from llm_core.runs.files import moment, read_object
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.locks import held
 from llm_core.runs.names import ID, LONGEST_NAME
+from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.sized import DataSizesConfig
@@ -24,7 +25,7 @@ LABELS = "labels.json"
 KINDS: dict[str, type[Config]] = {
     "train": RunConfig, "import": ImportConfig, "head_scores": HeadScoresConfig,
     "race": RaceConfig, "classify": ClassifyConfig, "data_sizes": DataSizesConfig,
-    "classify_file": ClassifyFileConfig,
+    "classify_file": ClassifyFileConfig, "pretraining": PretrainingConfig,
 }  # fmt: skip
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
 

@@ -28,6 +28,7 @@ from llm_core.runs.headless import refuse_headless
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.launch import Launcher
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
+from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.race_table import keep_file, keep_tables, refuse_untabled
 from llm_core.runs.raced import open_race
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 BUNDLED_MODELS = Path(__file__).parents[2] / "assets" / "models"
 BUNDLED_RACES = Path(__file__).parents[2] / "assets" / "races"
 KEPT_MODELS = 6
-Created = RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig
+Created = RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig | PretrainingConfig  # fmt: skip
 """The settings of all runs that a worker works on."""
 
 
@@ -93,7 +94,7 @@ class Store:
                     config = config.model_copy(update={"file": str(keep_file(Path(config.file), self.corpora))})
             elif isinstance(config, ClassifyConfig):
                 place = self._children_of(self.find(config.race), owner)
-            else:
+            elif isinstance(config, RunConfig):
                 refuse_impossible(config, self.corpora)
             run = self._write(config, name, owner, recipe, threads or slots.default_threads(), place=place)
             if form_token is not None:
@@ -125,7 +126,7 @@ class Store:
             if config.training.threads is None:
                 config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
             threads = config.training.threads or threads
-        elif isinstance(config, RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig):
+        elif isinstance(config, RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig | PretrainingConfig):
             config = config.model_copy(update={"threads": config.threads or threads})
         identity, now = new_id(), time.time()
         folder, temporary = (place or self.root) / identity, self.root / f".new-{os.getpid()}-{identity}"

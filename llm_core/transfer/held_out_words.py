@@ -14,7 +14,7 @@ import numpy as np
 from llm_core.data.grammar.labelled import accuracy_ceiling, label_names, labelled_texts, telling_words
 from llm_core.data.labelled import Labelled
 from llm_core.inference.classifiers.words import words
-from llm_core.training.classifiers.base import Family, Fitted
+from llm_core.training.classifiers.base import Family, Fitted, Progress
 from llm_core.training.classifiers.families import FAMILIES
 from llm_core.transfer.encoder import Encoder, bundled_encoder, untrained_classifier_like
 from llm_core.transfer.families import EncoderFinetuned
@@ -65,6 +65,7 @@ def labelled_part(language: str, seed: int, count: int = LABELLED) -> Labelled:
     return _labelled(language, count, _LABELLED_SEED + seed, held_out_words=False)
 
 
+@cache
 def held_out_part(language: str, count: int = TESTED) -> Labelled:
     """The reviews of the test, the same for all seeds: words that no ordinary review has."""
     return _labelled(language, count, _TEST_SEED, held_out_words=True)
@@ -82,9 +83,9 @@ def never_labelled(language: str, labelled: Labelled, test: Labelled) -> Share:
 
 
 @cache
-def ceiling(language: str) -> float:
+def ceiling(language: str, count: int = TESTED) -> float:
     """The best accuracy that is possible on such a test: the mean of the largest exact P(label | text) over its texts."""
-    return accuracy_ceiling(GRAMMAR, language, TESTED, _TEST_SEED, held_out_words=True).accuracy
+    return accuracy_ceiling(GRAMMAR, language, count, _TEST_SEED, held_out_words=True).accuracy
 
 
 def families(encoder: Callable[[], Encoder] = bundled_encoder) -> dict[Start, Family]:
@@ -105,16 +106,26 @@ def trials(
 ) -> Iterator[Trial]:
     """Every classifier on every language and seed: other labelled texts and other random numbers, the same test."""
     for language in languages:
-        test = held_out_part(language, tested)
         for seed in seeds:
-            training = labelled_part(language, seed, labelled)
             for start, family in compared.items():
-                began = time.monotonic()
-                for record in family.fit(training, seconds=_SECONDS, seed=seed):
-                    if isinstance(record, Fitted):
-                        guesses = record.classifier.probabilities(test.texts).argmax(axis=1)
-                        accuracy = float(np.mean(guesses == test.labels))
-                        yield Trial(start, language, seed, accuracy, time.monotonic() - began)
+                for record in attempt(start, family, language, seed, labelled, tested):
+                    if isinstance(record, Trial):
+                        yield record
+
+
+def attempt(
+    start: Start, family: Family, language: str, seed: int, labelled: int = LABELLED, tested: int = TESTED
+) -> Iterator[Progress | Trial]:
+    """One classifier on one language and seed: `Progress` now and then, the trial last."""
+    training, test = labelled_part(language, seed, labelled), held_out_part(language, tested)
+    began = time.monotonic()
+    for record in family.fit(training, seconds=_SECONDS, seed=seed):
+        if isinstance(record, Fitted):
+            guesses = record.classifier.probabilities(test.texts).argmax(axis=1)
+            accuracy = float(np.mean(guesses == test.labels))
+            yield Trial(start, language, seed, accuracy, time.monotonic() - began)
+        else:
+            yield record
 
 
 def _labelled(language: str, count: int, seed: int, held_out_words: bool) -> Labelled:

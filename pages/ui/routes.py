@@ -20,6 +20,7 @@ from pages.ui.attention import files as attention_files
 from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES
 from pages.ui.attention.measured import heads_csv_route, heads_route
 from pages.ui.attention.route import patterns_route
+from pages.ui.classify.pretraining import pretraining_route
 from pages.ui.classify.race_route import race_route
 from pages.ui.classify.sizes import sizes_route
 from pages.ui.classify.why_route import why_route
@@ -111,6 +112,7 @@ ROUTES = [
     Route("/race/{run}", race_route),
     Route("/why", why_route, methods=["POST"]),
     Route("/sizes/{run}", sizes_route),
+    Route("/pretraining", pretraining_route),
     Route("/heads/{run}.csv", heads_csv_route),
     Route("/heads/{run}", heads_route),
     Route("/write", write_route, methods=["POST"]),

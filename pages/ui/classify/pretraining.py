@@ -1,32 +1,38 @@
 """What pre-training is worth: few labels, and a test whose words of praise and blame were never labelled.
 
-The figures were measured and are kept beside the bundled encoder; the page shows them with the command that measures them
-again.
+The figures come with the program; a button has them measured again by a worker. What the newest measuring has found is drawn
+as it comes: the browser asks the route `./pretraining`, so that what grows costs no script run.
 """
 
-import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from llm_core.data.table_writing import as_table
-from llm_core.errors import N_
+from llm_core.errors import N_, UserError
+from llm_core.runs import pretraining
+from llm_core.runs.pretrained import PretrainingConfig
+from llm_core.runs.pretraining import Measured
+from llm_core.runs.run import Run
 from llm_core.runs.store import BUNDLED_MODELS
 from pages.ui.charts import Colors, layout
+from pages.ui.classify import measuring
 from pages.ui.classify.families import LOOKS
-from pages.ui.drawing import drawing
+from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
-from pages.ui.text import _, number
+from pages.ui.http import NO_STORE, language_of
+from pages.ui.live import ask
+from pages.ui.state import CLASSIFY_PRETRAINING_FAULT_KEY, OWNER, store
+from pages.ui.text import _, language, number, translate
 
 FIGURES = BUNDLED_MODELS / "cloze-en-zh" / "pretraining.json"
-COMMAND = "python -m benchmarks.pretraining"
+KEY = "classify_pretraining"
 STARTS = {
     "pretrained": (N_("pre-trained, fine-tuned"), "encoder_finetuned"),
     "random": (N_("same network from random weights"), "transformer"),
@@ -34,133 +40,159 @@ STARTS = {
 }
 """What is compared: how it is called, and the family whose colour and shape it has."""
 LANGUAGES = {"en": N_("English"), "zh": N_("Chinese")}
+_WORDS = {
+    "words": N_("Of the words of praise and blame in the test, {share} stood in none of the labelled reviews."),
+    "against": N_("{language}: {pretrained} ± {pretrained_spread} against {random} ± {random_spread} from random weights; the best that anyone could reach is {ceiling}."),
+    "spread": N_("Mean and standard deviation of {seeds} runs, each with other labelled reviews and other random numbers; every run is a small mark."),
+    "best": N_("best possible"), "axis": N_("accuracy on the test"),
+}  # fmt: skip
+"""What the figure and the sentence under it say; translated where they are made, which is not in a session."""
 
-
-@dataclass(frozen=True)
-class Measured:
-    """accuracies: by language and start one for each seed · ceiling: the best that is possible, by language ·
-    never_labelled: by language the share of the test's telling words that stood in no labelled text."""
-
-    labelled: int
-    tested: int
-    seeds: int
-    accuracies: Mapping[str, Mapping[str, Sequence[float]]]
-    ceiling: Mapping[str, float]
-    never_labelled: Mapping[str, float]
-    machine: str
-
-
-@cache
-def measured(path: Path = FIGURES) -> Measured | None:
-    """The figures that come with the program; None where there are none."""
-    try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for language, start, _seed, accuracy in values["trials"]:
-        found[language][start].append(accuracy)
-    return Measured(
-        values["labelled"], values["tested"], values["seeds"], found, values["ceiling"], values["never_labelled"],
-        values["machine"],
-    )  # fmt: skip
+Words = Callable[[str], str]
 
 
 def show() -> None:
-    """The section, where the figures are there."""
-    figures = measured()
-    if figures is None:
-        return
+    """The section: the question, the button, and what is known."""
     st.subheader(_("What pre-training is worth"), anchor="pretraining", help=meanings("pre-training", "fine-tuning"))
+    if (fault := st.session_state.pop(CLASSIFY_PRETRAINING_FAULT_KEY, None)) is not None:
+        refuse(fault)
+    usual = PretrainingConfig()
     st.markdown(
         _(
-            "Each learned from {labelled} labelled reviews and was tested on {tested} others. Of the words of praise and blame in the test, {share} stood in none of the labelled reviews: who knows them knows them from texts without labels.",
-            labelled=number(figures.labelled), tested=number(figures.tested),
-            share=f"{100 * min(figures.never_labelled.values()):.3g} %",
+            "Each learns from {labelled} labelled reviews and is tested on {tested} others, with other words of praise and blame: who knows these words knows them from texts without labels.",
+            labelled=number(usual.labelled), tested=number(usual.tested),
         )
     )  # fmt: skip
-    drawing(
-        "classify_pretraining", (figures.machine, figures.seeds, str(figures.accuracies)), partial(figure, figures),
-        label=_("Accuracy on words that were never labelled, by language and beginning"), height=120 + 46 * 3 * len(figures.accuracies),
-        code=python(), table=csv(figures), name="terrarium-pretraining", least_width=560,
+    measuring.component()(
+        key=KEY,
+        data={
+            "address": "pretraining", "language": language(), "name": "terrarium-pretraining", "code": python(), "ready": True,
+            "most_seconds": 0, "least_width": 560, "labels": labels(),
+        },
+        on_command_change=lambda: _obey(st.session_state[KEY].get("command")),
     )  # fmt: skip
-    st.caption(sentence(figures))
-    with st.expander(_("Measure it again")):
-        st.markdown(_("The same on this computer; it takes some minutes:"))
-        st.code(COMMAND, language="shell", wrap_lines=True)
 
 
-def sentence(figures: Measured) -> str:
-    """Mean and spread in words, language by language."""
+def _obey(command: object) -> None:
+    """Begin to measure, or stop; what comes from the browser is checked like anything else from outside."""
+    name = command.get("command") if isinstance(command, dict) else None
+    try:
+        if name == "measure":
+            pretraining.begin(store(), OWNER, _("What pre-training is worth"))
+        elif name == "stop":
+            for run in pretraining.find_runs(store())[:1]:
+                ask(run.id, "stop")
+    except UserError as error:
+        st.session_state[CLASSIFY_PRETRAINING_FAULT_KEY] = error
+
+
+def labels() -> dict[str, str]:
+    """Every word that the component says. Places are filled in the browser."""
+    return {
+        "picture": _("Accuracy on words that were never labelled, by language and beginning"),
+        "empty": _("Here stands how much better a pre-trained network does than the same one from random weights."),
+        "measure": _("Measure it on this computer (some minutes)"),
+        "running": _("Learning from few labels, again and again: {share} done, at most {time} remaining.", share="{share}", time="{time}"),
+        **measuring.labels(),
+    }  # fmt: skip
+
+
+def known() -> tuple[Run | None, Measured | None]:
+    """The newest measuring, and the figures to show: those of the newest that has come to some, else those that came with
+    the program."""
+    runs = pretraining.find_runs(store())
+    found = next((figures for run in runs if (figures := pretraining.of_run(run)) is not None), None)
+    return (runs[0] if runs else None), found or pretraining.of_file(FIGURES)
+
+
+def pretraining_route(request: Request) -> Response:
+    """The figure as it is now, in both looks, unless the browser has just this; and how a measuring stands."""
+    code = language_of(request)
+    words = partial(translate, code=code)
+    run, found = known()
+    if found is None:
+        found = Measured(0, 0, 0, {}, {}, {})
+    have = request.query_params.get("have")
+    told = measuring.reply(run, have, found, found.trials, partial(figure, found, words), csv(found), code)
+    told["height"] = height(found)
+    told["sentence"] = sentence(found, words)
+    return JSONResponse(told, headers=NO_STORE)
+
+
+def height(found: Measured) -> int:
+    """Pixels: a row for every bar."""
+    return 120 + 46 * sum(len(starts) for starts in found.accuracies.values())
+
+
+def sentence(found: Measured, words: Words) -> str:
+    """How much of the test was never labelled; mean and spread, language by language, as far as they are known."""
     parts = []
-    for language, starts in figures.accuracies.items():
-        known, random = np.array(starts["pretrained"]), np.array(starts["random"])
+    for name, starts in found.accuracies.items():
+        if not {"pretrained", "random"} <= set(starts):
+            continue
+        kept, random = np.array(starts["pretrained"]), np.array(starts["random"])
         parts.append(
-            _(
-                "{language}: {pretrained} ± {pretrained_spread} against {random} ± {random_spread} from random weights; the best that anyone could reach is {ceiling}.",
-                language=_(LANGUAGES[language]), pretrained=_share(known.mean()), random=_share(random.mean()),
-                pretrained_spread=_share(_deviation(known)), random_spread=_share(_deviation(random)), ceiling=_share(figures.ceiling[language]),
+            words(_WORDS["against"]).format(
+                language=words(LANGUAGES[name]), pretrained=_share(kept.mean()), random=_share(random.mean()),
+                pretrained_spread=_share(_deviation(kept)), random_spread=_share(_deviation(random)), ceiling=_share(found.ceiling[name]),
             )
         )  # fmt: skip
-    parts.append(_("Mean and standard deviation of {seeds} runs, each with other labelled reviews and other random numbers; every run is a small mark.", seeds=number(figures.seeds)))  # fmt: skip
-    return " ".join(parts)
+    if not parts:
+        return ""
+    unlabelled = words(_WORDS["words"]).format(share=f"{100 * min(found.never_labelled.values()):.3g} %")
+    return " ".join([unlabelled, *parts, words(_WORDS["spread"]).format(seeds=number(found.seeds))])
 
 
-def figure(figures: Measured, colors: Colors) -> go.Figure:
+def figure(found: Measured, words: Words, colors: Colors) -> go.Figure:
     """A bar of the mean for every start, its standard deviation, and a mark for every run; a line for the best possible."""
     made = go.Figure(layout=layout(colors))
-    rows = [(language, start) for language in figures.accuracies for start in STARTS if start in figures.accuracies[language]]  # fmt: skip
+    rows = [(name, start) for name, starts in found.accuracies.items() for start in STARTS if start in starts]
     places = list(range(len(rows)))[::-1]
-    for place, (language, start) in zip(places, rows, strict=True):
-        found = np.array(figures.accuracies[language][start])
+    for place, (name, start) in zip(places, rows, strict=True):
+        accuracies = np.array(found.accuracies[name][start])
         label, family = STARTS[start]
         look = LOOKS[family]
-        color = colors.categories[look.colour]
-        told = f"{_(LANGUAGES[language])}, {_(label)}: {_share(found.mean())} ± {_share(_deviation(found))}"
+        shade = colors.categories[look.colour]
+        told = (
+            f"{words(LANGUAGES[name])}, {words(label)}: {_share(accuracies.mean())} ± {_share(_deviation(accuracies))}"
+        )
         made.add_bar(
-            y=[place], x=[found.mean()], orientation="h", marker_color=color, opacity=0.35, width=0.62,
-            error_x={"type": "data", "array": [_deviation(found)], "color": colors.text, "thickness": 1.4, "width": 5},
+            y=[place], x=[accuracies.mean()], orientation="h", marker_color=shade, opacity=0.35, width=0.62,
+            error_x={"type": "data", "array": [_deviation(accuracies)], "color": colors.text, "thickness": 1.4, "width": 5},
             hovertemplate=f"{told}<extra></extra>",
         )  # fmt: skip
         made.add_scatter(
-            y=[place] * len(found), x=found, mode="markers", marker={"symbol": look.symbol, "size": 7, "color": color},
+            y=[place] * len(accuracies), x=accuracies, mode="markers", marker={"symbol": look.symbol, "size": 7, "color": shade},
             hovertemplate="%{x:.1%}<extra></extra>",
         )  # fmt: skip
         made.add_annotation(
-            y=place,
-            x=1,
-            xref="paper",
-            xanchor="left",
-            xshift=8,
-            showarrow=False,
-            text=_share(found.mean()),
-            font_color=color,
-        )
-    for language, ceiling in figures.ceiling.items():
-        own = [place for place, (one, _start) in zip(places, rows, strict=True) if one == language]
+            y=place, x=1, xref="paper", xanchor="left", xshift=8, showarrow=False, text=_share(accuracies.mean()), font_color=shade,
+        )  # fmt: skip
+    for name, ceiling in found.ceiling.items():
+        own = [place for place, (one, _start) in zip(places, rows, strict=True) if one == name]
         made.add_shape(
             type="line", x0=ceiling, x1=ceiling, y0=min(own) - 0.45, y1=max(own) + 0.45, line={"color": colors.floor, "dash": "dash", "width": 1.4},
         )  # fmt: skip
-        made.add_annotation(x=ceiling, y=max(own) + 0.45, yanchor="bottom", showarrow=False, text=_("best possible"), font_color=colors.floor)  # fmt: skip
-    several = len(figures.accuracies) > 1
+        made.add_annotation(x=ceiling, y=max(own) + 0.45, yanchor="bottom", showarrow=False, text=words(_WORDS["best"]), font_color=colors.floor)  # fmt: skip
+    several = len(found.accuracies) > 1
     made.update_yaxes(
         tickmode="array", tickvals=places, showgrid=False, range=[-0.7, len(rows) - 0.1],
-        ticktext=[f"{_(LANGUAGES[language])}: {_(STARTS[start][0])}" if several else _(STARTS[start][0]) for language, start in rows],
+        ticktext=[f"{words(LANGUAGES[name])}: {words(STARTS[start][0])}" if several else words(STARTS[start][0]) for name, start in rows],
     )  # fmt: skip
-    made.update_xaxes(range=[0, 1], tickformat=".0%", title_text=_("accuracy on the test"), showgrid=True)
+    made.update_xaxes(range=[0, 1], tickformat=".0%", title_text=words(_WORDS["axis"]), showgrid=True)
     made.update_layout(margin={"l": 270, "r": 70, "t": 24}, bargap=0.3)
     return made
 
 
-def csv(figures: Measured) -> str:
+def csv(found: Measured) -> str:
     """Every run as a row."""
     return as_table(
         ("language", "start", "seed", "accuracy"),
         (
-            (language, start, seed, accuracy)
-            for language, starts in figures.accuracies.items()
-            for start, found in starts.items()
-            for seed, accuracy in enumerate(found)
+            (name, start, seed, accuracy)
+            for name, starts in found.accuracies.items()
+            for start, accuracies in starts.items()
+            for seed, accuracy in enumerate(accuracies)
         ),
     )
 

@@ -1,11 +1,8 @@
 """Accuracy against the number of training texts: would more labels help? Measured by a run that a button starts, and drawn
 as it comes: the browser asks the route `./sizes/<race>`, so that what grows costs no script run."""
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from functools import cache, partial
-from typing import Any
+from functools import partial
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -17,15 +14,15 @@ from llm_core.errors import N_, UserError
 from llm_core.runs import data_sizes
 from llm_core.runs.data_sizes import Point
 from llm_core.runs.raced import Race, open_race
-from llm_core.runs.run import Run
-from pages.ui.charts import DARK, LIGHT, Colors, layout
+from pages.ui.charts import Colors, layout
+from pages.ui.classify import measuring
 from pages.ui.classify.families import LOOKS, color, title
 from pages.ui.classify.scored import Scored
 from pages.ui.faults import refuse
 from pages.ui.http import NO_STORE, language_of, refusal
-from pages.ui.live import BROWSER, ask, copy_labels, script
+from pages.ui.live import ask
 from pages.ui.state import CLASSIFY_SIZED_KEY, CLASSIFY_SIZES_FAULT_KEY, OWNER, store
-from pages.ui.text import _, explain_in, language, number, translate
+from pages.ui.text import _, language, number, translate
 
 WORDS = {
     "x": N_("training texts"), "y": N_("accuracy on the test texts (%)"),
@@ -49,10 +46,10 @@ def show(scored: Scored, family: str) -> None:
         help=_("Each learns again from a fiftieth to a half of the training texts, as long each time as it took in the race."),
     )  # fmt: skip
     seconds = sum(max(1.0, float(scored.results[name]["seconds"])) for name in chosen) * 5
-    _component()(
+    measuring.component()(
         key="classify_sizes",
         data={
-            "run": scored.run, "language": language(), "name": f"terrarium-data-sizes-{scored.run}", "code": python(scored.run, chosen),
+            "address": f"sizes/{scored.run}", "language": language(), "name": f"terrarium-data-sizes-{scored.run}", "code": python(scored.run, chosen),
             "ready": bool(chosen), "most_seconds": seconds, "labels": labels(),
         },
         on_command_change=lambda: _obey(race, st.session_state["classify_sizes"].get("command")),
@@ -83,31 +80,10 @@ def sizes_route(request: Request) -> Response:
         points = data_sizes.points(race, runs)
     except UserError as error:
         return refusal(error, code)
-    measuring = _measuring(runs[0], code) if runs else None
-    version = hashlib.sha256(repr((points, code)).encode()).hexdigest()[:16]
-    reply: dict[str, Any] = {
-        "version": version, "points": len(points), "measuring": measuring,
-        "poll_milliseconds": 700 if measuring and measuring["lively"] else None,
-    }  # fmt: skip
-    if request.query_params.get("have") != version:
-        words = partial(translate, code=code)
-        drawn = {
-            look: json.loads(figure(points, words, colors).to_json())
-            for look, colors in (("light", LIGHT), ("dark", DARK))
-        }
-        for each in drawn.values():
-            each["layout"].pop("template", None)
-        reply |= {"figures": drawn, "csv": csv(points)}
-    return JSONResponse(reply, headers=NO_STORE)
-
-
-def _measuring(run: Run, code: str) -> dict[str, Any]:
-    status = run.status()
-    return {
-        "state": status.state, "lively": status.under_way, "progress": status.progress if status.state == "running" else None,
-        "remaining": status.remaining_seconds, "controls": run.owner == OWNER,
-        "message": explain_in(UserError(status.template, **status.values), code) if status.template else "",
-    }  # fmt: skip
+    words = partial(translate, code=code)
+    have, newest = request.query_params.get("have"), runs[0] if runs else None
+    told = measuring.reply(newest, have, points, len(points), partial(figure, points, words), csv(points), code)
+    return JSONResponse(told, headers=NO_STORE)
 
 
 def figure(points: Sequence[Point], words: Callable[[str], str], colors: Colors) -> go.Figure:
@@ -142,32 +118,14 @@ def csv(points: Sequence[Point]) -> str:
     )
 
 
-@cache
-def _component() -> Any:
-    return st.components.v2.component(
-        "terrarium_sizes",
-        css=(BROWSER / "sizes.css").read_text(encoding="utf-8"),
-        js=script("format", "curve", "takeaway", "sizes"),
-        isolate_styles=False,
-    )
-
-
 def labels() -> dict[str, str]:
     """Every word that the component says. Places are filled in the browser."""
     return {
         "picture": _("Accuracy of the families against the number of training texts"),
         "empty": _("Here stands how good each family is when it learns from fewer texts: whether more labels would help."),
         "measure": _("Measure (at most {time})", time="{time}"),
-        "waiting": _("Waits for a worker: one is starting, or all are busy with other runs."),
         "running": _("Learning from shares of the training texts: {share} done, at most {time} remaining.", share="{share}", time="{time}"),
-        "starting": _("Starting to measure…"),
-        "stop": _("Stop"),
-        "offline": _("The server does not answer. Trying again."),
-        "seconds": _("{s} s", s="{s}"),
-        "minutes": _("{m} min {s} s", m="{m}", s="{s}"),
-        "hours": _("{h} h {m} min", h="{h}", m="{m}"),
-        "take_away": _("Take it away"),
-        **copy_labels(),
+        **measuring.labels(),
     }  # fmt: skip
 
 

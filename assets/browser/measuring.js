@@ -1,18 +1,19 @@
-// Accuracy against the number of training texts, drawn as it is measured: the figure comes from the route
-// ./sizes/<race>, and no script runs. Stands behind format.js, curve.js and takeaway.js.
-class Sizes {
+// A measuring that a button starts, drawn as it comes: the figure is asked for at the address that the page names, and no
+// script runs. Stands behind format.js, curve.js and takeaway.js.
+class Measuring {
   constructor(root) {
     this.root = root;
-    root.className = "t-host t-sizes";
-    const row = make("div", "t-sizes-row");
-    this.said = make("p", "t-sizes-said", null, { role: "status" });
+    root.className = "t-host t-measured";
+    const row = make("div", "t-measured-row");
+    this.said = make("p", "t-measured-said", null, { role: "status" });
     this.actions = make("div", "t-actions");
     row.append(this.actions, this.said);
     this.bar = make("span", "t-bar");
     this.bar.append(make("span", "t-bar-done"));
-    this.plot = make("div", "t-sizes-plot", null, { role: "img" });
+    this.plot = make("div", "t-measured-plot", null, { role: "img" });
+    this.found = make("p", "t-measured-found t-quiet");
     this.foot = make("div");
-    root.append(row, this.bar, this.plot, this.foot);
+    root.append(row, this.bar, this.plot, this.found, this.foot);
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.plot);
     this.pending = 0; // until when a command may take to show an effect
@@ -20,7 +21,7 @@ class Sizes {
   }
 
   update({ data, setTriggerValue }) {
-    const other = !this.data || data.run !== this.data.run || data.language !== this.data.language;
+    const other = !this.data || data.address !== this.data.address || data.language !== this.data.language;
     this.data = data;
     this.trigger = setTriggerValue;
     this.plot.setAttribute("aria-label", data.labels.picture);
@@ -39,7 +40,7 @@ class Sizes {
     this.trouble = "";
     try {
       const query = `have=${encodeURIComponent(this.version)}&lang=${data.language}`;
-      const reply = await fetch(`./sizes/${encodeURIComponent(data.run)}?${query}`);
+      const reply = await fetch(`./${data.address}?${query}`);
       const head = await reply.json();
       if (turn !== this.turn) return;
       if (reply.ok) {
@@ -62,6 +63,10 @@ class Sizes {
     if (!this.closed && wait !== null) this.timer = setTimeout(() => this.poll(), document.hidden ? wait * 4 : wait);
   }
 
+  get height() {
+    return this.head?.height ?? 440;
+  }
+
   get lively() {
     return Boolean(this.head?.measuring?.lively);
   }
@@ -72,6 +77,8 @@ class Sizes {
     this.bar.firstChild.style.width = `${100 * Math.min(1, measuring?.progress ?? 0)}%`;
     const words = this.words(measuring);
     if (this.said.textContent !== words) this.said.textContent = words;
+    this.found.textContent = this.head?.sentence ?? "";
+    this.found.hidden = !this.head?.sentence;
     this.drawButton(measuring);
     this.drawFoot();
     this.draw();
@@ -81,6 +88,7 @@ class Sizes {
     const { labels } = this.data;
     if (this.trouble) return this.trouble;
     if (this.lively && measuring.state !== "running") return labels.waiting;
+    if (this.lively && measuring.remaining === null) return labels.begun;
     if (this.lively) {
       const share = `${Math.round(100 * (measuring.progress ?? 0))} %`;
       return fill(labels.running, { share, time: duration(measuring.remaining, labels) });
@@ -134,7 +142,7 @@ class Sizes {
     const library = await plotly();
     const background = getComputedStyle(this.root).getPropertyValue("--st-background-color");
     await library.relayout(this.plot, { paper_bgcolor: background });
-    await library.downloadImage(this.plot, { format, filename: this.data.name, width: 1000, height: 440, scale: 2 });
+    await library.downloadImage(this.plot, { format, filename: this.data.name, width: 1000, height: this.height, scale: 2 });
     await library.relayout(this.plot, { paper_bgcolor: "rgba(0,0,0,0)" });
   }
 
@@ -143,14 +151,16 @@ class Sizes {
     if (!figures || !this.head?.points) return;
     const library = await plotly();
     this.plot.style.display = "block";
-    const width = Math.floor(this.root.clientWidth);
-    if (!width || figures !== this.figures) return;
+    this.plot.style.height = `${this.height}px`;
+    const room = Math.floor(this.root.clientWidth);
+    const width = Math.max(room, this.data.least_width ?? 0); // a narrower picture scrolls
+    if (!room || figures !== this.figures) return;
     const theme = themeOf(this.root, { light: "light", dark: "dark" });
     const shown = `${version} ${theme} ${width}`;
     if (shown === this.shown) return;
     this.shown = shown;
     const { data: traces, layout } = structuredClone(figures[theme]);
-    await library.react(this.plot, traces, { ...layout, width, height: 440, uirevision: this.data.run }, CONFIG);
+    await library.react(this.plot, traces, { ...layout, width, height: this.height, uirevision: this.data.address }, CONFIG);
     this.root.dataset.drawn = String(this.head.points);
   }
 
@@ -163,4 +173,4 @@ class Sizes {
   }
 }
 
-export default (component) => mounted(component, (host) => new Sizes(host));
+export default (component) => mounted(component, (host) => new Measuring(host));
