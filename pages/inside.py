@@ -9,7 +9,7 @@ from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
 from pages.ui.inside import ablation, controls, direct, guide, inputs, lens, link, patching, sentence
 from pages.ui.inside.computed import predicted
-from pages.ui.inside.selection import asked, begin, whole
+from pages.ui.inside.selection import asked, begin, intact, whole
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 
@@ -43,10 +43,10 @@ now = begin(subject)
 controls.text_and_view(shape, SHOWS)
 try:
     said = predicted(asked(now))
+    now = whole(now, said if not now.off else predicted(intact(now)))
 except UserError as error:
     refuse(error)
     st.stop()
-now = whole(now, said)
 sentence.show(now, said)
 controls.about(now.view)
 try:

@@ -18,7 +18,7 @@ TEXT = "the cat sees the cat"
 def made(root: Path, name: str, architecture: str = "decoder", *, masked: bool = False) -> None:
     """Two layers of two heads, width 16, with two snapshots; an encoder with a mask where `masked`."""
     folder = write_run(root / name, until=1)
-    tokenizer = train_tokenizer("word", 300, [TEXT, "a dog <b>runs</b>"], mask_token=masked)
+    tokenizer = train_tokenizer("word", 300, [TEXT, "the dog sees a dog <b>runs</b>"] * 5, mask_token=masked)
     values = json.loads((folder / "run.json").read_text())
     config = TransformerConfig(architecture=architecture, context=48, width=16, layers=2, heads=2)  # type: ignore[arg-type]  # fmt: skip
     values["config"]["model"] = config.model_dump(mode="json")

@@ -21,23 +21,22 @@ _EVERYWHERE = ("ablation", "inputs")
 
 def text_and_view(shape: Shape, views: Collection[str]) -> None:
     """The text that the model reads, with its source where it has one; and how to look into it."""
-    places = st.columns([2, 2, 2] if shape.has_source else [3, 2], vertical_alignment="bottom")
+    places = st.columns(2 if shape.has_source else 1)
     if shape.has_source:
         with places[0]:
             st.text_area(
                 _("Source"), key=INSIDE_SOURCE_KEY, height=68, max_chars=LONGEST_TEXT, persist_state="session",
                 help=_("The text that the encoder reads."),
             )  # fmt: skip
-    with places[-2]:
+    with places[-1]:
         st.text_area(
             _("Text"), key=INSIDE_TEXT_KEY, height=68, max_chars=LONGEST_TEXT, persist_state="session",
             help=_("Ctrl+Enter, or a click elsewhere, has the model read it."),
         )  # fmt: skip
-    with places[-1]:
-        st.pills(
-            _("View"), list(views), key=INSIDE_VIEW_KEY, required=True, persist_state="session",
-            format_func=lambda view: _(VIEWS[view].title), label_visibility="collapsed",
-        )  # fmt: skip
+    st.pills(
+        _("View"), list(views), key=INSIDE_VIEW_KEY, required=True, persist_state="session",
+        format_func=lambda view: _(VIEWS[view].title), label_visibility="collapsed",
+    )  # fmt: skip
 
 
 def part_choice(selection: Selection, predicted: Predicted, *, cross: bool) -> str:

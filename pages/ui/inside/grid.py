@@ -36,11 +36,13 @@ class Grid:
     row_title: str = ""
     column_title: str = ""
     cell_width: int = 64
+    level: bool = False
+    """Column names short enough to be written level."""
 
     @property
     def height(self) -> int:
         """Pixels."""
-        return _ABOVE + _BELOW + max(150, _ROW * len(self.rows))
+        return _ABOVE + _below(self) + max(150, _ROW * len(self.rows))
 
     @property
     def least_width(self) -> int:
@@ -73,8 +75,8 @@ def figure(grid: Grid, colors: Colors) -> go.Figure:
             line={"color": colors.text, "width": 2.5},
         )  # fmt: skip
     made.update_layout(
-        margin={"l": _left(grid), "r": 82, "t": _ABOVE, "b": _BELOW},
-        xaxis={**_ticks(grid.columns), "tickangle": -45, "showgrid": False, "title": {"text": grid.column_title, "standoff": 4}},
+        margin={"l": _left(grid), "r": 82, "t": _ABOVE, "b": _below(grid)},
+        xaxis={**_ticks(grid.columns), "tickangle": 0 if grid.level else -45, "showgrid": False, "title": {"text": grid.column_title, "standoff": 4}},
         yaxis={**_ticks(grid.rows), "showgrid": False, "title": {"text": grid.row_title, "standoff": 4}},
     )  # fmt: skip
     if not grid.upward:
@@ -95,6 +97,10 @@ def safe(text: str) -> str:
 
 def _ticks(names: Sequence[str]) -> dict[str, Any]:
     return {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": [safe(name) for name in names]}
+
+
+def _below(grid: Grid) -> int:
+    return 34 if grid.level else _BELOW
 
 
 def _left(grid: Grid) -> int:

@@ -44,7 +44,7 @@ def head_grid(
         texts=texts.tolist() if len(columns) <= _MOST_NUMBERED else None,
         rows=[_("layer {layer}", layer=layer) for layer in range(layers)],
         columns=[_name(part, index) for _group, part, index in columns], bar=bar, bar_format="+.2~f", upward=True,
-        marked=(selection.layer, columns.index(chosen)) if chosen in columns else None, cell_width=58,
+        marked=(selection.layer, columns.index(chosen)) if chosen in columns else None, cell_width=66, level=True,
     )  # fmt: skip
 
 

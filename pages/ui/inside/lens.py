@@ -46,7 +46,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
     with places[0]:
         colour = choice(_("Colour"), INSIDE_COLOUR_KEY, COLOURS)
     with places[1]:
-        rows = rows_of(found, choice(_("Rows"), INSIDE_PLACES_KEY, PLACES))
+        rows = rows_of(found, choice(_("Rows of the grid"), INSIDE_PLACES_KEY, PLACES))
     column = len(found.columns) - 1 if selection.token is None else selection.token
     grid = grid_of(found, predicted, rows, colour, marked=(_row_of(found, rows, selection.layer), column))
     code = as_python(selection, pinned)

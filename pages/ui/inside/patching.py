@@ -124,7 +124,7 @@ def grid_of(found: "PatchingMap", selection: Selection) -> Grid:
         picks=[[[row, at] for at in range(len(names))] for row in range(len(found.rows))],
         texts=[[f"{value:.2f}".replace("-", "−") for value in values] for values in found.values] if len(names) <= 26 else None,
         rows=rows, columns=[name if heads else short(token) for name, token in zip(names, found.columns, strict=True)],
-        bar=_("brought back"), bar_format=".2~f", upward=True, cell_width=58 if heads else 46,
+        bar=_("brought back"), bar_format=".2~f", upward=True, cell_width=58 if heads else 46, level=heads,
         marked=(selection.layer, column) if column is not None and column < len(names) and selection.layer < len(rows) else None,
     )  # fmt: skip
 

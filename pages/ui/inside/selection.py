@@ -81,7 +81,8 @@ def begin(subject: Subject) -> Selection:
 
 
 def whole(selection: Selection, predicted: Predicted) -> Selection:
-    """The same with its token and target: those that were chosen where they are there, else what is asked first."""
+    """The same with its token and target: those that were chosen where they are there, else what is asked first of the
+    model with all its heads, which has `predicted` this."""
     state, count, size = st.session_state, len(predicted.tokens), len(predicted.names)
     token = state.get(INSIDE_TOKEN_KEY)
     if predicted.usual is None:
