@@ -24,7 +24,7 @@ _TINY = 1e-9
 
 @dataclass(frozen=True)
 class Way:
-    """A linear piece of the model: the target is `along` (T, width) times the vectors at this place, summed, plus what
+    """A linear piece of the model: the target is `along` (P, width) times the vectors at this place, summed, plus what
     biases on the way have added."""
 
     along: Tensor
@@ -45,15 +45,13 @@ def through_norm(norm: Norm, inputs: Tensor, along: Tensor) -> Way:
 
 
 def from_target(model: Model, target: Target, hidden: Tensor) -> Way:
-    """From a target, before a soft cap, back to the hidden vectors (T, width) of one text: what the body gives."""
+    """From a target, before a soft cap, back to the hidden vectors of one text, what the body gives: (1, width) of the
+    target's position, or (T, width) of all where a whole text is classified."""
     if isinstance(model, TaskModel):
         return _through_task(model, target, hidden)
     assert isinstance(model, Transformer | EncoderDecoder)
-    assert target.position is not None
-    way = _through_head(model.token_head, model.token_embedding.weight, target, hidden[target.position])
-    along = torch.zeros_like(hidden, dtype=torch.float64)
-    along[target.position] = way.along
-    return Way(along, way.constant)
+    way = _through_head(model.token_head, model.token_embedding.weight, target, hidden[0])
+    return Way(way.along[None], way.constant)
 
 
 def _through_head(head: TokenHead, embedding: Tensor, target: Target, hidden: Tensor) -> Way:
@@ -80,10 +78,7 @@ def _through_task(model: TaskModel, target: Target, hidden: Tensor) -> Way:
     along, constant = direction @ matrix, float(direction @ model.task_head.bias.double())
     spread = torch.zeros_like(hidden, dtype=torch.float64)
     width = hidden.shape[-1]
-    if model.pooled is None:
-        assert target.position is not None
-        spread[target.position] = along
-    elif model.config.pooling == "first":
+    if model.pooled is None or model.config.pooling == "first":
         spread[0] = along
     else:
         spread += along[:width] / len(hidden)

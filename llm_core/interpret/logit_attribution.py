@@ -87,11 +87,11 @@ def attribute_logit(
         bent = getattr(model.config, "logit_softcap", None) is not None
         output = float(target.of(logits))
         value = float(target.of(uncapped(model, hidden))) if bent else output
-        walk = _Walk(model, stream, {tap: tensor[0] for tap, tensor in seen.items()})
-        walk.back(target, hidden[0])
+        positions = tuple(range(len(reading.text.ids))) if target.position is None else (target.position,)
+        walk = _Walk(model, stream, {tap: tensor[0, ..., list(positions), :] for tap, tensor in seen.items()})
+        walk.back(target, hidden[0, list(positions)])
     found = list(reversed(walk.found))
-    positions = tuple(range(len(reading.text.ids))) if target.position is None else (target.position,)
-    by_position = torch.stack([values for _component, values in found])[:, list(positions)].cpu()
+    by_position = torch.stack([values for _component, values in found]).cpu()
     total = float(by_position.sum()) + sum(walk.constants.values())
     chosen = _strongest(walk.neurons, neurons)
     return LogitAttribution(
@@ -105,7 +105,7 @@ def attribute_logit(
         constants=np.array(list(walk.constants.values()), dtype=np.float32),
         neurons=tuple(neuron.component for neuron in chosen),
         neuron_contributions=np.array([neuron.contribution for neuron in chosen], dtype=np.float32),
-        activations=_activations(chosen, positions),
+        activations=_activations(chosen, len(positions)),
         value=value,
         total=total,
         remainder=value - total,
@@ -119,12 +119,12 @@ def attribute_logit(
 class _Neuron:
     component: Component
     contribution: float
-    activations: Tensor  # (T,)
+    activations: Tensor  # (P,)
 
 
 @dataclass(frozen=True)
 class _Neurons:
-    """All neurons of one feed-forward layer: contributions (inner,), activations (T, inner)."""
+    """All neurons of one feed-forward layer: contributions (inner,), activations (P, inner)."""
 
     layer: Component
     contributions: Tensor
@@ -138,12 +138,12 @@ class _Walk:
         self.model = model
         self.stream: Part = stream
         self.seen = seen
-        self.found: list[tuple[Component, Tensor]] = []  # (T,) each, the last one first
+        self.found: list[tuple[Component, Tensor]] = []  # (P,) each, the last one first
         self.constants: dict[str, float] = {}
         self.neurons: list[_Neurons] = []
 
     def back(self, target: Target, hidden: Tensor) -> None:
-        """hidden (T, width)"""
+        """hidden (P, width), at the positions that take part alone: nothing goes from one to another on the way back."""
         prefix = stack_prefix(self.model, self.stream)
         way = from_target(self.model, target, hidden)
         self._add_constant("head", way.constant)
@@ -188,7 +188,7 @@ class _Walk:
         return self._through(name, through_norm(norm, inputs, along))
 
     def _note_heads(self, part: Part, layer: int, name: str, attention: Attention, along: Tensor) -> None:
-        values = self.seen[f"{name}.head_outputs"].double()  # (heads, T, size)
+        values = self.seen[f"{name}.head_outputs"].double()  # (heads, P, size)
         matrix = attention.output.weight.double().T.reshape(attention.heads, attention.size, -1)
         taken = torch.einsum("hts,hsw,tw->ht", values, matrix, along)
         for head in range(attention.heads - 1, -1, -1):
@@ -197,7 +197,7 @@ class _Walk:
             self._add_constant(f"{name}.output", float((along @ attention.output.bias.double()).sum()))
 
     def _note_neurons(self, layer: int, name: str, feed_forward: FeedForward, along: Tensor) -> None:
-        values = self.seen[f"{name}.feed_forward.activations"]  # (T, inner)
+        values = self.seen[f"{name}.feed_forward.activations"]  # (P, inner)
         per_neuron = (values.double() * (along @ feed_forward.down.weight.double())).sum(0)
         self.neurons.append(_Neurons(Component(self.stream, layer, "feed_forward"), per_neuron, values))
 
@@ -242,8 +242,8 @@ def _strongest(layers: list[_Neurons], count: int) -> list[_Neuron]:
     return found
 
 
-def _activations(chosen: list[_Neuron], positions: tuple[int, ...]) -> Floats:
+def _activations(chosen: list[_Neuron], positions: int) -> Floats:
     if not chosen:
-        return np.zeros((0, len(positions)), dtype=np.float32)
-    found: Floats = torch.stack([neuron.activations[list(positions)] for neuron in chosen]).float().cpu().numpy()
+        return np.zeros((0, positions), dtype=np.float32)
+    found: Floats = torch.stack([neuron.activations for neuron in chosen]).float().cpu().numpy()
     return found
