@@ -15,6 +15,7 @@ doors(
     ("train.py", _("Train"), _("Choose a text, press one button, and watch noise turn into words. Stop, go on, come back tomorrow.")),
     ("generate.py", _("Generate"), _("Let any model write, at any step of its training, and see how sure it is of every token.")),
     ("attention.py", _("Attention"), _("See what every head of a model looks at, while it learns, and switch one off.")),
+    ("inside.py", _("Inside"), _("Open a model up: what each layer would say, which head speaks for a word, and what breaks without it.")),
     ("fill_mask.py", _("Fill in"), _("Hide a word, and see what a model that reads both ways expects in its place.")),
     ("read.py", _("Read"), _("Let a model find persons and places in a text, and answer a question about it.")),
     ("classify.py", _("Classify"), _("Bring a table of texts with labels: in a minute you know whether it can be classified, and why.")),

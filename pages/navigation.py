@@ -29,6 +29,7 @@ page = st.navigation(
         st.Page("fill_mask.py", title=_("Fill in")),
         st.Page("read.py", title=_("Read")),
         st.Page("attention.py", title=_("Attention")),
+        st.Page("inside.py", title=_("Inside")),
         st.Page("classify.py", title=_("Classify")),
     ],
     position="top",

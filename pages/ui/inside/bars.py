@@ -39,7 +39,7 @@ def across(bars: Sequence[Bar], title: str, colors: Colors) -> go.Figure:
     wide = max((sum(2 if ord(sign) > 0x2E80 else 1 for sign in bar.name) for bar in bars), default=0)
     made.update_layout(
         margin={"l": 20 + round(6.8 * wide), "r": 46, "t": 8, "b": 46},
-        xaxis={"showgrid": True, "title": {"text": safe(title), "standoff": 6}},
+        xaxis={"showgrid": True, "title": {"text": safe(title), "standoff": 6}, "range": _room([bar.value for bar in bars])},
         yaxis={**_ticks(bars), "autorange": "reversed", "showgrid": False},
     )  # fmt: skip
     return made
@@ -63,6 +63,13 @@ def _figure(bars: Sequence[Bar], colors: Colors, *, sideways: bool) -> go.Figure
     else:
         made.add_shape(**zero, y0=0, y1=0, xref="paper", x0=0, x1=1)
     return made
+
+
+def _room(values: Sequence[float]) -> list[float]:
+    """From the least to the greatest value, and room for the numbers that stand outside the bars."""
+    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
+    room = 0.2 * (high - low or 1.0)
+    return [low - room if low < 0 else low, high + room if high > 0 else high]
 
 
 def _ticks(bars: Sequence[Bar]) -> dict[str, Any]:
