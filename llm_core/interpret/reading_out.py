@@ -11,6 +11,7 @@ from llm_core.config import TaskConfig
 from llm_core.errors import UserError
 from llm_core.interpret.attention import Part
 from llm_core.interpret.components import stack, streams
+from llm_core.interpret.target import refuse_two_streams
 from llm_core.models.base import Model
 from llm_core.models.encoder_decoder import EncoderDecoder
 from llm_core.models.task_model import TaskModel, pool
@@ -19,7 +20,8 @@ from llm_core.models.transformer import Transformer
 
 def spoken(model: Model) -> Part:
     """The stream that a model speaks from: a decoder's, or an encoder's. Raises UserError for one that is not taken
-    apart, and for a model that chooses among positions."""
+    apart, for a model that chooses among positions, and for one that predicts by a second stream."""
+    refuse_two_streams(model)
     found = streams(model)
     if not found:
         raise UserError("Only a Transformer with layers can be taken apart here; this model has the family {family}.", family=model.config.family)  # fmt: skip

@@ -59,8 +59,16 @@ def is_whole(model: Model) -> bool:
     return isinstance(model.config, TaskConfig) and model.config.task == "classify"
 
 
+def refuse_two_streams(model: Model) -> None:
+    """Raises UserError for a model that predicts from a stream beside the one that is seen (Yang et al. 2019)."""
+    if getattr(model.config, "query_stream", False):
+        raise UserError("This model predicts by a second stream, which knows a place and not its token (XLNet); what it says is not taken apart here.")  # fmt: skip
+
+
 def check_target(model: Model, reading: Reading, target: Target) -> None:
-    """Raises UserError where a target has a position and the model none, or none and the model many, or one too far."""
+    """Raises UserError where a target has a position and the model none, or none and the model many, or one too far, and
+    as `refuse_two_streams` does."""
+    refuse_two_streams(model)
     count = len(reading.text.ids)
     if is_whole(model):
         if target.position is not None:

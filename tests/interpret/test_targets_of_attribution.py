@@ -7,6 +7,7 @@ import torch
 from llm_core.errors import UserError
 from llm_core.interpret.class_attribution import margins
 from llm_core.interpret.reading import Reading, Side
+from llm_core.interpret.reading_out import spoken
 from llm_core.interpret.target import Against, Target, check_target, likeliest_target, true_tokens
 from tests.interpret.opened import model_of, reading_of, task_model_of
 
@@ -52,6 +53,14 @@ def test_positions_belong_to_models_that_speak_at_each() -> None:
             check_target(decoder, reading_of(decoder), Target(wrong, 1))
     with pytest.raises(UserError, match="whole text"):
         check_target(classifier, reading_of(classifier), Target(0, 1))
+
+
+def test_a_model_with_a_second_stream_is_not_taken_apart() -> None:
+    model = model_of(architecture="encoder", query_stream=True)
+    with pytest.raises(UserError, match="second stream"):
+        check_target(model, reading_of(model), Target(1, 1))
+    with pytest.raises(UserError, match="second stream"):
+        spoken(model)
 
 
 def test_what_should_be_said_is_known_of_texts_and_not_of_tasks() -> None:
