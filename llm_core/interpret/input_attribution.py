@@ -110,7 +110,7 @@ class Explained:
         """The target (B,) where only some tokens are kept: kept (B, N), 1 for a token as it is and 0 for nothing."""
         found = []
         with torch.inference_mode():
-            for some in kept.to(self.vectors.device).split(max(1, _TOKENS_AT_ONCE // len(self.vectors))):
+            for some in torch.split(kept.to(self.vectors.device), max(1, _TOKENS_AT_ONCE // len(self.vectors))):
                 found.append(self(torch.where(some[:, :, None] > 0.5, self.vectors, self.nothing)))
         return torch.cat(found)
 

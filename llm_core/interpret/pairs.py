@@ -94,8 +94,8 @@ def grammar_pairs(
             yield found
         if since == _PATIENCE:
             raise UserError(
-                "No pair that differs in the {kind} was found in {texts} texts: this model's tokens cut none of them into two of the same length.",
-                kind=kind, texts=_PATIENCE,
+                "No pair of this kind was found in {texts} texts: this model's tokens cut none of them into two of the same length.",
+                texts=_PATIENCE,
             )  # fmt: skip
 
 

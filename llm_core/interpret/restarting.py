@@ -15,8 +15,9 @@ from llm_core.interpret.components import block_name, stack, streams
 from llm_core.interpret.target import Target, is_whole
 from llm_core.models.attention import CrossAttention, KeysValues
 from llm_core.models.base import Batch, Model
+from llm_core.models.encoder_decoder import EncoderDecoder
 from llm_core.models.task_model import TaskModel
-from llm_core.models.transformer import Block
+from llm_core.models.transformer import Block, Transformer
 from llm_core.taps import Edit, observe
 
 
@@ -118,7 +119,8 @@ class Restart:
         model, target = self.model, self.target
         asked = hidden if target.position is None else hidden[:, target.position - start]
         assert is_whole(model) == (target.position is None)
-        logits = model.head(asked, self.batch.real) if isinstance(model, TaskModel) else model.head(asked)
+        assert isinstance(model, Transformer | EncoderDecoder | TaskModel)
+        logits = model.head(asked)
         return replace(target, position=None).of(logits).float()
 
 
