@@ -150,8 +150,9 @@ class Tokenizer:
     def controls(self) -> frozenset[int]:
         """The ids that are no piece of a text: the mask, the sign for what is unknown, signs around a text, and rows that
         are no token."""
-        others = {self.mask, self._inner.token_to_id(vocabulary.UNKNOWN)} - {None}
-        return frozenset({token for token, data in enumerate(self.token_bytes) if not data} | others)
+        named = [self.mask, self._inner.token_to_id(vocabulary.UNKNOWN)]
+        silent = [token for token, data in enumerate(self.token_bytes) if not data]
+        return frozenset([*silent, *(token for token in named if token is not None)])
 
     @cached_property
     def pieces(self) -> list[str]:

@@ -4,7 +4,7 @@ A race's folder holds `split.json` and `children/`, a run folder of the kind "cl
 where copies are added to the training texts each family once more without them, so that what they are worth is seen.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, model_validator
 
@@ -83,6 +83,6 @@ class ClassifyConfig(Config):
         return self.family + WITHOUT if self.augmentation == "none" else self.family
 
 
-def family_of(lane: str) -> str:
+def family_of(lane: str) -> Family:
     """The family that runs in a lane."""
-    return lane.removesuffix(WITHOUT)
+    return cast(Family, lane.removesuffix(WITHOUT))
