@@ -8,7 +8,7 @@ from pages.ui.glossary import meanings
 from pages.ui.live import answers, live, measures, no_floor, reads
 from pages.ui.start_form import run_in_python
 from pages.ui.state import FAULT_KEY, warm_up
-from pages.ui.subject import subject_bar
+from pages.ui.subject import name_of, subject_bar
 from pages.ui.text import _
 from pages.ui.writing import is_translator
 
@@ -24,7 +24,7 @@ with picture:
     if subject is None:
         st.info(_("Here the loss of a model will fall while it learns. Choose a text and press Train."))
     elif subject.run.kind != "train":
-        st.info(as_text(_("{name} was brought in: it was trained elsewhere, and how is not known here. See what it looks at, or let it write.", name=subject.run.name)))  # fmt: skip
+        st.info(as_text(_("{name} was brought in: it was trained elsewhere, and how is not known here. See what it looks at, or let it write.", name=name_of(subject.run))))  # fmt: skip
         st.page_link("attention.py", label=_("Attention"), query_params={"run": subject.run.id})
         subject = None
     else:

@@ -17,6 +17,7 @@ from pages.ui import forms
 from pages.ui.faults import as_text
 from pages.ui.panels import take_away, what_to_look_for
 from pages.ui.state import GENERATE_LINK_KEY, PICK_KEY, PROMPT_KEY, STEP_KEY, store
+from pages.ui.subject import name_of
 from pages.ui.text import _, language
 from pages.ui.tokens import show_tokens
 from pages.ui.writing import DEFAULT, LONGEST_PROMPT, Writing, default_prompt, is_translator, painted, prompt_ids
@@ -62,14 +63,14 @@ def _value(text: str) -> Any:
 def only_reads(run: Run) -> bool:
     """Whether its model cannot write, since it reads a whole text at once; then the page says so."""
     if isinstance(run.model_config, TaskConfig):
-        st.info(as_text(_("{name} does not write: it reads a whole text and says one thing of it. Choose another model here, or see what this one looks at.", name=run.name)))  # fmt: skip
+        st.info(as_text(_("{name} does not write: it reads a whole text and says one thing of it. Choose another model here, or see what this one looks at.", name=name_of(run))))  # fmt: skip
         if run.model_config.task != "classify":
             st.page_link("read.py", label=_("Read"), query_params={"task": run.model_config.task, "run": run.id})
         st.page_link("attention.py", label=_("Attention"), query_params={"run": run.id})
         return True
     if getattr(run.model_config, "architecture", "") != "encoder":
         return False
-    st.info(as_text(_("{name} does not write: it is an encoder, which reads a whole text at once and was trained to fill in hidden tokens. Choose another model here, or see what this one looks at.", name=run.name)))  # fmt: skip
+    st.info(as_text(_("{name} does not write: it is an encoder, which reads a whole text at once and was trained to fill in hidden tokens. Choose another model here, or see what this one looks at.", name=name_of(run))))  # fmt: skip
     if load_tokenizer(run.folder / "tokenizer.json").mask is not None:
         st.page_link("fill_mask.py", label=_("Fill in"), query_params={"run": run.id})
     st.page_link("attention.py", label=_("Attention"), query_params={"run": run.id})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from llm_core.errors import UserError
+from llm_core.errors import N_, UserError
 from llm_core.runs.run import Run
 from pages.ui.bringing import bring_a_model
 from pages.ui.faults import as_text
@@ -15,6 +15,17 @@ from pages.ui.state import ASIDE_KEY, BROUGHT_KEY, RUN_KEY, STEP_KEY, store
 from pages.ui.text import _, explain, language
 
 FITS_A_PHONE = 30  # characters
+BUNDLED_NAMES = (
+    N_("Story GPT in English"),
+    N_("Story GPT in Chinese"),
+    N_("Small GPT on the Python reference"),
+    N_("Induction heads in words"),
+    N_("Translator from English to Chinese"),
+    N_("Cloze encoder in English and Chinese"),
+    N_("Entity tagger in English and Chinese"),
+    N_("Question answerer in English and Chinese"),
+)
+"""What the models that come along are called in their folders."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,11 @@ def available(*, needs_steps: bool) -> list[Run]:
     return [run for run in runs if run.steps()] if needs_steps else runs
 
 
+def name_of(run: Run) -> str:
+    """What a run is called on screen: one that comes along in the person's language, any other as it was named."""
+    return _(run.name) if run.read_only and run.name in BUNDLED_NAMES else run.name
+
+
 def titles(runs: Iterable[Run]) -> dict[str, str]:
     """The names of runs as lists show them, each only once: a widget tells its options apart by what they show.
 
@@ -89,7 +105,7 @@ def titles(runs: Iterable[Run]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for run in sorted(runs, key=lambda run: (not run.read_only, run.created, run.id)):
-        name = _("{name} (comes with Terrarium)", name=run.name) if run.read_only else run.name
+        name = _("{name} (comes with Terrarium)", name=name_of(run)) if run.read_only else run.name
         if name in found.values():
             name += time.strftime(" · %Y-%m-%d %H:%M", time.localtime(run.created))
         found[run.id] = name if name not in found.values() else f"{name} · {run.id}"
@@ -149,7 +165,7 @@ def _say_why_missing(reference: str, unfit: Unfit | None) -> None:
     elif unfit is not None and run.has_model and (reason := unfit(run)) is not None:
         st.info(as_text(explain(reason)))
     else:
-        st.info(as_text(_("The run {name} has no model to look at yet.", name=run.name)))
+        st.info(as_text(_("The run {name} has no model to look at yet.", name=name_of(run))))
 
 
 def _step(run: Run) -> int:

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from llm_core.runs.store import Store
 from pages.ui import charts
 from pages.ui.faults import as_text
-from pages.ui.subject import titles
+from pages.ui.subject import BUNDLED_NAMES, bundled, titles
 from tests.pages.recorded import history, write_run
 
 RUNS = [f"{number:016x}" for number in range(4)]
@@ -74,3 +74,16 @@ def test_the_figure_has_every_line_with_its_label() -> None:
 
 def test_a_history_without_rows_is_an_empty_figure() -> None:
     assert len(charts.curve([], lambda key: key).data) == 0
+
+
+def test_models_that_come_along_are_called_in_the_persons_language(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.ui.text.language", lambda: "zh")
+    come_along = bundled()
+    assert {run.name for run in come_along} == set(BUNDLED_NAMES)
+    own = store.find(write_run(store.root / RUNS[0], until=2, name=come_along[0].name).name)
+    names = titles([own, *come_along])
+    assert names[own.id] == own.name, "as its owner named it"
+    translated = [name for run, name in names.items() if run != own.id]
+    assert all(re.search("[一-龥]", name.replace("自带", "")) for name in translated)

@@ -10,7 +10,7 @@ from pages.ui.attention.looking import LONGEST_TEXT, PARTS, VIEWS
 from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.faults import as_text
 from pages.ui.state import ATTENTION_PART_KEY, ATTENTION_SOURCE_KEY, ATTENTION_TEXT_KEY, ATTENTION_VIEW_KEY
-from pages.ui.subject import bundled, choose
+from pages.ui.subject import bundled, choose, name_of
 from pages.ui.text import _, explain
 
 
@@ -47,7 +47,7 @@ def no_attention(run: Run, reason: UserError) -> None:
     with st.container(horizontal=True):
         for other in bundled():
             if _has_attention(other):
-                st.button(_("Look at {name}", name=as_text(other.name)), key=f"attention_look_{other.id}", on_click=choose, args=(other,))  # fmt: skip
+                st.button(_("Look at {name}", name=as_text(name_of(other))), key=f"attention_look_{other.id}", on_click=choose, args=(other,))  # fmt: skip
                 break
         st.page_link("generate.py", label=_("See what this model writes, and how sure it is"))
 

@@ -18,6 +18,7 @@ from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.glossary import meanings
 from pages.ui.state import store
+from pages.ui.subject import name_of
 from pages.ui.text import _
 
 MOST = 10
@@ -91,7 +92,7 @@ def show(text: Looked) -> None:
     ids = [known[word] for word in chosen]
     rows = table[ids]
     st.caption(
-        as_text(_("On the left each word as a row of numbers, on the right how alike the rows are. The model: {name}.", name=run.name))
+        as_text(_("On the left each word as a row of numbers, on the right how alike the rows are. The model: {name}.", name=name_of(run)))
     )  # fmt: skip
 
     def make(colors: Colors) -> go.Figure:
