@@ -1,4 +1,10 @@
-"""What all tests share: hypothesis draws the same examples every time."""
+"""What all tests share: hypothesis draws the same examples every time, and every process computes on one thread."""
+
+import os
+
+# Before torch is imported, and for the servers and workers that tests start: several processes share few cores, and
+# threads of theirs would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hypothesis import settings
 
