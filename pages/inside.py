@@ -7,7 +7,7 @@ from pages.ui.attention.controls import no_attention
 from pages.ui.attention.shape import shape_of
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
-from pages.ui.inside import ablation, controls, direct, guide, inputs, lens, link, patching, sentence
+from pages.ui.inside import ablation, circuit, controls, direct, guide, inputs, lens, link, patching, sentence
 from pages.ui.inside.computed import predicted
 from pages.ui.inside.selection import asked, begin, intact, whole
 from pages.ui.subject import subject_bar
@@ -19,6 +19,7 @@ SHOWS = {
     "ablation": ablation.show,
     "patching": patching.show,
     "inputs": inputs.show,
+    "circuit": circuit.show,
 }
 
 st.title(_("Inside"))
@@ -42,8 +43,9 @@ except UserError as reason:
 now = begin(subject)
 controls.text_and_view(shape, SHOWS)
 try:
-    said = predicted(asked(now))
-    now = whole(now, said if not now.off else predicted(intact(now)))
+    with controls.waiting():
+        said = predicted(asked(now))
+        now = whole(now, said if not now.off else predicted(intact(now)))
 except UserError as error:
     refuse(error)
     st.stop()

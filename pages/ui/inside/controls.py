@@ -1,6 +1,8 @@
 """The controls of the page *Inside*: the text, the view, the part of the model; and the way out where nothing applies."""
 
+import sys
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import streamlit as st
 
@@ -59,6 +61,11 @@ def choice(label: str, key: str, known: Mapping[str, str], help_text: str | None
             format_func=lambda name: _(known[name]), help=help_text,
         )
     )  # fmt: skip
+
+
+def waiting() -> AbstractContextManager[None]:
+    """What is said while the first model of a server is loaded, which takes seconds; later ones are there at once."""
+    return nullcontext() if "torch" in sys.modules else st.spinner(_("The model is being loaded…"))
 
 
 def not_here(reason: UserError, view: str) -> None:

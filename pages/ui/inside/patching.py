@@ -122,11 +122,16 @@ def grid_of(found: "PatchingMap", selection: Selection) -> Grid:
             for row, values in enumerate(found.values)
         ],
         picks=[[[row, at] for at in range(len(names))] for row in range(len(found.rows))],
-        texts=[[f"{value:.2f}".replace("-", "−") for value in values] for values in found.values] if len(names) <= 26 else None,
+        texts=[[_written(value) for value in values] for values in found.values] if len(names) <= 26 else None,
         rows=rows, columns=[name if heads else short(token) for name, token in zip(names, found.columns, strict=True)],
         bar=_("brought back"), bar_format=".2~f", upward=True, cell_width=58 if heads else 46, level=heads,
         marked=(selection.layer, column) if column is not None and column < len(names) and selection.layer < len(rows) else None,
     )  # fmt: skip
+
+
+def _written(value: float) -> str:
+    """What is nothing to two digits is left blank: what stands out is to be seen."""
+    return "" if abs(value) < 0.005 else f"{value:.2f}".replace("-", "−")
 
 
 def pick(picked: object, found: "PatchingMap") -> None:

@@ -52,5 +52,12 @@ VIEWS: dict[str, View] = {
         "Sundararajan et al. 2017; Shrikumar et al. 2017; Zeiler & Fergus 2014; Samek et al. 2017",
         "llm_core.interpret.input_attribution",
     ),
+    "circuit": View(
+        N_("Circuits of a head"),
+        N_("What one head does by its weights alone, on the tokens of the text: which it would look at, and what it would add to the logits where it looks."),
+        N_("Only the straight way from a token's own vector and to the output is reckoned with: what earlier layers have made of the token, and what later ones make of the head, is not in it."),
+        "Elhage et al. 2021, “A Mathematical Framework for Transformer Circuits”",
+        "llm_core.interpret.circuit_tables",
+    ),
 }  # fmt: skip
 """Name in links to view."""
