@@ -88,7 +88,7 @@ def composition(model: Model, seed: int = 0) -> Composition:
                 block = _between(model, writer, reader, kind)
                 if block is not None:
                     scores[kind][np.ix_(rows, columns)] = block.float().cpu().numpy()
-    return Composition(names, scores, _baseline(*layers[0].weights.value.shape[1:], seed))
+    return Composition(names, scores, _baseline(layers[0].output.shape[2], layers[0].output.shape[1], seed))
 
 
 class _Layer:
@@ -96,15 +96,15 @@ class _Layer:
 
     def __init__(self, model: Model, name: Component) -> None:
         self.name = name
-        self.weights = head_weights(model, name)
+        weights = head_weights(model, name)
         query_norm, key_norm = query_key_norms(model, name)
-        self.inputs = {
-            "query": fold(self.weights.query, query_norm).double(),
-            "key": fold(self.weights.key, key_norm).double(),
-            "value": self.weights.value.double(),
+        self.inputs: dict[Input, Tensor] = {
+            "query": fold(weights.query, query_norm).double(),
+            "key": fold(weights.key, key_norm).double(),
+            "value": weights.value.double(),
         }
         self.read = {into: fold_into(matrix, reading_norms(model, name, into)) for into, matrix in self.inputs.items()}
-        self.output = self.weights.output.double()  # (heads, size, width)
+        self.output = weights.output.double()  # (heads, size, width)
         self.centred = centre(self.output, sublayer_norm(model, name))
 
 
@@ -132,12 +132,14 @@ def _scores(first_in: Tensor, first_out: Tensor, second_in: Tensor, second_out: 
     inner = torch.einsum("isw,jwt->ijst", first_out, second_in)  # (N, M, size, size)
     together = left[:, None] @ inner @ right
     lengths = first.flatten(1).norm(dim=1)[:, None] * second.flatten(1).norm(dim=1)
-    return torch.where(lengths > 0, together.flatten(2).norm(dim=2) / lengths.clamp_min(1e-300), 0.0)
+    found: Tensor = together.flatten(2).norm(dim=2) / lengths.clamp_min(1e-300)  # 0 where a length is
+    return found
 
 
 def _triangular(matrix: Tensor) -> Tensor:
     """R (N, size, size) of the QR decomposition of (N, width, size)."""
-    return torch.linalg.qr(matrix, mode="r").R
+    triangular: Tensor = torch.linalg.qr(matrix, mode="r").R
+    return triangular
 
 
 def _baseline(width: int, size: int, seed: int) -> Baseline:

@@ -242,5 +242,5 @@ class _Flow:
                     yield site(self._model, Component(part, layer, "attention")).tap
                     heads_at = site(self._model, Component(part, layer, "head", 0)).tap
                     yield from (heads_at.replace("head_outputs", name) for name in ("pattern", "values"))
-        for layer in feed_forwards(self._model):
-            yield site(self._model, layer).tap
+        for component in feed_forwards(self._model):
+            yield site(self._model, component).tap

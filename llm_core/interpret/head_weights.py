@@ -61,17 +61,17 @@ def head_weights(model: Model, name: Component) -> HeadWeights:
     else:
         assert isinstance(attention, SelfAttention)
         modules = [attention.query_key_value]
-    weights = torch.cat([module.weight.detach().float() for module in modules]).unflatten(0, (-1, size))
-    biases = torch.cat([_bias(module) for module in modules]).unflatten(0, (-1, size))
+    weights = torch.cat([module.weight.detach().float() for module in modules])
+    biases = torch.cat([_bias(module) for module in modules])
     repeats = heads // groups
 
     def split(together: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         query, key, value = together.split_with_sizes((heads, groups, groups))
         return query, key.repeat_interleave(repeats, 0), value.repeat_interleave(repeats, 0)
 
-    query, key, value = split(weights.mT)
-    output = attention.output.weight.detach().float().T.unflatten(0, (heads, size))
-    return HeadWeights(query, key, value, output, *split(biases))
+    query, key, value = split(weights.view(-1, size, weights.shape[1]).mT)
+    output = attention.output.weight.detach().float().T.reshape(heads, size, -1)
+    return HeadWeights(query, key, value, output, *split(biases.view(-1, size)))
 
 
 def query_key_norms(model: Model, name: Component) -> tuple[list[Norm], list[Norm]]:

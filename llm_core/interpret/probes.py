@@ -111,16 +111,17 @@ def _right(states: Floats, label: Integers, train: Integers, test: Integers) -> 
     from sklearn.linear_model import LogisticRegression
 
     if len(np.unique(label[train])) < 2:  # a control can give all types the same label
-        return (label[test] == label[train][0]).astype(np.float64)
+        return np.asarray(label[test] == label[train][0], dtype=np.float64)
     mean, deviation = states[train].mean(0), states[train].std(0) + 1e-6
     model = LogisticRegression(C=_STRENGTH, max_iter=_ITERATIONS)
     model.fit((states[train] - mean) / deviation, label[train])
-    found: NDArray[np.float64] = (model.predict((states[test] - mean) / deviation) == label[test]).astype(np.float64)
-    return found
+    said = model.predict((states[test] - mean) / deviation)
+    return np.asarray(said == label[test], dtype=np.float64)
 
 
 def _estimate(right: NDArray[np.float64], text: Integers) -> tuple[float, float]:
     """The bounds of a 95 % interval of a mean over tokens that stand in texts together."""
     _, number = np.unique(text, return_inverse=True)
-    found = intervals.share(np.bincount(number, weights=right), np.bincount(number))
+    sums = np.bincount(number, weights=right).astype(np.float64)
+    found = intervals.share(sums, np.bincount(number).astype(np.int64))
     return float(found.low), float(found.high)

@@ -133,12 +133,19 @@ def test_the_induction_heads_of_the_bundled_model_carry_its_copying(tmp_path: Pa
     model, tokenizer = store.model(store.find("induction-en"))
     names = ("Lily", "Tom", "Sam", "apple", "garden", "river", "old", "new", "happy", "looked", "found", "saw", "cat", "ball", "red")  # fmt: skip
     vocabulary = [token for name in names for token in tokenizer.encode(f" {name}")]
-    for kind, most in (("induction", 3), ("previous_token", 1)):
-        proof = result_of(prove_heads(model, tokenizer, kind, vocabulary=vocabulary, texts=8, draws=8))  # type: ignore[arg-type]
-        assert 1 <= len(proof.found.chosen) <= most
+    proofs = {
+        kind: result_of(prove_heads(model, tokenizer, kind, vocabulary=vocabulary, texts=8, draws=10))  # type: ignore[arg-type]
+        for kind in ("previous_token", "induction")
+    }
+    (previous,) = proofs["previous_token"].found.chosen
+    for proof in proofs.values():
         assert proof.accuracy.chosen.before.mean() > 0.85
         assert proof.accuracy.chosen.after.mean() < 0.2
-        assert np.mean([other.after.mean() for other in proof.accuracy.others]) > 0.4
+        # The circuit has two halves: as many other heads break it only where the previous-token head is among them.
+        kept = [other.after.mean() for other in proof.accuracy.others if previous not in other.components]
+        assert len(kept) > 2
+        assert min(kept) > 0.5
+    assert 1 <= len(proofs["induction"].found.chosen) <= 3
 
 
 def test_what_is_asked_is_what_a_model_should_say() -> None:
