@@ -78,10 +78,15 @@ class Race {
     if (feed.trouble) return feed.trouble === "offline" ? labels.offline : feed.trouble;
     if (feed.pending) return labels.pending;
     if (!head) return labels.asking;
-    const lanes = [...feed.lanes.values()];
+    // A family may run in two lanes, with augmentation and without.
+    const over = new Map();
+    for (const [lane, { state }] of feed.lanes) {
+      const [family] = lane.split(".");
+      over.set(family, (over.get(family) ?? true) && (state === "finished" || state === "failed"));
+    }
     const values = {
-      done: lanes.filter(({ state }) => state === "finished" || state === "failed").length,
-      all: lanes.length,
+      done: [...over.values()].filter(Boolean).length,
+      all: over.size,
       time: duration(head.lively ? head.remaining : head.seconds, labels),
     };
     if (head.state === "running") return fill(labels.running, values);
@@ -125,7 +130,7 @@ class Race {
     const name = make("th", "t-race-family", null, { scope: "row", title: look.meaning });
     name.append(make("span", "t-race-sign", look.glyph, { "aria-hidden": "true" }), make("span", "", look.title));
     const state = make("small");
-    name.append(state);
+    name.append(...(look.note ? [make("small", "t-race-note", look.note)] : []), state);
     const curve = make("td", "t-race-curve");
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("viewBox", "0 0 100 30");

@@ -68,9 +68,9 @@ def test_without_augmentation_there_is_no_such_view(store: Store, tmp_path: Path
 
 def test_every_lane_is_called_and_drawn(store: Store, tmp_path: Path) -> None:
     race = augmented(store, tmp_path)
-    names = [_look(lane)["title"] for lane in race.lanes]
+    names = [(_look(lane)["title"], _look(lane)["note"]) for lane in race.lanes]
     assert len(set(names)) == len(names)
-    assert _look("lstm.none")["title"] == "LSTM, without augmentation"
+    assert (_look("lstm.none")["title"], _look("lstm.none")["note"]) == ("LSTM", "without augmentation")
     drawn = augmentation.figure(effects(race), DARK)
     assert [trace.marker.symbol for trace in drawn.data] == [
         "diamond-open",

@@ -54,10 +54,9 @@ def show() -> Race | None:
 def _look(lane: str) -> dict[str, str]:
     """How a lane is called and painted; one without augmentation as its family."""
     family = family_of(lane)
-    name = title(family) if lane == family else _("{family}, without augmentation", family=title(family))
     return {
-        "title": name, "meaning": _(LOOKS[family].meaning), "glyph": LOOKS[family].glyph,
-        "light": color(family, LIGHT), "dark": color(family, DARK),
+        "title": title(family), "note": "" if lane == family else _("without augmentation"), "meaning": _(LOOKS[family].meaning),
+        "glyph": LOOKS[family].glyph, "light": color(family, LIGHT), "dark": color(family, DARK),
     }  # fmt: skip
 
 
