@@ -17,6 +17,7 @@ from llm_core.interpret.target import Target
 from llm_core.models.base import Model
 from llm_core.models.build import build
 from llm_core.taps import observe
+from tests.interpret.known_circuit import INDUCTION_HEAD, PREVIOUS_HEAD, known_circuit, read_letters
 from tests.interpret.opened import SIZE, side_of
 
 NAMES = {"residual": "residual_before", "attention": "attention.added", "feed_forward": "feed_forward.added", "heads": "attention.head_outputs", "head": "attention.head_outputs"}  # fmt: skip
@@ -128,6 +129,24 @@ def test_for_texts_that_lie_close_the_estimate_goes_with_the_real_map() -> None:
         assert together is not None
         assert together > 0.985
         assert together == pytest.approx(np.corrcoef(found.values.ravel(), real.values.ravel())[0, 1])
+
+
+def test_in_the_known_circuit_the_estimate_sees_the_last_head_and_not_the_one_behind_a_saturated_softmax() -> None:
+    """The induction head writes straight into the logits. The head before it moves what that one looks at, which a
+    gradient cannot see where a head looks at one place alone (Nanda 2023; Kramár et al. 2024)."""
+    model = known_circuit()
+    right, wrong = (1 + "abcdefghijk".index(letter) for letter in "be")
+    readings = [read_letters(text) for text in ("abdcea", "cbdaea")]
+    patching = Patching(model, Pair(readings[0], readings[1], Target(6, right, wrong), ("b", "e")))
+    found = estimates(patching, "decoder", ["heads"])["heads"].values
+    real = patching.map("heads", "decoder").values
+    induction, previous = ((name.layer, name.head) for name in (INDUCTION_HEAD, PREVIOUS_HEAD))
+    assert found[induction] == pytest.approx(real[induction], abs=0.02)
+    assert real[previous] > 0.98
+    assert found[previous] < 0.3
+    rest = np.ones_like(found, dtype=bool)
+    rest[induction] = rest[previous] = False
+    assert np.abs(found[rest]).max() < 0.02
 
 
 def test_nothing_is_left_on_a_model_and_maps_of_other_places_are_not_compared() -> None:

@@ -22,6 +22,8 @@ from llm_core.interpret.target import Target
 from llm_core.models.base import Batch, Model
 from llm_core.models.build import build
 from llm_core.models.transformer import Transformer
+from tests.interpret.known_circuit import TOKENIZER as LETTERS
+from tests.interpret.known_circuit import known_circuit, read_letters
 
 TOKENIZER = train_tokenizer("character", 20, ["abcab cabba"] * 3, byte_fallback=False)
 MASKED = train_tokenizer("character", 20, ["abcab cabba"] * 3, byte_fallback=False, mask_token=True)
@@ -170,6 +172,15 @@ def test_in_a_straight_model_all_methods_that_compare_agree() -> None:
     for found in (integrated_gradients(one), occlusion(one), *shapley(one, orders=1)):
         np.testing.assert_allclose(found.text, expected, atol=1e-5)
     assert gradient_times_input(one).text[3] == pytest.approx(float(one.vectors[3] @ (matrix[1] - matrix[2])), abs=1e-5)
+
+
+def test_in_the_known_circuit_exactly_the_tokens_that_it_uses_are_named() -> None:
+    """After "c a b d e g a" comes b, because of both a's and the b; it would not without any of the three."""
+    right, other = (1 + "abcdefghijk".index(letter) for letter in "bk")
+    one = Explained(known_circuit(), LETTERS, read_letters("cabdega"), Target(7, right, other))
+    for found in (occlusion(one), list(shapley(one, orders=8))[-1]):
+        assert set(np.flatnonzero(np.abs(found.text) > 0.1 * found.value)) == {2, 3, 7}
+        assert (found.text[[2, 3, 7]] > 0).all()
 
 
 def test_signs_around_a_text_stay_and_what_comes_after_the_target_has_no_part() -> None:
