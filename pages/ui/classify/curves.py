@@ -52,7 +52,7 @@ def show(scored: Scored, family: str) -> None:
 
 def controls(scored: Scored) -> tuple[CurveKind, int]:
     """Which curve, and which class against the rest."""
-    left, right = st.columns([1, 1.4], gap="large", vertical_alignment="bottom")
+    left, right = st.columns([1, 1.4], gap="medium", vertical_alignment="bottom")
     names: dict[CurveKind, str] = {"roc": _("ROC"), "precision_recall": _("Precision and recall")}
     st.session_state.setdefault(CLASSIFY_CURVE_KEY, "roc")
     with left:

@@ -29,7 +29,7 @@ _LONGEST_NAME = 28
 def show(scored: Scored, family: str) -> None:
     """The parts with their intervals, and the mistakes in the chosen one."""
     names: dict[By, str] = {"length": _("By length"), "word": _("By a word"), "column": _("By a column")}
-    left, right = st.columns([1.2, 1], gap="large", vertical_alignment="bottom")
+    left, right = st.columns([1.2, 1], gap="medium", vertical_alignment="bottom")
     st.session_state.setdefault(CLASSIFY_SLICE_KEY, "length")
     with left:
         by: By = st.segmented_control(

@@ -27,7 +27,7 @@ def show(scored: Scored, family: str) -> None:
     if len(scored.names) != 2:
         st.info(_("A threshold parts two classes; this table has {count}. The curves show each of them against the rest.", count=len(scored.names)))  # fmt: skip
         return
-    left, right = st.columns([1, 1.4], gap="large", vertical_alignment="bottom")
+    left, right = st.columns([1, 1.4], gap="medium", vertical_alignment="bottom")
     with left:
         chosen = choose_class(scored, _("Class that is looked for"))
     with right:

@@ -103,7 +103,7 @@ def _measure(text: Looked, tokenizer: Tokenizer) -> Compression:
 def side_by_side(text: Looked, sentence: str) -> None:
     """All kinds on one sentence. `sentence`: what the page proposes."""
     st.subheader(_("Cut into tokens"), help=meanings("token", "vocabulary", "compression", "fertility"))
-    left, right = st.columns([2.6, 1], gap="large", vertical_alignment="bottom")
+    left, right = st.columns([2.6, 1], gap="medium", vertical_alignment="bottom")
     with left:
         chosen = st.text_input(
             _("Sentence"), key=CORPUS_SENTENCE_KEY, max_chars=LONGEST_SENTENCE, placeholder=sentence, persist_state="session",
