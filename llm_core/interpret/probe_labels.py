@@ -28,9 +28,9 @@ Property = Literal["part_of_speech", "entity", "number", "depth", "position"]
 PROPERTIES: dict[Property, str] = {
     "part_of_speech": N_("Part of speech"),
     "entity": N_("Entity"),
-    "number": N_("Number"),
-    "depth": N_("Depth"),
-    "position": N_("Position"),
+    "number": N_("Singular or plural"),
+    "depth": N_("Open brackets"),
+    "position": N_("Position in the text"),
 }
 """What a probe can be asked: name in links, and on screen."""
 
