@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Download, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Download, Locator, Page, Request, expect, sync_playwright
 from playwright.sync_api import TimeoutError as TookTooLong
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ AT_REST = """() => {
 def at_rest(page: Page) -> None:
     """Wait until no script has run for a moment: what is drawn now stays."""
     page.evaluate("() => { window.busyAt = undefined; }")
-    page.wait_for_function(AT_REST)
+    page.wait_for_function(AT_REST, polling=50)
 
 
 def press(target: Locator, effect: Callable[[], bool], tries: int = 5) -> None:
@@ -156,22 +156,43 @@ def act(page: Page, deed: Callable[[], None], effect: Callable[[], bool], tries:
     assert effect(), f"nothing came of it on a page that says: {page.locator('.stMain').inner_text()}"
 
 
+Visitors = Callable[..., BrowserContext]
+
+
+@pytest.fixture(scope="session")
+def visitors(browser: Browser) -> Iterator[Visitors]:
+    """A browser for each kind of person, kept for all tests: what it has loaded and compiled once stays with it."""
+    known: dict[str, BrowserContext] = {}
+
+    def visitor(**options: object) -> BrowserContext:
+        kind = repr(sorted(options.items()))
+        if kind not in known:
+            known[kind] = browser.new_context(locale="en-US", **options)  # type: ignore[arg-type]
+        return known[kind]
+
+    yield visitor
+    for context in known.values():
+        context.close()
+
+
 Opened = Callable[..., Page]
 
 
 @pytest.fixture
-def opened(browser: Browser, server: Server) -> Iterator[Opened]:
+def opened(visitors: Visitors, server: Server) -> Iterator[Opened]:
     """Opens pages, and holds at the end that nothing left this machine and no script failed."""
-    contexts, strangers, failures = [], [], []
+    pages: list[Page] = []
+    strangers: list[str] = []
+    failures: list[str] = []
 
     def note(request: Request) -> None:
         if not request.url.startswith((server.url, server.url.replace("http", "ws"), "data:", "blob:")):
             strangers.append(request.url)
 
     def open_page(path: str, *, width: int = 1280, heading: str | None = None, **options: object) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, locale="en-US", **options)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
+        page = visitors(**options).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": 900})
         page.set_default_timeout(60_000)
         page.on("request", note)
         page.on("pageerror", lambda error: failures.append(str(error)))
@@ -182,7 +203,7 @@ def opened(browser: Browser, server: Server) -> Iterator[Opened]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert strangers == []
     assert failures == []

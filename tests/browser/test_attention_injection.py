@@ -16,8 +16,8 @@ from llm_core.models.presets import preset
 from llm_core.runs.importing import import_folder
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
-from pages.ui.attention.looking import VIEWS
 from tests import foreign
+from tests.browser.attention_views import ORDER, choose_view, place_of
 from tests.browser.conftest import Opened, Server, at_rest
 from tests.browser.injection import INJECTIONS, nothing_ran
 
@@ -45,18 +45,16 @@ def test_each_string_is_a_token(run: Run, server: Server) -> None:
 
 def test_nothing_runs_in_any_view(opened: Opened, run: Run) -> None:
     page = opened("/")
-    begin = page.url.split("?")[0].rstrip("/")
     check = nothing_ran(page)
-    for view in VIEWS:
-        page.goto(
-            f"{begin}/attention?run={run.id}&view={view}&text={quote(TEXT)}&other_text={quote(TEXT)}&against=text"
-        )
-        bertviz = view.endswith("_view")
-        place = f".t-host[data-drawn^={view}] iframe" if bertviz else "[data-drawn]"
-        expect(page.locator(place).first).to_be_visible()
+    begin = page.url.split("?")[0].rstrip("/")
+    page.goto(f"{begin}/attention?run={run.id}&text={quote(TEXT)}&other_text={quote(TEXT)}&against=text")
+    for view in ORDER:
+        choose_view(page, view)
+        place = place_of(page, view)
+        expect(place).to_be_visible()
         at_rest(page)
         assert page.get_by_test_id("stException").count() == 0
-        if bertviz:
+        if view.endswith("_view"):
             inside = page.frame_locator("iframe.t-frame")
             inside.locator("#vis svg[viewBox]").wait_for()
             assert inside.locator(MARKUP).count() == 2, "its own picture and its own style"
@@ -64,7 +62,7 @@ def test_nothing_runs_in_any_view(opened: Opened, run: Run) -> None:
                 inside.locator("#left > g > g, #collapsed #leftText > g").nth(3).hover()
                 assert "<script>" in "".join(inside.locator("svg text").all_text_contents())
         else:
-            picture = page.locator("[data-drawn]").first.bounding_box()
+            picture = place.bounding_box()
             assert picture is not None
             for share in (0.3, 0.5, 0.7):
                 page.mouse.move(picture["x"] + picture["width"] * share, picture["y"] + picture["height"] * share)
