@@ -28,13 +28,13 @@ def show(scored: Scored, family: str) -> None:
     st.markdown(verdict(scored), help=meanings("McNemar", "interval"))
     drawing(
         "classify_augmentation_picture", (scored.run, found), partial(figure, found),
-        label=_("Accuracy of every family with and without augmentation, with 95 % intervals"), height=110 + 52 * len(found), least_width=560,
+        label=_("Accuracy of every family with and without augmentation, with 95 % intervals"), height=110 + 62 * len(found), least_width=560,
         code=python(scored), table=csv(found), name=f"terrarium-augmentation-{scored.run}",
     )  # fmt: skip
     columns, rows = table(found)
     sheet(
         "classify_augmentation", columns, rows, label=_("Every family with and without augmentation"), chosen=family,
-        caption=_("Both learned for the same time from the same texts, and were tested on the same {texts} others.", texts=number(len(scored.labels))),
+        caption=_("Both were given the same time and the same texts to learn from, and were tested on the same {texts} others.", texts=number(len(scored.labels))),
     )  # fmt: skip
     st.caption(_("The intervals tell how much these numbers would vary with other test texts, not with another training: another seed can move them as well."))  # fmt: skip
 
@@ -60,12 +60,12 @@ def figure(found: Sequence[Effect], colors: Colors) -> go.Figure:
     for place, effect in zip(places, found, strict=True):
         shade, symbol = color(effect.family, colors), LOOKS[effect.family].symbol
         both = (
-            (_("without"), effect.without, effect.without_reach, 0.16, f"{symbol}-open"),
-            (_("with"), effect.accuracy, effect.reach, -0.16, symbol),
+            (_("without"), effect.without, effect.without_reach, 0.13, f"{symbol}-open", "top center"),
+            (_("with"), effect.accuracy, effect.reach, -0.13, symbol, "bottom center"),
         )
-        for name, accuracy, reach, off, mark in both:
+        for name, accuracy, reach, off, mark, beside in both:
             made.add_scatter(
-                x=[100 * accuracy], y=[place + off], mode="markers+text", text=[f"{percent(accuracy)} {name}"], textposition="top center",
+                x=[100 * accuracy], y=[place + off], mode="markers+text", text=[f"{percent(accuracy)} {name}"], textposition=beside,
                 textfont={"size": 11}, marker={"symbol": mark, "size": 10, "color": shade, "line": {"width": 2}},
                 error_x=_bar(accuracy, reach, shade),
                 hovertemplate=_("{family}, {which} augmentation: {accuracy}; with other texts it would be {interval}.", family=title(effect.family), which=name, accuracy=percent(accuracy), interval=spread(reach.low, reach.high)) + "<extra></extra>",
