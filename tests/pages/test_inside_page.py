@@ -203,6 +203,16 @@ def test_every_view_opens_for_an_encoder_and_says_what_it_does_not_prove(store: 
     assert [data for data in parts(test) if "figures" in data], "something is drawn"
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_given_away_as_python_runs(store: Store, view: str, capsys: pytest.CaptureFixture[str]) -> None:
+    test = open_page(view=view, other="the dog sees the dog", off="decoder.0.1", target="5", against="3", method="occlusion")  # fmt: skip
+    codes = {data["code"] for data in parts(test) if "figures" in data}
+    assert codes
+    for code in codes:
+        exec(compile(code, view, "exec"), {})
+        assert capsys.readouterr().out.strip(), code
+
+
 def test_a_text_that_is_too_long_is_refused_in_a_sentence(store: Store) -> None:
     test = open_page(text="")
     assert not test.exception
@@ -216,7 +226,7 @@ def test_every_sentence_about_a_view_is_translated() -> None:
             assert all(translate(text, code) != text for code in LANGUAGES if code != "en"), text
 
 
-def clicked(values: list[Any]) -> None:
+def clicked(values: list[object]) -> None:
     """Let every part of the page hear each of these."""
     from pages.ui.inside import ablation, head_grid, sentence
     from pages.ui.inside.computed import Predicted

@@ -14,6 +14,7 @@ from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.inside import python
 from pages.ui.inside.computed import KEPT, Asked, Predicted, opened
+from pages.ui.inside.controls import heading
 from pages.ui.inside.grid import Grid, figure, short
 from pages.ui.inside.places import head_of
 from pages.ui.inside.selection import Selection, choose_piece, intact
@@ -63,17 +64,17 @@ def circuit(asked: Asked, head: str, also: tuple[int, ...]) -> Circuit:
         return Circuit(looks, writes, copies, None)
 
 
-def show(selection: Selection, predicted: Predicted) -> None:
+def show(selection: Selection, _predicted: Predicted) -> None:
     """Which head, and its two tables. Raises UserError for a head that has none."""
     head = _head(selection, shape_of(store().find(selection.run)))
     also = tuple(each for each in (selection.target, selection.against) if isinstance(each, int))
-    found = circuit(intact(selection), head, also if len(predicted.names) > max(also) else ())
+    found = circuit(intact(selection), head, also)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(f"**{_('What it looks at')}**")
+        heading(_("What it looks at"))
         _table(selection, head, "looks", found.looks, _("A row is a token that looks, a column one that is looked at."))
     with right:
-        st.markdown(f"**{_('What looking there adds')}**")
+        heading(_("What looking there adds"))
         if found.writes is None:
             st.info(as_text(explain(found.wrote)) if found.wrote else "")
         else:

@@ -63,6 +63,11 @@ def choice(label: str, key: str, known: Mapping[str, str], help_text: str | None
     )  # fmt: skip
 
 
+def heading(text: str) -> None:
+    """What stands over one of several pictures of a view."""
+    st.markdown(f"**{as_text(text)}**")
+
+
 def waiting() -> AbstractContextManager[None]:
     """What is said while the first model of a server is loaded, which takes seconds; later ones are there at once."""
     return nullcontext() if "torch" in sys.modules else st.spinner(_("The model is being loaded…"))

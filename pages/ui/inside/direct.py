@@ -12,6 +12,7 @@ from pages.ui.faults import as_text
 from pages.ui.inside import python
 from pages.ui.inside.bars import Bar, across, upright
 from pages.ui.inside.computed import KEPT, Asked, Predicted, opened, refuse_slow, without
+from pages.ui.inside.controls import heading
 from pages.ui.inside.grid import figure
 from pages.ui.inside.head_grid import head_grid, pick_head
 from pages.ui.inside.places import name_of
@@ -52,7 +53,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
     st.caption(as_text(_summed(found, what)))
     heads, neurons = st.columns([3, 2], gap="medium")
     with heads:
-        st.markdown(f"**{_('Heads and feed-forward layers')}**")
+        heading(_("Heads and feed-forward layers"))
         values = dict(zip(found.components, map(float, found.contributions), strict=True))
         grid = head_grid(values, selection, lambda name, value: _("{name} adds {value} to {what}", name=name, value=value, what=what))  # fmt: skip
         drawing(
@@ -62,7 +63,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
         )  # fmt: skip
     with neurons:
         if len(found.neurons):
-            st.markdown(f"**{_('The neurons that add most')}**")
+            heading(_("The neurons that add most"))
             named = [
                 Bar(name_of(neuron), float(value), _("activation {activation}", activation=float(active[-1])))
                 for neuron, value, active in zip(found.neurons, found.neuron_contributions, found.activations, strict=True)

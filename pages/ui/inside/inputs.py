@@ -18,7 +18,7 @@ from pages.ui.inside import python
 from pages.ui.inside.bars import Bar, upright
 from pages.ui.inside.choices import METHODS
 from pages.ui.inside.computed import KEPT, Asked, Predicted, opened, refuse_slow
-from pages.ui.inside.controls import choice
+from pages.ui.inside.controls import choice, heading
 from pages.ui.inside.grid import safe, short
 from pages.ui.inside.selection import Against, Selection, intact
 from pages.ui.inside.words import explained
@@ -83,7 +83,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
         table=as_csv(tokens, found.scores), name=f"terrarium-input-attribution-{run}",
     )  # fmt: skip
     st.caption(as_text(_summed(found.scores, what)))
-    st.markdown(f"**{_('Is that faithful? Words taken away, and brought back, the strongest first')}**")
+    heading(_("Is that faithful? Words taken away, and brought back, the strongest first"))
     st.caption(as_text(_tested(found.test)))
     for place, kind in zip(st.columns(2, gap="medium"), ("deletion", "insertion"), strict=True):
         with place:
