@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, Download, Page, Request, expect
 
 from llm_core.runs.locks import Lock
 from llm_core.runs.run import Run
+from tests.browser.attention_views import ORDER, choose_view, place_of
 from tests.browser.conftest import Opened, Server, at_rest, downloaded, press
 from tests.pages.grown import STEPS, grow
 
 TEXT = "the cat sees the sea. my old friend likes a red house."
-VIEWS = ("heads", "difference", "head_view", "model_view", "neuron_view", "flow")
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +35,14 @@ def drawn(page: Page, head: str, step: int = STEPS) -> None:
 def test_every_view_is_drawn_without_a_word_of_complaint(
     opened: Opened, run: Run, language: str, look: str, heading: str
 ) -> None:
-    page = opened(f"/?lang={language}", color_scheme=look)
+    page = opened(f"/attention?run={run.id}&lang={language}&text={TEXT}", color_scheme=look, heading=heading)
     complaints: list[str] = []
     # Streamlit itself looks for its server below the address of every page, and finds nothing there.
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" and "404" not in said.text else None)  # fmt: skip
-    begin = page.url.split("?")[0].rstrip("/")
-    for view in VIEWS:
-        page.goto(f"{begin}/attention?run={run.id}&lang={language}&view={view}&text={TEXT}")
-        expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
-        place = page.locator(".t-attention" if view in ("heads", "difference") else "[data-drawn]").first
-        expect(place).to_have_attribute("data-drawn", re.compile("."))
+    page.reload()
+    for view in ORDER:
+        choose_view(page, view, language)
+        expect(place_of(page, view)).to_be_visible()
         at_rest(page)
         assert page.get_by_test_id("stAlert").count() == 0, view
     assert complaints == []
