@@ -149,9 +149,10 @@ def test_a_text_opens_with_the_class_that_the_model_gives_it(runs: Runs) -> None
     assert rows == pytest.approx(expected)
     (bars,) = drawn(test)["figures"]["light"]["data"]
     assert bars["x"] == pytest.approx(list(expected.values()))
-    said = next(caption.value for caption in test.caption if "nobody could be surer" in caption.value)
+    said = next(caption.value for caption in test.caption if "the grammar made the text" in caption.value.lower())
     assert ("another class" in said) == (best != made.label)
-    assert percent(made.sure) in said
+    assert (f"surer than {percent(made.sure)}" in said) == (made.sure < 0.995)
+    assert ("hardly a doubt" in said) == (made.sure >= 0.995)
 
 
 def test_a_typed_text_gets_its_class_and_is_read_as_far_as_it_fits(runs: Runs) -> None:

@@ -18,6 +18,7 @@ from pages.ui.subject import Subject
 from pages.ui.text import _, language
 
 _ROW, _HEAD = 34, 64  # pixels
+_NO_DOUBT = 0.995
 
 
 def show(looking: Looking, subject: Subject) -> None:
@@ -53,7 +54,8 @@ def _against_truth(looking: Looking, found: Labelled, names: dict[str, str], sub
     if looking.text != text.text or text.label not in names:
         return ""
     made = names[text.label]
-    sure = _("from the words alone nobody could be surer than {share}", share=percent(text.sure))
+    doubtful = _("from the words alone nobody could be surer than {share}", share=percent(text.sure))
+    sure = doubtful if text.sure < _NO_DOUBT else _("the words leave hardly a doubt")
     if next(iter(names)) == text.label:
         return _("That is what the grammar made the text from; {sure}.", sure=sure)
     return _("The grammar made the text from another class, {label}; {sure}.", label=made, sure=sure)
