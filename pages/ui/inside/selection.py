@@ -90,9 +90,8 @@ def whole(selection: Selection, predicted: Predicted) -> Selection:
     elif token not in range(count):
         token = predicted.usual
     row = predicted.ids[0 if token is None else token]
-    target, against = state.get(INSIDE_TARGET_KEY), state.get(INSIDE_AGAINST_KEY)
-    if target not in range(size):
-        target = row[0]
+    chosen, against = state.get(INSIDE_TARGET_KEY, -1), state.get(INSIDE_AGAINST_KEY)
+    target: int = chosen if chosen in range(size) else row[0]
     if against == target or (against not in ("nothing", "others") and against not in range(size)):
         against = telling(selection.text, predicted.names, target) if token == predicted.usual else None
         against = next((each for each in row if each != target), "nothing") if against is None else against
