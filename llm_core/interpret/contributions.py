@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from llm_core.config import TransformerConfig, network
+from llm_core.config import TaskConfig, TransformerConfig, network
 from llm_core.errors import UserError
 from llm_core.interpret.attention import Part
 from llm_core.interpret.components import Component, feed_forwards, heads, layer_parts, residuals, site, streams
@@ -138,11 +138,13 @@ def check(model: Model, reading: Reading, graph: ContributionGraph, seed: int = 
 
 
 def _answer(model: Model, reading: Reading, position: int, without: Collection[Component]) -> Tensor:
-    """(V,) log-probabilities at a position, or of the whole text."""
+    """Log-probabilities (V,) at a position, or of the whole text; (2 T,) of a model that chooses a first and a last token."""
     batch = as_batch(reading).to(next(model.parameters()).device)
     with torch.no_grad(), observe(model, only=(), edits=ablate(model, without)):
-        logits = model(batch)[0]
-    return F.log_softmax((logits if logits.ndim == 1 else logits[position]).double(), dim=-1)
+        logits = model(batch)[0].double()
+    if isinstance(model.config, TaskConfig) and model.config.task == "answer":
+        return F.log_softmax(logits, dim=0).flatten()
+    return F.log_softmax(logits if logits.ndim == 1 else logits[position], dim=-1)
 
 
 class _Flow:

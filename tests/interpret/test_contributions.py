@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from llm_core.config import NgramConfig, TaskConfig, TransformerConfig
+from llm_core.config import NgramConfig, Task, TaskConfig, TransformerConfig
 from llm_core.errors import UserError
 from llm_core.interpret.attention import see
 from llm_core.interpret.components import Component, feed_forwards, heads
@@ -114,9 +114,10 @@ def test_the_graph_of_an_encoder_decoder_goes_on_into_the_source() -> None:
         assert total == pytest.approx(1.0, abs=1e-4)
 
 
-def test_all_components_kept_change_nothing() -> None:
+@pytest.mark.parametrize("task", ["classify", "answer"])
+def test_all_components_kept_change_nothing(task: Task) -> None:
     body = TransformerConfig(architecture="encoder", vocabulary_size=19, context=12, width=24, layers=1, heads=2)
-    classifier: Model = build(TaskConfig(body=body, labels=3), seed=0).eval()
+    classifier: Model = build(TaskConfig(task=task, body=body, labels=3), seed=0).eval()
     reading = Reading(side_of(3, 4, 5), None, 0)
     graph = contribution_graph(classifier, reading, 1)
     straight = graph.edges[0]
