@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from llm_core.runs.store import BUNDLED_MODELS
-from tests.browser.conftest import Opened, Server, press, start_server, stop_server
+from tests.browser.conftest import Opened, Server, at_rest, press, start_server, stop_server
 from tests.pages.recorded import write_run
 
 RUN = "00000000000000aa"
@@ -80,7 +80,7 @@ def test_a_phone_in_portrait_shows_everything_without_scrolling_sideways(
     for path in ("/", "/train", "/generate"):
         page.goto(f"{server.url}{path}?lang={language}")
         page.get_by_role("heading", level=1).first.wait_for()
-        page.wait_for_timeout(700)
+        at_rest(page)
         wider = page.evaluate(
             "() => document.querySelector('.stMain').scrollWidth - document.documentElement.clientWidth"
         )
