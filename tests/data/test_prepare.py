@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from llm_core.config import DataConfig, TokenizerKind
 from llm_core.data import sides as module
 from llm_core.data.pieces import PIECE
-from llm_core.data.prepare import TokenizedCorpus, corpus_digest, file_name, import_text, open_corpus, prepare, require_length
+from llm_core.data.prepare import (
+    TokenizedCorpus,
+    corpus_digest,
+    file_name,
+    import_text,
+    open_corpus,
+    prepare,
+    require_length,
+)
 from llm_core.data.source import documents
 from llm_core.errors import UserError
 
