@@ -50,7 +50,7 @@ def test_a_press_makes_one_race_of_what_was_chosen_and_looks_at_it(store: Store,
     assert set(started) == {run.id}
     assert isinstance(run.settings, RaceConfig)
     assert (run.settings.families, run.settings.seconds, run.settings.per_family) == (("majority", "lstm"), 30.0, False)
-    assert run.settings.table.file == "headlines-zh"
+    assert run.settings.table.file == "headlines-en"
     assert run.settings.threads is not None
     assert shown(test) == run.id
 

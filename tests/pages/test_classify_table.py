@@ -60,11 +60,17 @@ def said(test: AppTest) -> str:
 
 def test_an_included_table_is_there_at_once() -> None:
     test = opened()
-    assert seen(test) == TableConfig(file="headlines-zh")
+    assert seen(test) == TableConfig(file="headlines-en")
     assert "3,000" in said(test)
     assert "2,400 to learn from, 600 to test with" in said(test)
-    assert f"{100 * EXAMPLES['headlines-zh'].ceiling:.1f} %" in said(test)
+    assert f"{100 * EXAMPLES['headlines-en'].ceiling:.1f} %" in said(test)
     assert not test.error
+
+
+def test_the_first_table_speaks_the_language_of_the_page() -> None:
+    test = AppTest.from_function(page, default_timeout=30)
+    test.query_params["lang"] = "zh"
+    assert seen(rerun(test)) == TableConfig(file="headlines-zh")
 
 
 @pytest.mark.parametrize("content", [TABLE, TABLE.replace(",", "\t")])
@@ -117,7 +123,7 @@ def test_beside_a_race_on_another_table_the_table_is_shown() -> None:
 
 def test_beside_a_race_on_it_the_table_is_folded_away() -> None:
     test = AppTest.from_function(page, default_timeout=30)
-    test.session_state["raced"] = "headlines-zh"
+    test.session_state["raced"] = "headlines-en"
     rerun(test)
     assert "to learn from" not in said(test)
     test.session_state["classify_table_open"] = True
@@ -128,7 +134,7 @@ def test_the_split_can_be_chosen() -> None:
     test = opened()
     test.slider(key="classify_test_share").set_value(50)
     test.number_input(key="classify_table_seed").set_value(7)
-    assert seen(rerun(test)) == TableConfig(file="headlines-zh", test_share=0.5, seed=7)
+    assert seen(rerun(test)) == TableConfig(file="headlines-en", test_share=0.5, seed=7)
     assert "1,500 to learn from, 1,500 to test with" in said(test)
 
 
@@ -168,7 +174,7 @@ def test_what_cannot_be_read_is_one_sentence_and_the_page_goes_on(name: str, con
     assert words in error.value.replace("\\", "")
     assert seen(test) is None
     test.session_state["classify_table_way"] = "included"
-    assert seen(rerun(test)) == TableConfig(file="headlines-zh")
+    assert seen(rerun(test)) == TableConfig(file="headlines-en")
     assert not test.error
 
 

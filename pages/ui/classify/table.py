@@ -22,7 +22,7 @@ from pages.ui.classify.scored import percent
 from pages.ui.encoding import choose_encoding, detect, reads_right
 from pages.ui.faults import refuse
 from pages.ui.state import CLASSIFY_FOLDER_KEY, CLASSIFY_PREPARED_KEY, CLASSIFY_READ_KEY, CLASSIFY_TABLE_KEY
-from pages.ui.text import _
+from pages.ui.text import _, language
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -94,7 +94,8 @@ def _read(config: TableConfig) -> Table:
 
 def _included() -> tuple[str, str | None]:
     if st.session_state.get(CLASSIFY_TABLE_KEY) not in EXAMPLES:
-        st.session_state[CLASSIFY_TABLE_KEY] = next(iter(EXAMPLES))
+        spoken = [name for name, example in EXAMPLES.items() if example.language == language()]
+        st.session_state[CLASSIFY_TABLE_KEY] = next(iter(spoken or EXAMPLES))
     name = str(
         st.selectbox(
             _("Included table"), list(EXAMPLES), key=CLASSIFY_TABLE_KEY, label_visibility="collapsed",
