@@ -15,11 +15,9 @@ from llm_core.data.grammar.labelled import unlabelled_texts
 GRAMMARS = ("headlines", "reviews", "stories", "talk")
 REAL = "python-reference"
 REAL_EVERY = 40
-_ROUND = tuple(
-    f"{source}-{language}"
-    for source in ("reviews", "headlines", "reviews", "stories", "reviews", "headlines", "talk")
-    for language in ("en", "zh")
-)
+_SOURCES = ("reviews", "headlines", *("reviews",) * 28, "talk", *("reviews",) * 14, "stories", *("reviews",) * 14)
+"""Most are reviews: what two words say of each other is learned from many short texts."""
+_ROUND = tuple(f"{source}-{language}" for source in _SOURCES for language in ("en", "zh"))
 _LONGEST = 500
 """Characters of a piece of real text: about as long as the longest stories."""
 _STRIDE = 389
