@@ -51,7 +51,7 @@ def test_its_figures_are_those_of_its_predictions_on_the_table_as_it_is(store: S
 def test_its_lanes_are_drawn_and_some_of_its_classifiers_answer(store: Store, name: str) -> None:
     found = watch(store, name)
     assert (found["state"], found["poll_milliseconds"]) == ("finished", None)
-    assert [row["family"] for row in found["rows"] if row["kind"] == "result"] == list(found["families"])
+    assert [row["family"] for row in found["rows"] if row["kind"] == "result"] == list(found["lanes"])
     assert not [row for row in history.records(store.find(name).folder) if row.get("state") == "failed"]
     race = open_race(store.find(name))
     assert {"majority", "tfidf_logistic_regression"} < set(race.usable)
