@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from llm_core.interpret.attention import Part, parts
 from llm_core.interpret.head_scores import Score, score
 from llm_core.interpret.head_summaries import KINDS
+from llm_core.interpret.outcome import outcome
 from llm_core.runs.head_scores import FILE, find_rows
 from llm_core.runs.head_scores_job import exercises_for
 from llm_core.runs.history import Row
@@ -33,13 +34,8 @@ def bundled(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Store, Run]
 def fresh_scores(store: Store, run: Run, texts: int) -> dict[Part, dict[str, Score]]:
     """The scores of the last step now, over fewer texts."""
     model, tokenizer = store.model(run)
-    work = score(model, exercises_for(run, model, tokenizer, HeadScoresConfig(run=run.id, texts=texts)), tokenizer)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            found: dict[Part, dict[str, Score]] = end.value
-            return found
+    asked = exercises_for(run, model, tokenizer, HeadScoresConfig(run=run.id, texts=texts))
+    return outcome(score(model, asked, tokenizer))
 
 
 def is_near(row: Row, fresh: Score) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from llm_core.interpret.answers import Measure, Prepared, answer, prepare_batche
 from llm_core.interpret.attention import Part, parts, see_patterns
 from llm_core.interpret.head_summaries import KINDS, summarize_texts
 from llm_core.interpret.known_links import aligned_texts, known_texts
+from llm_core.interpret.outcome import outcome
 from llm_core.interpret.questions import AskedText, Baseline, best_offset
 from llm_core.interpret.reading import AnyTokenizer, read
 from llm_core.interpret.repeated_tokens import repeated_texts
@@ -92,13 +93,7 @@ def head_scores(
     `language`: of the texts, "en" or "zh"; of an encoder-decoder the language of its source. None leaves out what needs
     a language. Raises UserError for a model without attention.
     """
-    work = score(model, exercises(model, tokenizer, texts=texts, seed=seed, language=language), tokenizer)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            found: Scores = end.value
-            return found
+    return outcome(score(model, exercises(model, tokenizer, texts=texts, seed=seed, language=language), tokenizer))
 
 
 def exercises(

@@ -29,6 +29,7 @@ from llm_core.interpret.head_scores import exercises
 from llm_core.interpret.head_scores import score as score_heads
 from llm_core.interpret.interventions import Ablation, Reference, reference
 from llm_core.interpret.loss_texts import UNASKED, LossTexts
+from llm_core.interpret.outcome import outcome
 from llm_core.interpret.proof_texts import copying_texts, sequence_texts, sequences_of, writing_part
 from llm_core.interpret.reading import AnyTokenizer
 from llm_core.models.base import Model
@@ -106,17 +107,12 @@ def find_heads(
     """
     part = writing_part(model)
     names = heads(model, part)
+    baseline: float | None
     if kind == "successor":
         scores, baseline = _successor_scores(model, tokenizer, names)
     else:
         asked = exercises(model, tokenizer, texts=texts, seed=seed, language=None, vocabulary=_tokens(tokenizer, vocabulary))  # fmt: skip
-        work = score_heads(model, asked, tokenizer)
-        while True:
-            try:
-                next(work)
-            except StopIteration as end:
-                measured = end.value.get(part, {}).get(kind)
-                break
+        measured = outcome(score_heads(model, asked, tokenizer)).get(part, {}).get(kind)
         if measured is None:
             raise UserError("A model that sees the whole text has no induction heads: it need not say what comes next. Choose another kind.")  # fmt: skip
         scores, baseline = measured.mean.flatten(), measured.baseline

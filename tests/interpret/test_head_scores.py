@@ -19,6 +19,7 @@ from llm_core.interpret.head_scores import SCORES, Exercise, Score, exercises, h
 from llm_core.interpret.head_scores_over_steps import score_steps
 from llm_core.interpret.head_summaries import KINDS, summarize
 from llm_core.interpret.known_links import known_texts
+from llm_core.interpret.outcome import outcome
 from llm_core.interpret.repeated_tokens import repeated_texts
 from llm_core.models.base import Batch, Model
 from llm_core.models.build import build
@@ -55,13 +56,7 @@ def after_same(tokens: list[int], at: int) -> int:
 
 def scores_of(model: Model, tokenizer: Tokenizer, asked: tuple[Exercise, ...]) -> dict[str, Score]:
     """The scores of a decoder."""
-    work = module.score(model, asked, tokenizer)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            found: dict[str, Score] = end.value["decoder"]
-            return found
+    return outcome(module.score(model, asked, tokenizer))["decoder"]
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, looks: list[Look]) -> None:

@@ -1,8 +1,6 @@
 """Heads are found and proved where a model is known to have them: one set by hand, and the bundled one."""
 
-from collections.abc import Generator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -10,10 +8,10 @@ import torch
 
 from llm_core.config import NgramConfig, TaskConfig, TransformerConfig
 from llm_core.errors import UserError
-from llm_core.interpret.ablation import Ablated
 from llm_core.interpret.attention import HeadName
 from llm_core.interpret.components import Component
 from llm_core.interpret.loss_texts import UNASKED
+from llm_core.interpret.outcome import outcome
 from llm_core.interpret.proof_texts import copying_texts, sequence_texts, sequences_of
 from llm_core.interpret.prove_heads import Kind, Proof, find_heads, prove_heads
 from llm_core.models.base import Model
@@ -37,7 +35,6 @@ from tests.interpret.known_circuit import (
 )
 from tests.interpret.opened import model_of
 
-Result = TypeVar("Result")
 SUCCESSOR_HEAD = HeadName("decoder", 0, 0)
 
 
@@ -47,17 +44,8 @@ class Hiding(Letters):
     mask = VOCABULARY
 
 
-def result_of(work: Generator[Ablated, None, Result]) -> Result:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            found: Result = end.value
-            return found
-
-
 def prove(model: Model, kind: Kind) -> Proof:
-    return result_of(prove_heads(model, TOKENIZER, kind, texts=8))
+    return outcome(prove_heads(model, TOKENIZER, kind, texts=8))
 
 
 def highest(model: Model, tokenizer: Letters, kind: Kind, texts: int) -> float:
@@ -134,7 +122,7 @@ def test_the_induction_heads_of_the_bundled_model_carry_its_copying(tmp_path: Pa
     names = ("Lily", "Tom", "Sam", "apple", "garden", "river", "old", "new", "happy", "looked", "found", "saw", "cat", "ball", "red")  # fmt: skip
     vocabulary = [token for name in names for token in tokenizer.encode(f" {name}")]
     proofs = {
-        kind: result_of(prove_heads(model, tokenizer, kind, vocabulary=vocabulary, texts=8, draws=10))  # type: ignore[arg-type]
+        kind: outcome(prove_heads(model, tokenizer, kind, vocabulary=vocabulary, texts=8, draws=10))  # type: ignore[arg-type]
         for kind in ("previous_token", "induction")
     }
     (previous,) = proofs["previous_token"].found.chosen
@@ -173,7 +161,7 @@ def test_an_encoder_is_asked_for_one_hidden_token_of_the_second_copy() -> None:
         assert row[place] == VOCABULARY
         assert row[place - (length - 1) // 2] == right[place]
     least = highest(model, tokenizer, "duplicate_token", 4)
-    proof = result_of(prove_heads(model, tokenizer, "duplicate_token", texts=4, least=least, draws=2, method="mean"))
+    proof = outcome(prove_heads(model, tokenizer, "duplicate_token", texts=4, least=least, draws=2, method="mean"))
     assert proof.items == 4
     with pytest.raises(UserError, match="sees the whole text"):
         find_heads(model, tokenizer, "induction", texts=4)
@@ -186,7 +174,7 @@ def test_an_encoder_is_asked_for_one_hidden_token_of_the_second_copy() -> None:
 def test_an_encoder_decoder_is_asked_too() -> None:
     model = model_of(architecture="encoder_decoder", vocabulary_size=VOCABULARY, context=24)
     least = highest(model, TOKENIZER, "induction", 6)
-    proof = result_of(prove_heads(model, TOKENIZER, "induction", texts=6, least=least, draws=2, method="resample"))
+    proof = outcome(prove_heads(model, TOKENIZER, "induction", texts=6, least=least, draws=2, method="resample"))
     assert {name.part for name in proof.found.heads} == {"decoder"}
     assert len(proof.accuracy.chosen.after) == 6
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from llm_core.data.labelled import Labelled
+from llm_core.interpret.outcome import outcome
 from llm_core.training.classifiers.base import Family, FitOptions
 from llm_core.training.classifiers.budget import Budget
 from llm_core.training.classifiers.families import FAMILIES
@@ -40,13 +41,7 @@ class Ticks:
 
 def read_all(training: Labelled, options: FitOptions = FitOptions()) -> Documents[str]:
     """The texts as a family reads them that has all the time it wants."""
-    reading = read_documents(training, str, Budget(60, Ticks()), 0, options, 1000, 1.0)
-    while True:
-        try:
-            next(reading)
-        except StopIteration as end:
-            documents: Documents[str] = end.value
-            return documents
+    return outcome(read_documents(training, str, Budget(60, Ticks()), 0, options, 1000, 1.0))
 
 
 CONTEXT = 24

@@ -67,20 +67,15 @@ def beside_others(question: Question, chosen: tuple[str, ...]) -> "Control":
     with inference():
         from llm_core.interpret.ablation import against_others
         from llm_core.interpret.components import Component, heads
+        from llm_core.interpret.outcome import outcome
 
         model, tokenizer, reading = opened(question.asked)
         refuse_slow(model, _DRAWS, len(reading.text.ids))
         others = reference_of(store().find(question.asked.run), model, tokenizer, heads(model)) if question.instead != "zero" else None  # fmt: skip
         score = _score(question, model, tokenizer, reading)
-        measuring = against_others(
+        return outcome(against_others(
             model, score, [Component.parse(name) for name in chosen], question.instead, draws=_DRAWS, others=others  # type: ignore[arg-type]
-        )  # fmt: skip
-        while True:
-            try:
-                next(measuring)
-            except StopIteration as end:
-                control: Control = end.value
-                return control
+        ))  # fmt: skip
 
 
 def _score(question: Question, model: "Model", tokenizer: "AnyTokenizer", reading: "Reading") -> "Score":
