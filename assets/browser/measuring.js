@@ -1,7 +1,8 @@
 // A measuring that a button starts, drawn as it comes: the figure is asked for at the address that the page names, and no
-// script runs. Stands behind format.js, curve.js and takeaway.js.
-class Measuring {
+// script runs. Stands behind format.js, polling.js, curve.js and takeaway.js.
+class Measuring extends Polling {
   constructor(root) {
+    super();
     this.root = root;
     root.className = "t-host t-measured";
     const row = make("div", "t-measured-row");
@@ -16,8 +17,6 @@ class Measuring {
     root.append(row, this.bar, this.plot, this.found, this.foot);
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.plot);
-    this.pending = 0; // until when a command may take to show an effect
-    this.turn = 0; // only the newest question's answer counts
   }
 
   update({ data, setTriggerValue }) {
@@ -27,40 +26,30 @@ class Measuring {
     this.plot.setAttribute("aria-label", data.labels.picture);
     if (other) {
       this.head = this.figures = null;
-      this.version = "";
-      this.poll();
+      this.version = this.trouble = "";
+      this.ask();
     } else this.show();
   }
 
-  async poll() {
-    clearTimeout(this.timer);
-    this.turn += 1;
-    const { turn, data } = this;
-    let wait = 3000;
-    this.trouble = "";
-    try {
-      const query = `have=${encodeURIComponent(this.version)}&lang=${data.language}`;
-      const reply = await fetch(`./${data.address}?${query}`);
-      const head = await reply.json();
-      if (turn !== this.turn) return;
-      if (reply.ok) {
-        if (head.figures) Object.assign(this, { figures: head.figures, csv: head.csv, version: head.version });
-        this.head = head;
-        wait = head.poll_milliseconds;
-      } else {
-        this.trouble = head.error;
-        wait = null;
-      }
-    } catch {
-      if (turn !== this.turn) return;
-      this.trouble = data.labels.offline;
-    }
-    if (this.pending) {
-      if (this.lively !== this.before || performance.now() > this.pending) this.pending = 0;
-      else wait = 250;
-    }
+  get address() {
+    return `./${this.data.address}?have=${encodeURIComponent(this.version)}&lang=${this.data.language}`;
+  }
+
+  get wanted() {
+    return !this.closed;
+  }
+
+  get standing() {
+    return this.lively;
+  }
+
+  take(head) {
+    if (head.figures) Object.assign(this, { figures: head.figures, csv: head.csv, version: head.version });
+    this.head = head;
+  }
+
+  told() {
     this.show();
-    if (!this.closed && wait !== null) this.timer = setTimeout(() => this.poll(), document.hidden ? wait * 4 : wait);
   }
 
   get height() {
@@ -86,7 +75,7 @@ class Measuring {
 
   words(measuring) {
     const { labels } = this.data;
-    if (this.trouble) return this.trouble;
+    if (this.trouble) return this.trouble === "offline" ? labels.offline : this.trouble;
     if (this.lively && measuring.state !== "running") return labels.waiting;
     if (this.lively && measuring.remaining === null) return labels.begun;
     if (this.lively) {
@@ -110,13 +99,7 @@ class Measuring {
     this.buttonShown = key;
     const button = make("button", this.lively ? "t-button" : "t-button t-primary", label, { type: "button" });
     button.disabled = disabled;
-    button.onclick = () => {
-      this.before = this.lively;
-      this.pending = performance.now() + 15_000;
-      this.trigger("command", { command, at: Date.now() });
-      this.show();
-      this.timer = setTimeout(() => this.poll(), 250);
-    };
+    button.onclick = () => this.command(() => this.trigger("command", { command, at: Date.now() }));
     this.actions.replaceChildren(...(wanted ? [button] : []));
   }
 
@@ -125,16 +108,16 @@ class Measuring {
     const key = JSON.stringify([this.version, data.code, data.labels]);
     if (key === this.footShown) return;
     this.footShown = key;
-    URL.revokeObjectURL(this.address);
+    URL.revokeObjectURL(this.table);
     if (!this.head?.points) return this.foot.replaceChildren();
     // With a byte-order mark spreadsheets read it as UTF-8.
-    this.address = URL.createObjectURL(new Blob(["\ufeff", this.csv], { type: "text/csv;charset=utf-8" }));
+    this.table = URL.createObjectURL(new Blob(["\ufeff", this.csv], { type: "text/csv;charset=utf-8" }));
     const picture = (format) => {
       const button = make("button", "t-link", format.toUpperCase(), { type: "button" });
       button.onclick = () => this.save(format);
       return button;
     };
-    const table = make("a", "t-link", "CSV", { href: this.address, download: `${data.name}.csv` });
+    const table = make("a", "t-link", "CSV", { href: this.table, download: `${data.name}.csv` });
     this.foot.replaceChildren(...takeAwayRow(data.labels.take_away, [picture("svg"), picture("png"), table], data.code, data.labels));
   }
 
@@ -168,7 +151,7 @@ class Measuring {
     this.closed = true;
     clearTimeout(this.timer);
     this.observer.disconnect();
-    URL.revokeObjectURL(this.address);
+    URL.revokeObjectURL(this.table);
     window.Plotly?.purge(this.plot);
   }
 }

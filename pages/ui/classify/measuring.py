@@ -23,7 +23,7 @@ def component() -> Any:
     return st.components.v2.component(
         "terrarium_measuring",
         css=(BROWSER / "measuring.css").read_text(encoding="utf-8"),
-        js=script("format", "curve", "takeaway", "measuring"),
+        js=script("format", "polling", "curve", "takeaway", "measuring"),
         isolate_styles=False,
     )
 
