@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from llm_core.errors import UserError
+from llm_core.interpret.adam import Adam
 from llm_core.interpret.attention import Part
 from llm_core.interpret.components import Component, residuals, site
 from llm_core.interpret.reading_out import read_out, spoken
@@ -27,7 +28,6 @@ _POSITIONS_AT_ONCE = 128
 _FLOATS_AT_ONCE = 1 << 22
 _MOST_POSITIONS = 16_384
 _LEARNING_RATE = 6e-2
-_SHORTEST_STEP = 1e-8
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def train_tuned_lens(
     weights = torch.zeros(len(rows), width, width, device=known.output.device, requires_grad=True)
     biases = torch.zeros(len(rows), 1, width, device=known.output.device, requires_grad=True)
     before = _judge(model, stream, unknown, weights, biases)
-    adam = _Adam([weights, biases])
+    adam = Adam([weights, biases])
     at_once = max(8, min(_POSITIONS_AT_ONCE, _FLOATS_AT_ONCE // (len(rows) * _vocabulary(model, stream, known))))
     for step in range(steps):
         drawn = torch.randint(len(known.output), (at_once,), generator=generator).to(known.output.device)
@@ -174,24 +174,3 @@ def _judge(model: Model, stream: Part, texts: _Stream, weights: Tensor, biases: 
 def _vocabulary(model: Model, stream: Part, texts: _Stream) -> int:
     with torch.no_grad():
         return read_out(model, stream, texts.output[:1]).shape[-1]
-
-
-class _Adam:
-    """Kingma & Ba 2015, on gradients that are handed in: nothing is ever written into a shared model's `.grad`."""
-
-    def __init__(self, parameters: Sequence[Tensor], betas: tuple[float, float] = (0.9, 0.99)) -> None:
-        self.parameters = parameters
-        self.betas = betas
-        self.means = [torch.zeros_like(parameter) for parameter in parameters]
-        self.squares = [torch.zeros_like(parameter) for parameter in parameters]
-        self.steps = 0
-
-    @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], rate: float) -> None:
-        self.steps += 1
-        first, second = self.betas
-        for parameter, gradient, mean, square in zip(self.parameters, gradients, self.means, self.squares, strict=True):
-            mean.lerp_(gradient, 1 - first)
-            square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-            scale = (square / (1 - second**self.steps)).sqrt_().add_(_SHORTEST_STEP)
-            parameter.addcdiv_(mean, scale, value=-rate / (1 - first**self.steps))

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from llm_core.errors import UserError
+from llm_core.interpret.adam import Adam
 from llm_core.interpret.components import residuals
 from llm_core.interpret.logit_lens import logit_lens
 from llm_core.interpret.reading import Reading
 from llm_core.interpret.reading_out import spoken
-from llm_core.interpret.tuned_lens import TunedLensReport, TuningStep, _Adam, train_tuned_lens
+from llm_core.interpret.tuned_lens import TunedLensReport, TuningStep, train_tuned_lens
 from llm_core.models.base import Batch, Model
 from tests.interpret.opened import model_of, side_of, task_model_of, variety_of
 
@@ -124,7 +125,7 @@ def test_its_optimizer_is_adam() -> None:
     generator = torch.Generator().manual_seed(1)
     start = torch.randn(5, 3, generator=generator)
     mine, theirs = start.clone(), start.clone().requires_grad_(True)
-    ours, peer = _Adam([mine]), torch.optim.Adam([theirs], lr=0.1, betas=(0.9, 0.99), eps=1e-8)
+    ours, peer = Adam([mine]), torch.optim.Adam([theirs], lr=0.1, betas=(0.9, 0.99), eps=1e-8)
     for step in range(5):
         gradient = torch.randn(5, 3, generator=generator)
         theirs.grad = gradient.clone()
