@@ -36,7 +36,8 @@ PROPERTIES: dict[Property, str] = {
 
 _FRESH = 1_000_003
 """Added to seeds, so that no text is one that a model was trained on."""
-_EIGHTHS = 8
+EIGHTHS = 8
+"""Parts of the longest text that a position is one of."""
 _NEAR = 3
 
 
@@ -52,7 +53,7 @@ class Marked(NamedTuple):
 @dataclass(frozen=True)
 class LabelledTokens:
     """readings: the texts · text, position, label (N,): which token of which text, and the number of its label in
-    `names` · types: of each token, what a control task knows it by."""
+    `names` · types: of each token, what a control task knows it by · longest: tokens of the longest text."""
 
     property: Property
     readings: tuple[Reading, ...] = field(repr=False)
@@ -61,6 +62,7 @@ class LabelledTokens:
     label: NDArray[np.int64]
     names: tuple[str, ...]
     types: tuple[str, ...] = field(repr=False)
+    longest: int
 
 
 def labelled_tokens(
@@ -79,7 +81,7 @@ def labelled_tokens(
     """
     if about == "number" and language != "en":
         raise UserError("Chinese words do not change with number, so that a probe could not find it; choose English.")
-    written = list(_texts(about, language, grammar, texts, seed))
+    written = list(marked_texts(about, language, grammar, texts, seed))
     crossed = len(streams(model)) > 1
     readings = [read(model, tokenizer, "" if crossed else text, text if crossed else None) for text, _ in written]
     sides = [reading.source if crossed and reading.source is not None else reading.text for reading in readings]
@@ -99,11 +101,14 @@ def labelled_tokens(
         about, tuple(readings),
         np.array([number for number, _, _ in found]), np.array([place for _, place, _ in found]),
         np.array([numbers[mark.label] for _, _, mark in found]), names, tuple(mark.type for _, _, mark in found),
+        max(len(side.ids) for side in sides),
     )  # fmt: skip
 
 
-def _texts(about: Property, language: str, grammar: str, texts: int, seed: int) -> Iterator[tuple[str, list[Marked]]]:
-    """Texts and what is true of their words."""
+def marked_texts(
+    about: Property, language: str, grammar: str, texts: int, seed: int
+) -> Iterator[tuple[str, list[Marked]]]:
+    """Texts and what is true of their words; of position, which is no matter of words, only their parts of speech."""
     if about == "depth":
         for line in TASKS["brackets"].documents(texts, _FRESH + seed, 0):
             yield line, _depths(line)
@@ -157,7 +162,7 @@ def _eighths(sides: Sequence[Side]) -> list[list[Marked]]:
     longest = max(len(side.ids) for side in sides)
     return [
         [
-            Marked(start, end, str(1 + place * _EIGHTHS // longest), str(token))
+            Marked(start, end, str(1 + place * EIGHTHS // longest), str(token))
             for place, (token, (start, end)) in enumerate(zip(side.ids, side.spans, strict=True))
             if end > start
         ]

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.sampler import sample
@@ -11,7 +14,9 @@ from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.errors import UserError
 from llm_core.interpret.components import streams
 from llm_core.interpret.probe_labels import LabelledTokens, Property, labelled_tokens
-from llm_core.interpret.probes import Probed, control_labels, probe
+from llm_core.interpret.probe_truth import lexicon, truth_of
+from llm_core.interpret.probes import Probed, control_labels, probe, trained_probe
+from llm_core.interpret.reading import Side, read
 from llm_core.models.base import Model
 from tests.interpret.opened import model_of
 
@@ -126,7 +131,89 @@ def test_every_layer_is_probed_and_the_majority_is_what_it_says(model: Model, to
     shares = np.bincount(labelled.label) / len(labelled.label)
     assert found[0].majority == pytest.approx(shares.max(), abs=0.1)
     assert {each.tokens for each in found} == {found[0].tokens}
+    for each in found:
+        assert each.confusion.sum() == each.tokens
+        assert np.trace(each.confusion) / each.tokens == pytest.approx(each.accuracy)
     assert found == list(probe(model, labelled))
+
+
+def test_what_the_word_alone_says_is_counted(model: Model) -> None:
+    readings = tuple(read(model, Letters(), "ab") for _ in range(10))
+    pairs = [(text, at) for text in range(10) for at in (0, 1)]
+    label = np.array([0 if at == 0 else text % 2 for text, at in pairs])
+    labelled = LabelledTokens(
+        "entity", readings, np.array([text for text, _ in pairs]), np.array([at for _, at in pairs]), label, ("x", "y"),
+        tuple("ab"[at] for _, at in pairs), 2,
+    )  # fmt: skip
+    found = first_of(model, labelled)
+    shuffled = np.random.default_rng(0).permutation(10)
+    train, test = shuffled[:6], shuffled[6:]
+    usual = np.bincount(train % 2, minlength=2).argmax()
+    assert found.tokens == 8
+    assert found.by_word == pytest.approx((4 + (test % 2 == usual).sum()) / 8)
+
+
+class Letters:
+    """A token for each letter."""
+
+    begin: tuple[int, ...] = ()
+    end: tuple[int, ...] = ()
+    separators: frozenset[int] = frozenset()
+
+    @property
+    def pieces(self) -> list[str]:
+        return ["?", "a", "b"]
+
+    def encode(self, text: str) -> list[int]:
+        return [self.pieces.index(letter) for letter in text]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        return [(at, at + 1) for at in range(len(text))]
+
+
+@pytest.mark.parametrize("labels", [2, 4])
+def test_a_probe_says_of_any_vector_what_scikit_learn_says(labels: int) -> None:
+    random = np.random.default_rng(3)
+    vectors, label = random.normal(2, 3, size=(80, 6)).astype(np.float32), random.integers(0, labels, 80)
+    reference = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300)).fit(vectors, label)
+    others = random.normal(size=(9, 6)).astype(np.float32)
+    found = trained_probe(vectors, label, labels + 1).shares(others)
+    assert np.allclose(found[:, :labels], reference.predict_proba(others), atol=1e-3)
+    assert (found[:, labels] == 0).all(), "what never came in training is never said"
+    always = trained_probe(vectors, np.full(80, 1), 3).shares(others)
+    assert np.array_equal(always, np.tile([0.0, 1.0, 0.0], (9, 1)))
+
+
+def test_words_of_a_typed_text_are_what_they_always_are_in_the_grammar(model: Model, tokenizer: Tokenizer) -> None:
+    text = "The stones were in the basket, said Ella. Xylophone?"
+    side = read(model, tokenizer, text).text
+    shown = [text[:end].split()[-1] if end > start else "" for start, end in side.spans]
+    words = lexicon("part_of_speech", texts=200)
+    parts = truth_of(text, side, "part_of_speech", words, 1)
+    found = {word: part for word, part in zip(shown, parts, strict=True) if part}
+    assert found.items() >= {"The": "DET", "stones": "NOUN", "in": "ADP", "said": "VERB", "Ella": "PROPN", "Ella.": "PUNCT"}.items()  # fmt: skip
+    assert not [word for word in found if word.startswith("Xylo") and word != "Xylophone?"]
+    numbers = lexicon("number", texts=60)
+    assert numbers["stones"] == "plural"
+    assert numbers["stone"] == "singular"
+    assert lexicon("depth") == {}
+    assert "orange" not in words, "an orange is orange"
+    chinese = lexicon("part_of_speech", "zh", texts=60)
+    written = truth_of("莉莉找到了石头", side_of_letters("莉莉找到了石头"), "part_of_speech", chinese, 1)
+    assert written[1] == "PROPN"
+    assert written[6] == "NOUN"
+
+
+def side_of_letters(text: str) -> Side:
+    return Side(tuple(range(len(text))), tuple(text), tuple((at, at + 1) for at in range(len(text))))
+
+
+def test_brackets_are_counted_and_positions_are_parts_of_the_longest_text() -> None:
+    text = "a([b])("
+    assert truth_of(text, side_of_letters(text), "depth", {}, 1) == (None, "1", "2", None, "1", "0", "1")
+    wrong = "(]()"
+    assert truth_of(wrong, side_of_letters(wrong), "depth", {}, 1) == ("1", None, None, None)
+    assert truth_of("abcd", side_of_letters("abcd"), "position", {}, 3) == ("1", "3", "6", None)
 
 
 def test_of_an_encoder_decoder_the_encoder_is_probed(tokenizer: Tokenizer) -> None:
