@@ -66,9 +66,9 @@ class Analogy:
 
 @dataclass(frozen=True)
 class Paths:
-    """The way of N tokens through the layers: points (places, N, dimensions), by one PCA of all of them.
+    """The way of N tokens through the layers: points (places, N, dimensions), by one PCA for all places.
 
-    explained (dimensions,): each axis's share of the variance · lengths (places, N): how long each vector is · turned
+    explained (dimensions,): each axis's share of the variance of what the PCA was made of · lengths (places, N): how long each vector is · turned
     (places, N): the cosine to where the token began.
     """
 
@@ -119,6 +119,11 @@ def neighbours(vectors: Floats, token: int, count: int = 10) -> Neighbours:
     return _nearest(vectors, vectors[token].astype(np.float64), (token,), count)
 
 
+def neighbours_of(vectors: Floats, vector: Floats, count: int = 10) -> Neighbours:
+    """The rows of vectors (N, width) that point most nearly where another vector (width,) does."""
+    return _nearest(vectors, vector.astype(np.float64), (), count)
+
+
 def analogy(vectors: Floats, first: int, second: int, third: int, count: int = 10) -> Analogy:
     """What is to `third` as `second` is to `first`: nearest to second - first + third (3CosAdd, Mikolov et al. 2013).
 
@@ -132,8 +137,13 @@ def analogy(vectors: Floats, first: int, second: int, third: int, count: int = 1
     return Analogy(_nearest(vectors, wanted, given, count), _nearest(vectors, directions[2], given, count))
 
 
-def paths(states: HiddenStates, dimensions: int = 2) -> Paths:
-    """The way of each token through the layers, in the plane, or space, in which all of them vary most.
+Plane = Literal["joint", "last"]
+PLANES: dict[Plane, str] = {"joint": N_("Of all layers together"), "last": N_("Of the last layer")}
+"""In which plane, or space, a path is drawn: where the tokens vary most at all places, or at the last."""
+
+
+def paths(states: HiddenStates, dimensions: int = 2, plane: Plane = "joint") -> Paths:
+    """The way of each token through the layers, in the plane, or space, in which they vary most.
 
     Raises UserError for other numbers of dimensions.
     """
@@ -141,7 +151,7 @@ def paths(states: HiddenStates, dimensions: int = 2) -> Paths:
     if dimensions not in (2, 3):
         raise UserError("Vectors are drawn in 2 or 3 dimensions, not in {dimensions}.", dimensions=dimensions)
     flat = states.states.reshape(-1, width)
-    points, explained = _pca(flat, dimensions)
+    points, explained = _pca(flat, dimensions, states.states[-1] if plane == "last" else None)
     wide = states.states.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=-1)
     whole = np.maximum(lengths * lengths[0], 1e-12)
@@ -151,15 +161,17 @@ def paths(states: HiddenStates, dimensions: int = 2) -> Paths:
     )  # fmt: skip
 
 
-def _pca(vectors: Floats, dimensions: int) -> tuple[Floats, Floats]:
-    """points (N, dimensions) and each axis's share of the variance; axes that are not there are 0."""
+def _pca(vectors: Floats, dimensions: int, of: Floats | None = None) -> tuple[Floats, Floats]:
+    """points (N, dimensions) and each axis's share of the variance; axes that are not there are 0. `of`: the vectors of
+    which the axes are made, when these are others."""
     from sklearn.decomposition import PCA
 
-    kept = min(dimensions, *vectors.shape)
-    model = PCA(kept, svd_solver="full")
+    made_of = vectors if of is None else of
+    kept = min(dimensions, *made_of.shape)
+    model = PCA(kept, svd_solver="full").fit(made_of.astype(np.float64))
     points = np.zeros((len(vectors), dimensions), dtype=np.float32)
     explained = np.zeros(dimensions, dtype=np.float32)
-    points[:, :kept] = model.fit_transform(vectors.astype(np.float64))
+    points[:, :kept] = model.transform(vectors.astype(np.float64))
     explained[:kept] = np.nan_to_num(model.explained_variance_ratio_)
     return points, explained
 
