@@ -44,6 +44,8 @@ class Measuring extends Polling {
   }
 
   take(head) {
+    // What a page draws of the whole answer, it draws when it runs again.
+    if (this.data.tells_end && this.lively && !head.measuring?.lively) this.trigger("command", { command: "end", at: Date.now() });
     if (head.figures) Object.assign(this, { figures: head.figures, csv: head.csv, version: head.version });
     this.head = head;
   }

@@ -37,6 +37,10 @@ def job_of(run: Run) -> Job:
         from llm_core.runs.classify_file_job import ClassifyFileJob
 
         return ClassifyFileJob(run)
+    if run.kind == "inquiry":
+        from llm_core.runs.inquiry_job import InquiryJob
+
+        return InquiryJob(run)
     if run.kind == "import":
         raise UserError("The model of run {run} was brought in; there is no training to go on with.", run=run.id)
     raise UserError("Run {run} was made by another version of this program.", run=run.id)

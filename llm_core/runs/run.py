@@ -13,6 +13,7 @@ from llm_core.runs import status as statuses
 from llm_core.runs.file_to_classify import ClassifyFileConfig
 from llm_core.runs.files import moment, read_object
 from llm_core.runs.imported import ImportConfig
+from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.locks import held
 from llm_core.runs.names import ID, LONGEST_NAME
 from llm_core.runs.pretrained import PretrainingConfig
@@ -25,7 +26,7 @@ LABELS = "labels.json"
 KINDS: dict[str, type[Config]] = {
     "train": RunConfig, "import": ImportConfig, "head_scores": HeadScoresConfig,
     "race": RaceConfig, "classify": ClassifyConfig, "data_sizes": DataSizesConfig,
-    "classify_file": ClassifyFileConfig, "pretraining": PretrainingConfig,
+    "classify_file": ClassifyFileConfig, "pretraining": PretrainingConfig, "inquiry": InquiryConfig,
 }  # fmt: skip
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
 

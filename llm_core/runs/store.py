@@ -26,6 +26,7 @@ from llm_core.runs.file_to_classify import ClassifyFileConfig
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.headless import refuse_headless
 from llm_core.runs.imported import ImportConfig
+from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.launch import Launcher
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
 from llm_core.runs.pretrained import PretrainingConfig
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
 BUNDLED_MODELS = Path(__file__).parents[2] / "assets" / "models"
 BUNDLED_RACES = Path(__file__).parents[2] / "assets" / "races"
 KEPT_MODELS = 6
-Created = RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig | PretrainingConfig  # fmt: skip
+Created = (
+    RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig | PretrainingConfig | InquiryConfig
+)  # fmt: skip
 """The settings of all runs that a worker works on."""
 
 
@@ -72,20 +75,26 @@ class Store:
         recipe: str | None = None,
         threads: int | None = None,
         form_token: str | None = None,
+        identity: str | None = None,
     ) -> Run:
         """A new run folder, checked but not started. Raises UserError, and leaves nothing behind, when refused.
 
         `threads`: what an empty setting becomes; the share of one of two workers when None. `form_token` belongs to
-        one showing of a form: a second call with the same one, from a double click, gives the first run again.
+        one showing of a form: a second call with the same one, from a double click, gives the first run again; and so
+        does one with the `identity` of a run that is there.
         """
         if isinstance(config, RaceConfig) and form_token not in self._forms:
             refuse_untabled(config)  # a large table takes seconds, in which others want their models
         with self._lock:
             if form_token is not None and form_token in self._forms:
                 return self.find(self._forms[form_token])
+            if identity is not None and (self.root / identity).is_dir():
+                return self.find(identity)
             place = self.root
             if isinstance(config, HeadScoresConfig):
                 refuse_headless(self.find(config.run))
+            elif isinstance(config, InquiryConfig):
+                _kept_step(self.find(config.run), config.step)
             elif isinstance(config, RaceConfig):
                 config = keep_tables(config, self.corpora)
             elif isinstance(config, DataSizesConfig | ClassifyFileConfig):
@@ -96,7 +105,7 @@ class Store:
                 place = self._children_of(self.find(config.race), owner)
             elif isinstance(config, RunConfig):
                 refuse_impossible(config, self.corpora)
-            run = self._write(config, name, owner, recipe, threads or slots.default_threads(), place=place)
+            run = self._write(config, name, owner, recipe, threads or slots.default_threads(), None, place, identity)
             if form_token is not None:
                 self._forms[form_token] = run.id
                 while len(self._forms) > 1000:
@@ -119,6 +128,7 @@ class Store:
         threads: int,
         fill: Callable[[Path], None] | None = None,
         place: Path | None = None,
+        identity: str | None = None,
     ) -> Run:
         text, grammar = "", None
         if isinstance(config, RunConfig):
@@ -126,9 +136,9 @@ class Store:
             if config.training.threads is None:
                 config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
             threads = config.training.threads or threads
-        elif isinstance(config, RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig | PretrainingConfig):
+        elif not isinstance(config, HeadScoresConfig | ImportConfig):
             config = config.model_copy(update={"threads": config.threads or threads})
-        identity, now = new_id(), time.time()
+        identity, now = identity or new_id(), time.time()
         folder, temporary = (place or self.root) / identity, self.root / f".new-{os.getpid()}-{identity}"
         self._sweep()
         try:
@@ -289,17 +299,7 @@ class Store:
         from llm_core.data.foreign_tokenizers import load_tokenizer
         from llm_core.training.checkpoints import read_model
 
-        if run.problem is not None:
-            raise run.problem
-        steps = run.steps()
-        if not steps:
-            raise UserError("Run {run} has not kept a model yet; it does at its first step.", run=run.id)
-        chosen = steps[-1] if step is None else step
-        if chosen not in steps:
-            raise UserError(
-                "Run {run} kept no model at step {step}; it has {steps}.",
-                run=run.id, step=chosen, steps=_listing(steps),
-            )  # fmt: skip
+        chosen = _kept_step(run, step)
         folder = run.folder / "steps" / f"{chosen:08d}"
         key = (run.folder, chosen, folder.stat().st_mtime_ns)
         with self._lock:
@@ -311,6 +311,22 @@ class Store:
             while len(self._models) > KEPT_MODELS:
                 self._models.popitem(last=False)
             return self._models[key]
+
+
+def _kept_step(run: Run, step: int | None) -> int:
+    """The step itself, the last kept one when None. Raises UserError where the run has kept no model of it."""
+    if run.problem is not None:
+        raise run.problem
+    steps = run.steps()
+    if not steps:
+        raise UserError("Run {run} has not kept a model yet; it does at its first step.", run=run.id)
+    chosen = steps[-1] if step is None else step
+    if chosen not in steps:
+        raise UserError(
+            "Run {run} kept no model at step {step}; it has {steps}.",
+            run=run.id, step=chosen, steps=_listing(steps),
+        )  # fmt: skip
+    return chosen
 
 
 def _read_settled(read: Callable[[Path], "Model"], folder: Path) -> "Model":

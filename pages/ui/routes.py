@@ -26,6 +26,7 @@ from pages.ui.classify.sizes import sizes_route
 from pages.ui.classify.why_route import why_route
 from pages.ui.fill_mask.route import fill_csv_route, fill_route
 from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
+from pages.ui.inside.inquiry_route import inquiry_route
 from pages.ui.live import line_names
 from pages.ui.state import store, warm_up
 from pages.ui.text import explain_in
@@ -113,6 +114,7 @@ ROUTES = [
     Route("/why", why_route, methods=["POST"]),
     Route("/sizes/{run}", sizes_route),
     Route("/pretraining", pretraining_route),
+    Route("/inquiry/{digest}", inquiry_route),
     Route("/heads/{run}.csv", heads_csv_route),
     Route("/heads/{run}", heads_route),
     Route("/write", write_route, methods=["POST"]),

@@ -21,8 +21,8 @@ from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.pretraining import Measured
 from llm_core.runs.run import Run
 from llm_core.runs.store import BUNDLED_MODELS
+from pages.ui import measuring
 from pages.ui.charts import Colors, layout
-from pages.ui.classify import measuring
 from pages.ui.classify.families import LOOKS
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings

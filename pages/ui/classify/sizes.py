@@ -14,8 +14,8 @@ from llm_core.errors import N_, UserError
 from llm_core.runs import data_sizes
 from llm_core.runs.data_sizes import Point
 from llm_core.runs.raced import Race, open_race
+from pages.ui import measuring
 from pages.ui.charts import Colors, layout
-from pages.ui.classify import measuring
 from pages.ui.classify.families import LOOKS, color, title
 from pages.ui.classify.scored import Scored
 from pages.ui.faults import refuse

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from llm_core.config import TaskConfig, TransformerConfig, network
 from llm_core.errors import UserError
+from pages.ui.inside.off import edits_of
 from pages.ui.state import inference, store
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 128
 """More columns than this no picture shows."""
+AT_ONCE = 4e10
+"""Operations that take one core about a second."""
 MOST_OPERATIONS = 4e11
 """Some ten seconds of one core."""
 OFFERED = 12
@@ -29,7 +32,7 @@ KEPT = 12
 
 @dataclass(frozen=True)
 class Asked:
-    """Which model reads what; `source` is empty for a model that reads only one text. `off`: heads that are taken away.
+    """Which model reads what; `source` is empty for a model that reads only one text. `off`: what is taken away, by name.
     `moment`: when the weights were written, since a run that is trained anew under the same id writes its steps anew.
     """
 
@@ -84,20 +87,27 @@ def opened(asked: Asked) -> "tuple[Model, AnyTokenizer, Reading]":
 
 
 def without(asked: Asked, model: "Model") -> "dict[str, Edit]":
-    """The edits that take the heads away. Raises UserError for one that is not there."""
-    from llm_core.interpret.components import Component
-    from llm_core.interpret.interventions import ablate
+    """The edits that take away what is off. Raises UserError for a piece that is not there."""
+    return edits_of(model, asked.off)
 
-    return ablate(model, [Component.parse(name) for name in asked.off])
+
+def takes_long(model: "Model", passes: float, tokens: int) -> bool:
+    """Whether so many forward passes of a text take more than about a second: then they are an inquiry."""
+    return passes * _operations(model, tokens) > AT_ONCE
+
+
+def _operations(model: "Model", tokens: int) -> float:
+    """Of one forward pass, about."""
+    config = network(model.config)
+    assert isinstance(config, TransformerConfig)
+    return tokens * (24 * config.layers * config.width**2 + 2 * config.width * (config.vocabulary_size or 0))
 
 
 def refuse_slow(model: "Model", passes: float, tokens: int) -> None:
     """Raises UserError where so many forward passes of a text would keep the server busy for long."""
-    config = network(model.config)
-    assert isinstance(config, TransformerConfig)
-    each = tokens * (24 * config.layers * config.width**2 + 2 * config.width * (config.vocabulary_size or 0))
-    if passes * each > MOST_OPERATIONS:
-        most = int(tokens * MOST_OPERATIONS / (passes * each))
+    operations = passes * _operations(model, tokens)
+    if operations > MOST_OPERATIONS:
+        most = int(tokens * MOST_OPERATIONS / operations)
         raise UserError("{have} tokens would take this model too long here; at most {limit} are looked into this way. Shorten the text.", have=tokens, limit=most)  # fmt: skip
 
 

@@ -2,37 +2,25 @@
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from llm_core.config import TransformerConfig, network
-from llm_core.data.table_writing import as_table
-from pages.ui.attention.words import token_label
+from llm_core.runs.inquired import InquiryConfig, PatchingQuestion
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.inside import python
 from pages.ui.inside.choices import SITES
-from pages.ui.inside.computed import KEPT, Asked, Predicted, opened, refuse_slow
+from pages.ui.inside.computed import KEPT, Asked, Predicted, opened, takes_long
 from pages.ui.inside.controls import choice, part_choice
 from pages.ui.inside.first_text import other_text
-from pages.ui.inside.grid import Grid, figure, short
+from pages.ui.inside.grid import figure
+from pages.ui.inside.patching_rows import Map, as_csv, grid_of, map_of, map_of_rows
 from pages.ui.inside.selection import LONGEST_TEXT, Against, Selection, choose_piece, intact
-from pages.ui.inside.words import explained, signed
+from pages.ui.inside.under_way import answered
+from pages.ui.inside.words import explained
 from pages.ui.state import INSIDE_OTHER_FOR_KEY, INSIDE_OTHER_KEY, INSIDE_SITE_KEY, inference
-from pages.ui.text import _, number
-
-if TYPE_CHECKING:
-    from llm_core.interpret.patching import PatchingMap
-
-
-@dataclass(frozen=True)
-class Patched:
-    """A map, and how its fast approximation agrees with it: Pearson's correlation, None where there is none."""
-
-    map: "PatchingMap"
-    correlation: float | None
+from pages.ui.text import _, language, number, translate
 
 
 @dataclass(frozen=True)
@@ -49,8 +37,8 @@ class Question:
 
 
 @lru_cache(maxsize=KEPT)
-def patched(question: Question, names: tuple[str, ...]) -> Patched:
-    """Raises UserError where the two texts cannot be compared, or the model tells them not apart."""
+def patched(question: Question, names: tuple[str, ...]) -> Map | None:
+    """The map, None where it takes too long to be waited for. Raises UserError where the two texts cannot be compared, or the model tells them not apart."""
     with inference():
         from llm_core.interpret.attribution_patching import correlation, estimates
         from llm_core.interpret.pairs import pair_of_readings
@@ -61,13 +49,14 @@ def patched(question: Question, names: tuple[str, ...]) -> Patched:
         model, tokenizer, clean = opened(question.asked)
         config, tokens = network(model.config), len(clean.text.ids)
         assert isinstance(config, TransformerConfig)
-        refuse_slow(model, 3 + config.layers * (config.heads if question.where == "heads" else tokens) / 2, tokens)
+        if takes_long(model, 3 + config.layers * (config.heads if question.where == "heads" else tokens) / 2, tokens):
+            return None
         texts = (question.asked.text, question.other) if question.asked.source else (question.other, None)
         target = Target(question.token, question.target, question.against)  # type: ignore[arg-type]
         patching = Patching(model, pair_of_readings(model, clean, read(model, tokenizer, *texts), names, target))
         found = patching.map(question.where, question.part)  # type: ignore[arg-type]
         guessed = estimates(patching, question.part, [question.where])[question.where]  # type: ignore[arg-type, list-item, index]  # fmt: skip
-        return Patched(found, correlation(found, guessed))
+        return map_of(found, correlation(found, guessed))
 
 
 def show(selection: Selection, predicted: Predicted) -> None:
@@ -82,16 +71,33 @@ def show(selection: Selection, predicted: Predicted) -> None:
         st.info(_("Type another text of as many tokens, in which one word is different: so that the model says something else."))  # fmt: skip
         return
     question = Question(intact(selection), other, selection.token, selection.target, selection.against, where, part)
-    found, what = patched(question, predicted.names), explained(selection, predicted)
-    grid = grid_of(found.map, selection)
-    st.caption(as_text(_("In the text above {what} is {clean}, in the other one {corrupted}. 1 brings back all of the difference, 0 nothing of it.", what=what, clean=found.map.clean, corrupted=found.map.corrupted)))  # fmt: skip
+    what = explained(selection, predicted)
+    found = patched(question, predicted.names) or _worked_out(selection, question, what)
+    if found is None:
+        return
+    column = selection.head if where == "heads" else selection.token
+    grid = grid_of(found, partial(translate, code=language()), selection.layer, column)
+    st.caption(as_text(_("In the text above {what} is {clean}, in the other one {corrupted}. 1 brings back all of the difference, 0 nothing of it.", what=what, clean=found.clean, corrupted=found.corrupted)))  # fmt: skip
     drawing(
         "inside_patching", (selection, question), partial(figure, grid), label=_("What each place brings back of {what}", what=what),
-        height=grid.height, least_width=grid.least_width, code=as_python(selection, question), table=as_csv(found.map),
-        name=f"terrarium-patching-{selection.run}-{selection.step}", on_picked=lambda picked: pick(picked, found.map),
+        height=grid.height, least_width=grid.least_width, code=as_python(selection, question), table=as_csv(found),
+        name=f"terrarium-patching-{selection.run}-{selection.step}", on_picked=lambda picked: pick(picked, found),
     )  # fmt: skip
     if found.correlation is not None:
         st.caption(as_text(_("Attribution patching, which reckons with slopes in place of carrying anything over, would draw nearly this map in one go: the two correlate by {correlation} (Nanda 2023).", correlation=number(found.correlation)) if found.correlation >= 0.7 else _("Attribution patching, which reckons with slopes in place of carrying anything over, would mislead here: the two maps correlate by {correlation} only (Nanda 2023).", correlation=number(found.correlation))))  # fmt: skip
+
+
+def _worked_out(selection: Selection, question: Question, what: str) -> Map | None:
+    """The same by a worker; None until it is whole, and the page shows how it grows."""
+    asked_for = PatchingQuestion(
+        text=question.asked.text, source=question.asked.source, other=question.other, token=question.token, target=question.target,
+        against=question.against, where=question.where, part=question.part,  # type: ignore[arg-type]
+    )  # fmt: skip
+    answer = answered(
+        "inside_patching_inquiry", InquiryConfig(run=selection.run, step=selection.step, question=asked_for), name=_("Patching"),
+        picture=_("What each place brings back of {what}", what=what), code=as_python(selection, question),
+    )  # fmt: skip
+    return None if answer is None else map_of_rows(asked_for, answer)
 
 
 def _other(selection: Selection) -> str:
@@ -108,49 +114,13 @@ def _other(selection: Selection) -> str:
     )  # fmt: skip
 
 
-def grid_of(found: "PatchingMap", selection: Selection) -> Grid:
-    """A row for each layer; a column for each token, or of heads for each head."""
-    heads = found.where == "heads"
-    names = [_("head {head}", head=int(name)) if heads else token_label(name) for name in found.columns]
-    most = max(1.0, float(np.abs(found.values).max(initial=0.0)))
-    rows = [_("into layer {layer}", layer=at) if found.where == "residual" else _("layer {layer}", layer=at) for at in range(len(found.rows))]  # fmt: skip
-    column = selection.head if heads else selection.token
-    return Grid(
-        values=found.values, low=-most, high=most, signed=True,
-        hovers=[
-            [_("{place}, “{name}”: brings back {value}", place=rows[row], name=name, value=signed(float(value))) for name, value in zip(names, values, strict=True)]
-            for row, values in enumerate(found.values)
-        ],
-        picks=[[[row, at] for at in range(len(names))] for row in range(len(found.rows))],
-        texts=[[_written(value) for value in values] for values in found.values] if len(names) <= 26 else None,
-        rows=rows, columns=[name if heads else short(token) for name, token in zip(names, found.columns, strict=True)],
-        bar=_("brought back"), bar_format=".2~f", upward=True, cell_width=58 if heads else 46, level=heads,
-        marked=(selection.layer, column) if column is not None and column < len(names) and selection.layer < len(rows) else None,
-    )  # fmt: skip
-
-
-def _written(value: float) -> str:
-    """What is nothing to two digits is left blank: what stands out is to be seen."""
-    return "" if abs(value) < 0.005 else f"{value:.2f}".replace("-", "−")
-
-
-def pick(picked: object, found: "PatchingMap") -> None:
+def pick(picked: object, found: Map) -> None:
     """A cell was clicked: its layer, and its head or token. What comes from the browser is checked."""
     if not (isinstance(picked, list) and len(picked) == 2 and all(type(each) is int and each >= 0 for each in picked)):
         return
     row, column = picked
     if row < len(found.rows) and column < len(found.columns):
         choose_piece(row, column if found.where == "heads" else None, found.part)
-
-
-def as_csv(found: "PatchingMap") -> str:
-    """A row for each cell."""
-    rows = (
-        (name, at, column, float(f"{found.values[row, at]:.7g}"))
-        for row, name in enumerate(found.rows)
-        for at, column in enumerate(found.columns)
-    )
-    return as_table(("place", "column", "name", "brought_back"), rows)
 
 
 def as_python(selection: Selection, question: Question) -> str:

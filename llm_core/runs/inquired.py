@@ -1,0 +1,59 @@
+"""What a run of the kind "inquiry" is: one question about the model of another run that takes over a second to answer.
+
+Each method has its own question, in JSON told apart by `method`. The same question has the same digest, so that it is
+answered once, whoever asks.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from llm_core.config import Config, setting
+from llm_core.errors import N_
+
+Against = Annotated[int, Field(ge=0)] | Literal["others"] | None
+"""What a token is held against: another one, the mean of all others, or nothing."""
+
+
+class TextQuestion(Config):
+    """A question about what a model does with one text. `source`: that of an encoder-decoder, else empty. `token`: the
+    position whose prediction is explained, None where the model says one thing of the whole text; `target` is explained.
+    """
+
+    text: str = Field(max_length=20_000)
+    source: str = Field("", max_length=20_000)
+    token: int | None = Field(None, ge=0)
+    target: int = Field(0, ge=0)
+    against: Against = None
+
+
+class PatchingQuestion(TextQuestion):
+    """Which place brings the answer back when it is carried over; `other` stands in place of the source where there is
+    one, else of the text."""
+
+    method: Literal["patching"] = "patching"
+    other: str = Field(max_length=20_000)
+    where: Literal["residual", "attention", "feed_forward", "heads", "head"] = "residual"
+    part: Literal["decoder", "encoder", "cross"] = "decoder"
+
+
+Question = PatchingQuestion
+"""Every kind of question; of several, told apart by their `method`."""
+
+
+class InquiryConfig(Config):
+    """run: the id of the run whose model is asked about, or the name of a bundled model · step: of its training; None for
+    a question about all of them."""
+
+    run: str
+    step: int | None = Field(None, ge=0)
+    question: Question
+    threads: int | None = setting(None, N_("Threads"), N_("Processor threads; empty lets the program choose."), ge=1, le=256)  # fmt: skip
+
+    @property
+    def digest(self) -> str:
+        """16 hex characters that only this question about this step of this run has."""
+        values = self.model_dump(mode="json", exclude={"threads"})
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode("utf-8", "replace")).hexdigest()[:16]

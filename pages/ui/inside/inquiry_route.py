@@ -1,0 +1,65 @@
+"""The route `./inquiry/<digest>`: how an answer stands, and its picture as far as it is known."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import plotly.graph_objects as go
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from llm_core.errors import UserError
+from llm_core.runs import inquiry
+from llm_core.runs.inquired import InquiryConfig
+from llm_core.runs.inquiry import Answer
+from llm_core.runs.names import ID
+from pages.ui import measuring
+from pages.ui.charts import Colors
+from pages.ui.http import NO_STORE, language_of, refusal
+from pages.ui.inside import patching_rows
+from pages.ui.state import OWNER, store
+from pages.ui.text import translate
+
+Words = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """How the rows of a method are drawn while they come: each gets the question and the rows so far. `figure` is in the
+    language of `words` and in the look of the colors; `csv` the same as a table; `height` in pixels; `points`: how much
+    there is to draw, 0 for nothing yet. A session's own language is not known here."""
+
+    figure: Callable[[InquiryConfig, Answer, Words, Colors], go.Figure]
+    csv: Callable[[InquiryConfig, Answer], str]
+    height: Callable[[InquiryConfig, Answer], int]
+    points: Callable[[InquiryConfig, Answer], int]
+
+
+PICTURES: dict[str, Picture] = {
+    "patching": Picture(patching_rows.figure, patching_rows.csv, patching_rows.height, patching_rows.points),
+}
+"""By method."""
+
+
+def inquiry_route(request: Request) -> Response:
+    """How the answer stands; its figure in both looks, unless the browser has just this one."""
+    code = language_of(request)
+    digest = request.path_params["digest"]
+    if not ID.fullmatch(digest):
+        return refusal(UserError("There is no inquiry {name}.", name=digest[:32]), code)
+    run = inquiry.find(store(), digest, OWNER)
+    config = None if run is None else run.settings
+    if run is None or not isinstance(config, InquiryConfig):
+        return JSONResponse({"version": "", "points": 0, "measuring": None, "poll_milliseconds": None}, headers=NO_STORE)  # fmt: skip
+    answer, picture, words = inquiry.answer_of(run), PICTURES[config.question.method], partial(translate, code=code)
+    points = picture.points(config, answer)
+    seen = (digest, len(answer.rows), run.status().state)
+    drawn: Callable[[Colors], go.Figure] = (lambda colors: picture.figure(config, answer, words, colors)) if points else _nothing  # fmt: skip
+    csv = picture.csv(config, answer) if points else ""
+    told = measuring.reply(run, request.query_params.get("have"), seen, points, drawn, csv, code)
+    told["height"] = picture.height(config, answer)
+    return JSONResponse(told, headers=NO_STORE)
+
+
+def _nothing(colors: Colors) -> go.Figure:
+    return go.Figure()
