@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from llm_core.config import TransformerConfig, network
 from llm_core.errors import UserError
+from llm_core.models.size import inner_width
 from llm_core.runs.run import Run
 
 PARTS = {
@@ -16,12 +17,14 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """Parts by name, each with as many layers of as many heads; `context`: how many tokens fit."""
+    """Parts by name, each with as many layers of as many heads; `context`: how many tokens fit; `neurons`: of each
+    feed-forward layer, 0 where a model has none."""
 
     parts: tuple[str, ...]
     layers: int
     heads: int
     context: int
+    neurons: int = 0
 
     @property
     def has_source(self) -> bool:
@@ -36,4 +39,4 @@ def shape_of(run: Run) -> Shape:
         raise UserError("This model has no attention: it belongs to the family {family}, and only Transformers have heads that look at other tokens.", family=config.family)  # fmt: skip
     if not config.layers:
         raise UserError("This model has no layers, and so no attention.")
-    return Shape(PARTS[config.architecture], config.layers, config.heads, config.context)
+    return Shape(PARTS[config.architecture], config.layers, config.heads, config.context, inner_width(config))

@@ -1,6 +1,5 @@
-"""Ablation: what changes when a head or a feed-forward layer is taken away, beside other heads drawn at random."""
+"""Ablation: what changes when a piece of the model or a token is taken away, beside other pieces drawn at random."""
 
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -11,39 +10,27 @@ from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text, refuse
-from pages.ui.inside import python
+from pages.ui.inside import python, tokens_off
+from pages.ui.inside.ablation_question import Question, score_of
 from pages.ui.inside.choices import INSTEAD, MEASURES
-from pages.ui.inside.computed import KEPT, Asked, Predicted, opened, refuse_slow
+from pages.ui.inside.computed import KEPT, Predicted, opened, refuse_slow
 from pages.ui.inside.controls import choice
 from pages.ui.inside.grid import figure
 from pages.ui.inside.head_grid import FEED_FORWARD, head_grid, picked_head
+from pages.ui.inside.off import pieces_of
 from pages.ui.inside.other_texts import has_others, reference_of
-from pages.ui.inside.places import head_of
-from pages.ui.inside.selection import Against, Selection, choose_piece, intact, switch_head
+from pages.ui.inside.places import piece_of
+from pages.ui.inside.selection import Selection, choose_piece, intact, switch
 from pages.ui.inside.strip import strip
 from pages.ui.inside.words import explained, signed
 from pages.ui.state import INSIDE_INSTEAD_KEY, INSIDE_MEASURE_KEY, inference, store
 from pages.ui.text import _
 
 if TYPE_CHECKING:
-    from llm_core.interpret.ablation import Ablated, Control, Score
-    from llm_core.interpret.reading import AnyTokenizer, Reading
-    from llm_core.models.base import Model
+    from llm_core.interpret.ablation import Ablated, Control
 
 _DRAWS = 50
 """Sets of random heads at most."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is measured when pieces are taken away, and what takes their place."""
-
-    asked: Asked
-    token: int | None
-    target: int
-    against: Against
-    measure: str
-    instead: str
 
 
 @lru_cache(maxsize=KEPT)
@@ -57,35 +44,27 @@ def ablations(question: Question) -> "tuple[Ablated, ...]":
         components = (*heads(model), *feed_forwards(model))
         refuse_slow(model, len(components), len(reading.text.ids))
         others = reference_of(store().find(question.asked.run), model, tokenizer, components) if question.instead != "zero" else None  # fmt: skip
-        score = _score(question, model, tokenizer, reading)
+        score = score_of(question, model, tokenizer, reading)
         return tuple(map_ablations(model, score, components, question.instead, others=others))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=KEPT)
 def beside_others(question: Question, chosen: tuple[str, ...]) -> "Control":
-    """These heads, taken away together, beside as many others. Raises UserError where there are no others."""
+    """These pieces, taken away together, beside as many others of their kinds. Raises UserError where there are none."""
     with inference():
         from llm_core.interpret.ablation import against_others
-        from llm_core.interpret.components import Component, heads
+        from llm_core.interpret.components import Component, feed_forwards, heads
         from llm_core.interpret.outcome import outcome
 
         model, tokenizer, reading = opened(question.asked)
         refuse_slow(model, _DRAWS, len(reading.text.ids))
-        others = reference_of(store().find(question.asked.run), model, tokenizer, heads(model)) if question.instead != "zero" else None  # fmt: skip
-        score = _score(question, model, tokenizer, reading)
+        components = [Component.parse(name) for name in chosen]
+        every = (*heads(model), *feed_forwards(model), *components)
+        others = reference_of(store().find(question.asked.run), model, tokenizer, every) if question.instead != "zero" else None  # fmt: skip
+        score = score_of(question, model, tokenizer, reading)
         return outcome(against_others(
-            model, score, [Component.parse(name) for name in chosen], question.instead, draws=_DRAWS, others=others  # type: ignore[arg-type]
+            model, score, components, question.instead, draws=_DRAWS, others=others  # type: ignore[arg-type]
         ))  # fmt: skip
-
-
-def _score(question: Question, model: "Model", tokenizer: "AnyTokenizer", reading: "Reading") -> "Score":
-    from llm_core.interpret.ablation import loss_of, target_of
-    from llm_core.interpret.loss_texts import loss_texts
-    from llm_core.interpret.target import Target
-
-    if question.measure == "target":
-        return target_of(model, reading, Target(question.token, question.target, question.against))  # type: ignore[arg-type]
-    return loss_of(model, loss_texts(model, [reading], mask=getattr(tokenizer, "mask", None)))
 
 
 def show(selection: Selection, predicted: Predicted) -> None:
@@ -96,20 +75,21 @@ def show(selection: Selection, predicted: Predicted) -> None:
     what = explained(selection, predicted) if question.measure == "target" else _("the loss (nats)")
     values = {each.components[0]: each.change for each in found}
     code = as_python(selection, question)
-    said = lambda name, value: _("Without {name}, {what} changes by {value}. A click takes a head away, or puts it back.", name=name, what=what, value=value)  # noqa: E731  # fmt: skip
+    said = lambda name, value: _("Without {name}, {what} changes by {value}. A click takes it away, or puts it back.", name=name, what=what, value=value)  # noqa: E731  # fmt: skip
     grid = head_grid(values, selection, said, off=selection.off)
     before = float(found[0].before.mean())
-    st.caption(as_text(_("With everything in place, {what} is {before}. Each cell: by how much it changes without that piece. ✕ stands on heads that are taken away; the other views show the model without them.", what=what, before=before)))  # fmt: skip
+    st.caption(as_text(_("With everything in place, {what} is {before}. Each cell: by how much it changes without that piece. ✕ stands on what is taken away; the other views show the model without it.", what=what, before=before)))  # fmt: skip
     drawing(
-        "inside_ablation", (selection, question), partial(figure, grid), label=_("How {what} changes when each head is taken away", what=what),
+        "inside_ablation", (selection, question), partial(figure, grid), label=_("How {what} changes when each piece is taken away", what=what),
         height=grid.height, least_width=grid.least_width, code=code, table=as_csv(found),
         name=f"terrarium-ablation-{selection.run}-{selection.step}", on_picked=pick,
     )  # fmt: skip
-    chosen = selection.off or (f"{selection.part}.{selection.layer}.{selection.head}",)
+    chosen = pieces_of(selection.off) or (f"{selection.part}.{selection.layer}.{selection.head}",)
     try:
         _show_control(selection, question, chosen, what)
     except UserError as error:
         refuse(error)
+    tokens_off.show(selection, predicted, question, what)
 
 
 def _asked_for(selection: Selection, task: bool, others: bool) -> Question:
@@ -127,31 +107,32 @@ def _asked_for(selection: Selection, task: bool, others: bool) -> Question:
 
 def _show_control(selection: Selection, question: Question, chosen: tuple[str, ...], what: str) -> None:
     control = beside_others(question, chosen)
-    names = ", ".join(map(head_of, chosen))
+    names = ", ".join(map(piece_of, chosen))
     if control.exhaustive:
-        said = _("Without {names}, {what} changes by {change}: of all {of} sets of as many heads it ranks number {rank}.", names=names, what=what, change=signed(control.chosen.change), of=control.of, rank=control.rank)  # fmt: skip
+        said = _("Without {names}, {what} changes by {change}: of all {of} sets of as many pieces of the same kinds it ranks number {rank}.", names=names, what=what, change=signed(control.chosen.change), of=control.of, rank=control.rank)  # fmt: skip
     else:
-        said = _("Without {names}, {what} changes by {change}: among {of} sets of as many heads, drawn at random, it ranks number {rank}.", names=names, what=what, change=signed(control.chosen.change), of=control.of, rank=control.rank)  # fmt: skip
+        said = _("Without {names}, {what} changes by {change}: among {of} sets of as many pieces of the same kinds, drawn at random, it ranks number {rank}.", names=names, what=what, change=signed(control.chosen.change), of=control.of, rank=control.rank)  # fmt: skip
     st.markdown(as_text(said))
     drawing(
         "inside_ablation_control", (selection, question, chosen),
-        partial(strip, control.chosen.change, [each.change for each in control.others], what, (_("these heads"), _("other heads"))),
-        label=_("These heads beside others drawn at random"), height=150, code=as_python(selection, question, chosen),
+        partial(strip, control.chosen.change, [each.change for each in control.others], what, (_("these pieces"), _("other pieces"))),
+        label=_("These pieces beside others drawn at random"), height=150, code=as_python(selection, question, chosen),
         table=_control_csv(control), name=f"terrarium-ablation-control-{selection.run}-{selection.step}",
     )  # fmt: skip
 
 
 def pick(picked: object) -> None:
-    """A head was clicked: it is looked at, and taken away or put back; a feed-forward layer is looked at."""
+    """A head or a feed-forward layer was clicked: it is looked at, and taken away or put back."""
     found = picked_head(picked)
     if found is None:
         return
     part, layer, head = found
     if head == FEED_FORWARD:
         choose_piece(layer)
+        switch(f"{part}.{layer}.feed_forward")
     else:
         choose_piece(layer, head, part)
-        switch_head(f"{part}.{layer}.{head}")
+        switch(f"{part}.{layer}.{head}")
 
 
 def as_csv(found: "tuple[Ablated, ...]") -> str:

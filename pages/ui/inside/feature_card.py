@@ -188,7 +188,7 @@ def histogram(found: "Excitement", colors: Colors) -> go.Figure:
     made.update_layout(
         margin={"l": 58, "r": 16, "t": 8, "b": 46}, bargap=0,
         xaxis={"title": {"text": safe(_("activation")), "standoff": 6}},
-        yaxis={"type": "log", "dtick": 1, "title": {"text": safe(_("tokens")), "standoff": 8}},
+        yaxis={"type": "log", "dtick": 1, "title": {"text": safe(_("number of tokens")), "standoff": 8}},
     )  # fmt: skip
     return made
 

@@ -4,7 +4,8 @@ import streamlit as st
 
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
-from pages.ui.inside.ablation import Question, ablations
+from pages.ui.inside.ablation import ablations
+from pages.ui.inside.ablation_question import Question
 from pages.ui.inside.selection import Selection, choose_piece, choose_step, choose_view, intact
 from pages.ui.inside.views import VIEWS
 from pages.ui.panels import what_to_look_for

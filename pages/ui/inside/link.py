@@ -1,6 +1,5 @@
 """What the page *Inside* looks at, in the address: language-free codes. Run and step are written by the subject bar."""
 
-import re
 from typing import Any
 
 import streamlit as st
@@ -8,6 +7,7 @@ import streamlit as st
 from pages.ui.address import Linked, follow_address, one_of, text_of, whole, write_address
 from pages.ui.attention.looking import PARTS
 from pages.ui.inside.choices import LINKED_CHOICES
+from pages.ui.inside.off import named
 from pages.ui.inside.selection import LONGEST_TEXT, Selection
 from pages.ui.inside.views import VIEWS
 from pages.ui.state import (
@@ -27,14 +27,6 @@ from pages.ui.state import (
     INSIDE_VIEW_KEY,
 )
 
-_HEAD = re.compile(rf"(?:{'|'.join(PARTS)})\.[0-9]{{1,3}}\.[0-9]{{1,3}}")
-_MOST_OFF = 1_000
-
-
-def _heads(text: str) -> tuple[str, ...] | None:
-    names = text.split(",")[:_MOST_OFF]
-    return tuple(sorted(set(names))) if all(map(_HEAD.fullmatch, names)) else None
-
 
 def _against(text: str) -> int | str | None:
     return text if text in ("nothing", "others") else whole()(text)
@@ -47,7 +39,7 @@ LINKED: Linked = {
     "part": (INSIDE_PART_KEY, one_of(*PARTS)),
     "layer": (INSIDE_LAYER_KEY, whole()),
     "head": (INSIDE_HEAD_KEY, whole()),
-    "off": (INSIDE_OFF_KEY, _heads),
+    "off": (INSIDE_OFF_KEY, named),
     "token": (INSIDE_TOKEN_KEY, whole()),
     "other": (INSIDE_OTHER_KEY, text_of(LONGEST_TEXT)),
     "target": (INSIDE_TARGET_KEY, whole()),

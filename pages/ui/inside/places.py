@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pages.ui.attention.looking import PARTS
+from pages.ui.inside.off import position_of
 from pages.ui.text import _
 
 if TYPE_CHECKING:
@@ -29,6 +30,21 @@ def name_of(component: "Component") -> str:
     if component.kind == "residual_crossed":
         return _("layer {layer}, after cross-attention", layer=layer)
     return _("layer {layer}", layer=layer)
+
+
+def piece_of(name: str) -> str:
+    """What is taken away in words, of its name (`pages.ui.inside.off`)."""
+    position = position_of(name)
+    if position is not None:
+        return _("the token at position {place}", place=position)
+    part, layer, *rest = name.split(".")
+    if rest[0] != "feed_forward":
+        return head_of(name)
+    if len(rest) == 1:
+        said = _("layer {layer}, feed-forward", layer=int(layer))
+    else:
+        said = _("layer {layer}, neuron {neuron}", layer=int(layer), neuron=int(rest[1]))
+    return said if part == "decoder" else f"{_(PARTS[part])}, {said}"
 
 
 def head_of(name: str) -> str:

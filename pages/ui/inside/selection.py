@@ -12,6 +12,7 @@ from pages.ui.attention.first_head import first_head
 from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.inside.computed import Asked, Predicted, ask
 from pages.ui.inside.first_text import first_source, first_text, telling
+from pages.ui.inside.off import is_there, pieces_of, position_of
 from pages.ui.inside.views import VIEWS
 from pages.ui.state import (
     INSIDE_AGAINST_KEY,
@@ -41,7 +42,7 @@ Against = int | str | None
 class Selection:
     """Everything that the pictures depend on. `token`: the position whose prediction is explained, None of a model that
     says one thing of the whole text; `target` is explained, `against` what it is held against. `part`, `layer` and
-    `head`: the piece of the model; `off`: the heads that are taken away, by name, as `decoder.0.2`.
+    `head`: the piece of the model; `off`: what is taken away, by name (`pages.ui.inside.off`).
     """
 
     run: str
@@ -97,7 +98,10 @@ def whole(selection: Selection, predicted: Predicted) -> Selection:
         against = next((each for each in row if each != target), "nothing") if against is None else against
     # Kept, so that going through the steps shows how the same tokens came to be told apart.
     state[INSIDE_TARGET_KEY], state[INSIDE_AGAINST_KEY] = target, against
-    return replace(selection, token=token, target=target, against=None if against == "nothing" else against)
+    state[INSIDE_OFF_KEY] = tuple(name for name in selection.off if (position_of(name) or 0) < count)
+    return replace(
+        selection, off=state[INSIDE_OFF_KEY], token=token, target=target, against=None if against == "nothing" else against
+    )  # fmt: skip
 
 
 def asked(selection: Selection) -> Asked:
@@ -106,7 +110,7 @@ def asked(selection: Selection) -> Asked:
 
 
 def intact(selection: Selection) -> Asked:
-    """The same with no head taken away."""
+    """The same with nothing taken away."""
     return ask(selection.run, selection.step, selection.text, selection.source)
 
 
@@ -129,6 +133,7 @@ def _forget(subject: Subject, shape: Shape) -> None:
     if then != now:
         for key in (INSIDE_TOKEN_KEY, INSIDE_TARGET_KEY, INSIDE_AGAINST_KEY):
             state.pop(key, None)
+        state[INSIDE_OFF_KEY] = pieces_of(state.get(INSIDE_OFF_KEY, ()))
     if then[0] != now[0]:
         for key in (INSIDE_PART_KEY, INSIDE_LAYER_KEY, INSIDE_HEAD_KEY, INSIDE_OFF_KEY):
             state.pop(key, None)
@@ -140,14 +145,9 @@ def _forget(subject: Subject, shape: Shape) -> None:
     state.setdefault(INSIDE_HEAD_KEY, head)
     for key, count in ((INSIDE_LAYER_KEY, shape.layers), (INSIDE_HEAD_KEY, shape.heads)):
         state[key] = min(max(state[key], 0), count - 1)
-    state[INSIDE_OFF_KEY] = tuple(name for name in state.get(INSIDE_OFF_KEY, ()) if _is_there(name, shape))
+    state[INSIDE_OFF_KEY] = tuple(name for name in state.get(INSIDE_OFF_KEY, ()) if is_there(name, shape))
     if state.get(INSIDE_VIEW_KEY) not in VIEWS:
         state[INSIDE_VIEW_KEY] = next(iter(VIEWS))
-
-
-def _is_there(name: str, shape: Shape) -> bool:
-    part, layer, head = name.split(".")
-    return part in shape.parts and int(layer) < shape.layers and int(head) < shape.heads
 
 
 def choose_token(token: int) -> None:
@@ -174,14 +174,14 @@ def choose_piece(layer: int, head: int | None = None, part: str | None = None) -
         st.session_state[INSIDE_PART_KEY] = part
 
 
-def switch_head(name: str) -> None:
-    """Take a head away, as `decoder.0.2`, or put it back."""
+def switch(name: str) -> None:
+    """Take a piece or a token away, by its name (`pages.ui.inside.off`), or put it back."""
     off = set(st.session_state.get(INSIDE_OFF_KEY, ()))
     st.session_state[INSIDE_OFF_KEY] = tuple(sorted(off ^ {name}))
 
 
 def put_back() -> None:
-    """No head is taken away."""
+    """Nothing is taken away."""
     st.session_state[INSIDE_OFF_KEY] = ()
 
 

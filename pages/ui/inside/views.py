@@ -33,7 +33,7 @@ VIEWS: dict[str, View] = {
     ),
     "ablation": View(
         N_("Ablation"),
-        N_("What changes when one head or one feed-forward layer is taken away, all else left as it is. Click a head to take it away, and see below how it does beside other heads."),
+        N_("What changes when one head, one feed-forward layer or one token is taken away, all else left as it is. Click one to take it away, and see below how it does beside others."),
         N_("That something breaks does not prove that the piece does this and nothing else; that nothing breaks does not prove that it is idle, for others may stand in."),
         "Michel et al. 2019, “Are Sixteen Heads Really Better than One?”; McGrath et al. 2023, “The Hydra Effect”",
         "llm_core.interpret.ablation",
