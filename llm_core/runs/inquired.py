@@ -12,6 +12,7 @@ from pydantic import Field
 
 from llm_core.config import Config, setting
 from llm_core.errors import N_
+from llm_core.interpret.step_measures import MeasureName
 
 Against = Annotated[int, Field(ge=0)] | Literal["others"] | None
 """What a token is held against: another one, the mean of all others, or nothing."""
@@ -39,7 +40,37 @@ class PatchingQuestion(TextQuestion):
     part: Literal["decoder", "encoder", "cross"] = "decoder"
 
 
-Question = PatchingQuestion
+class TrainingQuestion(TextQuestion):
+    """How a measure goes over the steps of training, up to the step `until`: the newest that there is. One that is not
+    about a text has none."""
+
+    method: Literal["training"] = "training"
+    measure: MeasureName
+    until: int = Field(ge=0)
+
+
+class ProbesQuestion(Config):
+    """What linear probes read off the stream at each layer, about a property that a grammar knows of its texts."""
+
+    method: Literal["probes"] = "probes"
+    about: Literal["part_of_speech", "entity", "number", "depth", "position"] = "part_of_speech"
+    texts: int = Field(200, ge=10, le=2_000)
+    language: Literal["en", "zh"] = "en"
+    seed: int = Field(0, ge=0)
+
+
+class TsneQuestion(Config):
+    """Where t-SNE draws the vectors of the vocabulary, or hidden states: after a layer, -1 before the first, None at all."""
+
+    method: Literal["tsne"] = "tsne"
+    vectors: Literal["input", "output", "states"] = "input"
+    layer: int | None = Field(None, ge=-1)
+    dimensions: Literal[2, 3] = 2
+    language: Literal["en", "zh"] = "en"
+    seed: int = Field(0, ge=0)
+
+
+Question = Annotated[PatchingQuestion | ProbesQuestion | TsneQuestion | TrainingQuestion, Field(discriminator="method")]
 """Every kind of question; of several, told apart by their `method`."""
 
 

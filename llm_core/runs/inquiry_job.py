@@ -15,7 +15,7 @@ from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.training.records import Finish, Snapshot
 
-RESUMED = frozenset[str]()
+RESUMED = frozenset({"training"})
 """Methods that go on after the rows that they have written; all others begin anew."""
 
 
@@ -29,6 +29,18 @@ def answering(method: str) -> Answering:
         from llm_core.runs.inquiries.patching import answer
 
         return answer
+    if method == "training":
+        from llm_core.runs.inquiries.training import answer as answer_training
+
+        return answer_training
+    if method == "probes":
+        from llm_core.runs.inquiries import probes
+
+        return probes.answer
+    if method == "tsne":
+        from llm_core.runs.inquiries import tsne
+
+        return tsne.answer
     raise UserError("Run {run} was made by another version of this program.", run=method)
 
 

@@ -1,0 +1,77 @@
+"""Linear probes at every layer of a model, one after the other, and the probes themselves in a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from llm_core.errors import UserError
+from llm_core.interpret.attention import Floats
+from llm_core.interpret.components import streams
+from llm_core.interpret.hidden_states import layer_ends
+from llm_core.interpret.probe_labels import labelled_tokens
+from llm_core.interpret.probe_truth import lexicon
+from llm_core.interpret.probes import LinearProbe, probe
+from llm_core.runs.history import Row
+from llm_core.runs.inquired import ProbesQuestion
+from llm_core.runs.inquiry_subject import Subject
+
+FILE = "probes.safetensors"
+"""weights (P, L, width) and biases (P, L) of the probes at P places for L labels."""
+
+
+def answer(question: ProbesQuestion, subject: Subject) -> Iterator[float | Row]:
+    """A row of kind "asked" with the labels and the words that are always the same, then one of kind "probe" for each place.
+
+    Raises UserError where there is nothing to ask, as `labelled_tokens` and `probe` do.
+    """
+    model = subject.model
+    labelled = labelled_tokens(
+        model, subject.tokenizer, question.about, texts=question.texts, language=question.language, seed=question.seed
+    )
+    yield 0.05
+    yield {
+        "kind": "asked", "names": list(labelled.names), "longest": labelled.longest, "tokens": len(labelled.label),
+        "words": lexicon(question.about, question.language),
+    }  # fmt: skip
+    yield 0.1
+    count = len(layer_ends(model, streams(model)[0]))
+    readers = []
+    for number, each in enumerate(probe(model, labelled, question.seed)):
+        readers.append(each.reader)
+        yield {
+            "kind": "probe", "place": str(each.place), "accuracy": each.accuracy, "low": each.low, "high": each.high,
+            "control": each.control, "majority": each.majority, "by_word": each.by_word, "tokens": each.tokens,
+            "confusion": each.confusion.tolist(),
+        }  # fmt: skip
+        if number + 1 == count:
+            _keep(subject.folder / FILE, readers)
+        yield 0.1 + 0.9 * (number + 1) / count
+
+
+def _keep(path: Path, readers: list[LinearProbe]) -> None:
+    from safetensors.numpy import save
+
+    partial = path.with_name(f".{path.name}")
+    partial.write_bytes(
+        save(
+            {
+                "weights": np.stack([reader.weights for reader in readers]),
+                "biases": np.stack([reader.biases for reader in readers]),
+            }
+        )
+    )
+    partial.replace(path)
+
+
+def readers_of(path: Path) -> tuple[LinearProbe, ...]:
+    """The probes in a file, by place. Raises UserError where it cannot be read."""
+    from safetensors.numpy import load_file
+
+    try:
+        kept = load_file(path)
+        weights, biases = kept["weights"], kept["biases"]
+        found: list[tuple[Floats, Floats]] = list(zip(weights, biases, strict=True))
+    except Exception as error:  # safetensors has errors of its own for every kind of broken file
+        raise UserError("{file} cannot be read: {reason}.", file=FILE, reason=type(error).__name__) from None
+    return tuple(LinearProbe(each, free) for each, free in found)
