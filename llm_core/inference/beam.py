@@ -1,6 +1,6 @@
 """Beam search: keep the likeliest beginnings, extend each by every token, keep the likeliest again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -8,9 +8,8 @@ import torch
 
 from llm_core.config import DecodingConfig
 from llm_core.inference.decoding import penalize
-from llm_core.inference.reader import Reader, Token, describe
+from llm_core.inference.reader import Edits, Reader, Token, describe
 from llm_core.models.base import Batch, Model
-from llm_core.taps import Edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ def beam_search(
     decoding: DecodingConfig,
     *,
     stop: int | None = None,
-    edits: Mapping[str, Edit] | None = None,
+    edits: Edits | None = None,
     source: Batch | None = None,
 ) -> Iterator[list[Token]]:
     """The text with the highest mean log-probability per token that was found after each prompt.
@@ -57,7 +56,7 @@ def _search(
     prompt: Sequence[int],
     decoding: DecodingConfig,
     stop: int | None,
-    edits: Mapping[str, Edit] | None,
+    edits: Edits | None,
     source: Batch | None,
 ) -> Beam:
     reader = Reader(model, len(prompt) + decoding.tokens, edits, source)

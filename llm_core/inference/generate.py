@@ -4,15 +4,14 @@ Knows no tokenizer and no family: it steps any causal model. Rows of unequal pro
 together, a row taking its own prompt while it lasts, so that positions are what they would be for the row alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from llm_core.config import DecodingConfig
 from llm_core.inference.beam import beam_search
 from llm_core.inference.decoding import choose
-from llm_core.inference.reader import Reader, Token, describe
+from llm_core.inference.reader import Edits, Reader, Token, describe
 from llm_core.models.base import Batch, Model
-from llm_core.taps import Edit
 
 
 def generate(
@@ -21,13 +20,14 @@ def generate(
     decoding: DecodingConfig,
     *,
     stop: int | None = None,
-    edits: Mapping[str, Edit] | None = None,
+    edits: Edits | None = None,
     source: Batch | None = None,
 ) -> Iterator[list[Token]]:
     """Write after each prompt; yields, position by position, a token for every row that gets one there.
 
     A row ends after `decoding.tokens` tokens or with the token `stop`, which is yielded as its last. A row's text does
-    not depend on the other rows; row r draws with seed `decoding.seed + r`. `edits` change taps in every forward pass.
+    not depend on the other rows; row r draws with seed `decoding.seed + r`. `edits` change taps in every forward pass,
+    or where a function of place and number of the tokens read at once says so.
     A beam search yields when it is done. Text longer than the model's context is seen through a window.
     `source`: what an encoder-decoder reads beside each prompt (`translate` makes it).
 

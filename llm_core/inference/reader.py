@@ -1,6 +1,6 @@
 """What decoding stands on: a written token, and rows read together through a model's cache. Knows no method."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
@@ -9,6 +9,10 @@ from torch import Tensor
 
 from llm_core.models.base import Batch, Model, State
 from llm_core.taps import Edit, observe
+
+Edits = Mapping[str, Edit] | Callable[[int, int], Mapping[str, Edit]]
+"""What is changed at the taps in every forward pass; or a function that says so of the place, in its row, of the first
+token that is read at once, and of how many are read; such a one changes nothing while a source is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,7 @@ class Reader:
     `source`: what an encoder-decoder reads, a row for each.
     """
 
-    def __init__(
-        self, model: Model, longest: int, edits: Mapping[str, Edit] | None = None, source: Batch | None = None
-    ) -> None:
+    def __init__(self, model: Model, longest: int, edits: Edits | None = None, source: Batch | None = None) -> None:
         self.model = model
         self.edits = edits
         self.limit = model.maximum_length
@@ -57,8 +59,9 @@ class Reader:
                 self.begin, self.state = begin, self._start(len(sequences))
             read = begin + self.state.length
             fresh = torch.tensor([sequence[read:position] for sequence in sequences], device=self.device)
-            if self.edits:
-                with observe(self.model, only=(), edits=self.edits):
+            edits = self.edits(read, fresh.shape[1]) if callable(self.edits) else self.edits
+            if edits:
+                with observe(self.model, only=(), edits=edits):
                     logits, self.state = self.model.step(fresh, self.state)
             else:
                 logits, self.state = self.model.step(fresh, self.state)
@@ -75,7 +78,7 @@ class Reader:
                 self.state = self.state.select(chosen)
 
     def _start(self, rows: int) -> State:
-        if not self.edits:
+        if not self.edits or callable(self.edits):
             return self.model.start(rows, self.capacity, self.source)
         with observe(self.model, only=(), edits=self.edits):  # the source is read here
             return self.model.start(rows, self.capacity, self.source)
