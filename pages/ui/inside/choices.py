@@ -7,7 +7,10 @@ from pages.ui.state import (
     INSIDE_MEASURE_KEY,
     INSIDE_METHOD_KEY,
     INSIDE_PLACES_KEY,
+    INSIDE_PROBED_AT_KEY,
+    INSIDE_PROBED_KEY,
     INSIDE_SITE_KEY,
+    INSIDE_TEXTS_IN_KEY,
 )
 
 COLOURS = {
@@ -38,6 +41,19 @@ METHODS = {
 }
 """How a score is put on each word."""
 
+PROBED = {
+    "part_of_speech": N_("Part of speech"),
+    "entity": N_("Entity"),
+    "number": N_("Singular or plural"),
+    "depth": N_("Open brackets"),
+    "position": N_("Position in the text"),
+}
+"""What a probe is asked."""
+PROBED_AT = {"layer": N_("The chosen layer"), "embedding": N_("Embedding")}
+"""Where it is asked."""
+TEXTS_IN = {"en": N_("English"), "zh": N_("Chinese")}
+"""In which language the texts of the grammar are."""
+
 LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "colour": ("lens", INSIDE_COLOUR_KEY, COLOURS),
     "places": ("lens", INSIDE_PLACES_KEY, PLACES),
@@ -45,5 +61,8 @@ LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "instead": ("ablation", INSIDE_INSTEAD_KEY, INSTEAD),
     "method": ("inputs", INSIDE_METHOD_KEY, METHODS),
     "site": ("patching", INSIDE_SITE_KEY, SITES),
+    "probed": ("probes", INSIDE_PROBED_KEY, PROBED),
+    "probed_at": ("probes", INSIDE_PROBED_AT_KEY, PROBED_AT),
+    "texts_in": ("probes", INSIDE_TEXTS_IN_KEY, TEXTS_IN),
 }
 """Name in the address to the view that it belongs to, the session key, and what there is to choose; the first is usual."""

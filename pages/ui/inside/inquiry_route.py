@@ -16,7 +16,7 @@ from llm_core.runs.names import ID
 from pages.ui import measuring
 from pages.ui.charts import Colors
 from pages.ui.http import NO_STORE, language_of, refusal
-from pages.ui.inside import patching_rows
+from pages.ui.inside import patching_rows, probe_rows
 from pages.ui.state import OWNER, store
 from pages.ui.text import translate
 
@@ -36,6 +36,7 @@ class Picture:
 
 
 PICTURES: dict[str, Picture] = {
+    "probes": Picture(probe_rows.figure, probe_rows.csv, probe_rows.height, probe_rows.points),
     "patching": Picture(patching_rows.figure, patching_rows.csv, patching_rows.height, patching_rows.points),
 }
 """By method."""

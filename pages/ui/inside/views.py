@@ -59,5 +59,12 @@ VIEWS: dict[str, View] = {
         "Elhage et al. 2021, “A Mathematical Framework for Transformer Circuits”",
         "llm_core.interpret.circuit_tables",
     ),
+    "probes": View(
+        N_("Probes"),
+        N_("What can be read off the residual stream at each layer by a linear map, which is trained on texts of the grammar and asked about others: of each word its part of speech, say."),
+        N_("A probe may learn by heart which word has which label: hence the control task, whose labels are random. And that something can be read off does not prove that the model itself reads it."),
+        "Alain & Bengio 2017; Hewitt & Liang 2019, “Designing and Interpreting Probes with Control Tasks”",
+        "llm_core.interpret.probes",
+    ),
 }  # fmt: skip
 """Name in links to view."""
