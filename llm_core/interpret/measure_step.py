@@ -42,6 +42,7 @@ def probability(model: Model, subject: StepSubject) -> Values:
     """
     target = subject.target
     shares = _logits(model, subject).softmax(-1)  # (T, V), or (1, K)
+    target.direction(shares.shape[-1])  # refuses a token that is not there
     row = 0 if target.position is None else target.position
     known = [("target", target.token)]
     if isinstance(target.against, int):
