@@ -125,9 +125,9 @@ def exercises(
     repeated = list(repeated_texts(model, tokenizer, tokens, texts, seed))
     tell(0.9)
     heads = config.layers * config.heads
-    made = [_exercise(known, heads, texts)] if known else []
+    made = [exercise(known, heads, texts)] if known else []
     # Random tokens say nothing of what a model does with language: they count in summaries only for want of any.
-    return (*made, _exercise(repeated, heads, 0 if known else texts))
+    return (*made, exercise(repeated, heads, 0 if known else texts))
 
 
 def score(model: Model, asked: Sequence[Exercise], tokenizer: AnyTokenizer) -> Generator[float, None, Scores]:
@@ -197,7 +197,8 @@ class _Tally:
         return found
 
 
-def _exercise(texts: Sequence[AskedText], heads: int, summarized: int) -> Exercise:
+def exercise(texts: Sequence[AskedText], heads: int, summarized: int = 0) -> Exercise:
+    """Texts with their questions, ready for a model with so many heads; the first `summarized` count in summaries."""
     names = {(part, name) for text in texts for part, by_score in text.questions.items() for name in by_score}
     baselines = {
         # To look one token back always is what this score asks for, and nothing to compare with.

@@ -11,6 +11,9 @@ has come before; a model can have them and copy without.
 
 successor (Gould et al. 2023, "Successor Heads"): found by their OV circuit, in which Monday makes Tuesday likelier than
 any other day. Taken away, the model should no longer go on with such a sequence. Of models that write.
+
+subject: found by looking, where a verb must show a number, at the noun that it agrees with. Taken away, the model should no
+longer say the right form where a noun of the other number stands between. Of models that write and know the stories.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -23,9 +26,17 @@ from numpy.typing import NDArray
 
 from llm_core.errors import N_, UserError
 from llm_core.interpret.ablation import Ablated, Control, Score, ablated, against_others, loss_of
+from llm_core.interpret.agreement_texts import (
+    AgreementText,
+    agreement_texts,
+    ahead,
+    as_loss_texts,
+    batch_of,
+    chunks,
+)
 from llm_core.interpret.circuit_tables import ov_circuit
 from llm_core.interpret.components import Component, heads
-from llm_core.interpret.head_scores import exercises
+from llm_core.interpret.head_scores import exercise, exercises
 from llm_core.interpret.head_scores import score as score_heads
 from llm_core.interpret.interventions import Ablation, Reference, reference
 from llm_core.interpret.loss_texts import UNASKED, LossTexts
@@ -35,12 +46,13 @@ from llm_core.interpret.reading import AnyTokenizer
 from llm_core.models.base import Model
 from llm_core.taps import Edit, observe
 
-Kind = Literal["induction", "previous_token", "duplicate_token", "successor"]
+Kind = Literal["induction", "previous_token", "duplicate_token", "successor", "subject"]
 KINDS: dict[Kind, str] = {
     "induction": N_("Induction"),
     "previous_token": N_("Previous token"),
     "duplicate_token": N_("Duplicate token"),
     "successor": N_("Successor"),
+    "subject": N_("Subject of the verb"),
 }
 """Every kind of head that can be proved: name in links, and on screen."""
 
@@ -96,13 +108,14 @@ def find_heads(
     kind: Kind,
     *,
     vocabulary: Sequence[int] | None = None,
+    language: str = "en",
     texts: int = 64,
     least: float = LEAST,
     seed: int = 0,
 ) -> Found:
     """The heads of a kind: of a decoder, an encoder, or the decoder of an encoder-decoder.
 
-    `vocabulary`: the tokens that random texts are made of, all when None. Raises UserError for a model without attention,
+    `vocabulary`: the tokens that random texts are made of, all when None. `language`: of the stories. Raises UserError for a model without attention,
     one that cannot have this kind, and a tokenizer that knows no sequence.
     """
     part = writing_part(model)
@@ -110,6 +123,10 @@ def find_heads(
     baseline: float | None
     if kind == "successor":
         scores, baseline = _successor_scores(model, tokenizer, names)
+    elif kind == "subject":
+        stories = [text.asked for text in agreement_texts(model, tokenizer, texts, seed, language)]
+        looked = outcome(score_heads(model, [exercise(stories, len(names))], tokenizer))["decoder"]["subject"]
+        scores, baseline = looked.mean.flatten(), looked.baseline
     else:
         asked = exercises(model, tokenizer, texts=texts, seed=seed, language=None, vocabulary=_tokens(tokenizer, vocabulary))  # fmt: skip
         measured = outcome(score_heads(model, asked, tokenizer)).get(part, {}).get(kind)
@@ -126,6 +143,7 @@ def prove_heads(
     kind: Kind,
     *,
     vocabulary: Sequence[int] | None = None,
+    language: str = "en",
     texts: int = 64,
     least: float = LEAST,
     draws: int = 20,
@@ -136,18 +154,18 @@ def prove_heads(
 
     Raises UserError as `find_heads` does, where no head reaches `least`, and for a model that says no tokens.
     """
-    found = find_heads(model, tokenizer, kind, vocabulary=vocabulary, texts=texts, least=least, seed=seed)
+    found = find_heads(model, tokenizer, kind, vocabulary=vocabulary, language=language, texts=texts, least=least, seed=seed)  # fmt: skip
     if not found.chosen:
         raise UserError(
             "No head of this model scores {least} or more as {kind}: the highest score is {score}. Lower the threshold.",
             least=least, kind=kind, score=f"{found.scores.max():.2f}",
         )  # fmt: skip
-    asked = _asked(model, tokenizer, kind, vocabulary, texts, seed + _FRESH)
+    asked, right = _asked(model, tokenizer, kind, vocabulary, language, texts, seed + _FRESH)
     others: Reference | None = None
     if method != "zero":
-        fresh = _asked(model, tokenizer, kind, vocabulary, texts, seed + 2 * _FRESH)
+        fresh, _right = _asked(model, tokenizer, kind, vocabulary, language, texts, seed + 2 * _FRESH)
         others = reference(model, found.heads, fresh.batches)
-    accuracy = yield from against_others(model, accuracy_of(model, asked), found.chosen, method, draws=draws, others=others, seed=seed)  # fmt: skip
+    accuracy = yield from against_others(model, right, found.chosen, method, draws=draws, others=others, seed=seed)  # fmt: skip
     loss = ablated(model, loss_of(model, asked), found.chosen, method, others=others, seed=seed)
     return Proof(found, sum(int((truth != UNASKED).sum()) for truth in asked.truths), accuracy, loss)
 
@@ -184,12 +202,38 @@ def _successor_scores(model: Model, tokenizer: AnyTokenizer, names: Sequence[Com
 
 
 def _asked(
-    model: Model, tokenizer: AnyTokenizer, kind: Kind, vocabulary: Sequence[int] | None, texts: int, seed: int
-) -> LossTexts:
-    """Texts on which a model does what heads of this kind are good for, with what it should say."""
-    if kind == "successor":
-        return sequence_texts(tokenizer)
-    return copying_texts(model, tokenizer, _tokens(tokenizer, vocabulary), texts, seed)
+    model: Model,
+    tokenizer: AnyTokenizer,
+    kind: Kind,
+    vocabulary: Sequence[int] | None,
+    language: str,
+    texts: int,
+    seed: int,
+) -> tuple[LossTexts, Score]:
+    """Texts on which a model does what heads of this kind are good for, with what it should say; and whether it does."""
+    if kind == "subject":
+        stories = agreement_texts(model, tokenizer, texts, seed, language, attractor=True)
+        return as_loss_texts(stories), preferred(model, stories)
+    known = sequence_texts(tokenizer) if kind == "successor" else copying_texts(model, tokenizer, _tokens(tokenizer, vocabulary), texts, seed)  # fmt: skip
+    return known, accuracy_of(model, known)
+
+
+def preferred(model: Model, texts: Sequence[AgreementText]) -> Score:
+    """Measures whether the right form is likelier than the wrong one: 1 or 0 for each text, (N,)."""
+    device = next(model.parameters()).device
+
+    def measure(edits: Mapping[str, Edit]) -> Floats:
+        found = []
+        with torch.no_grad(), observe(model, only=(), edits=edits):
+            for some in chunks(texts):
+                batch = batch_of(some)
+                assert batch.lengths is not None
+                logits = model(batch.to(device)).cpu()[torch.arange(len(some)), batch.lengths - 1]
+                found.append(ahead(logits, some) > 0)
+        measured: Floats = torch.cat(found).double().numpy()
+        return measured
+
+    return measure
 
 
 def _tokens(tokenizer: AnyTokenizer, vocabulary: Sequence[int] | None) -> list[int]:
