@@ -40,6 +40,17 @@ class PatchingQuestion(TextQuestion):
     part: Literal["decoder", "encoder", "cross"] = "decoder"
 
 
+class AblationQuestion(TextQuestion):
+    """What is lost without each piece, or each token; or without the `chosen` pieces beside others of their kinds.
+    `instead`: what takes their place."""
+
+    method: Literal["ablation"] = "ablation"
+    of: Literal["pieces", "tokens", "others"] = "pieces"
+    chosen: Annotated[tuple[str, ...], Field(strict=False, max_length=1_000)] = ()
+    measure: Literal["target", "loss"] = "target"
+    instead: Literal["zero", "mean", "resample"] = "zero"
+
+
 class TrainingQuestion(TextQuestion):
     """How a measure goes over the steps of training, up to the step `until`: the newest that there is. One that is not
     about a text has none."""
@@ -70,7 +81,10 @@ class TsneQuestion(Config):
     seed: int = Field(0, ge=0)
 
 
-Question = Annotated[PatchingQuestion | ProbesQuestion | TsneQuestion | TrainingQuestion, Field(discriminator="method")]
+Question = Annotated[
+    PatchingQuestion | AblationQuestion | ProbesQuestion | TsneQuestion | TrainingQuestion,
+    Field(discriminator="method"),
+]
 """Every kind of question; of several, told apart by their `method`."""
 
 

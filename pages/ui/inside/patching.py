@@ -1,7 +1,6 @@
 """Activation patching: which place, carried over from the clean text into another one, brings the answer back."""
 
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 import streamlit as st
 
@@ -11,52 +10,16 @@ from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.inside import python
 from pages.ui.inside.choices import SITES
-from pages.ui.inside.computed import KEPT, Asked, Predicted, opened, takes_long
+from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import choice, part_choice
 from pages.ui.inside.first_text import other_text
 from pages.ui.inside.grid import figure
-from pages.ui.inside.patching_rows import Map, as_csv, grid_of, map_of, map_of_rows
-from pages.ui.inside.selection import LONGEST_TEXT, Against, Selection, choose_piece, intact
+from pages.ui.inside.patching_rows import Map, as_csv, grid_of, map_of_rows
+from pages.ui.inside.selection import LONGEST_TEXT, Selection, choose_piece
 from pages.ui.inside.under_way import answered
 from pages.ui.inside.words import explained
-from pages.ui.state import INSIDE_OTHER_FOR_KEY, INSIDE_OTHER_KEY, INSIDE_SITE_KEY, inference
+from pages.ui.state import INSIDE_OTHER_FOR_KEY, INSIDE_OTHER_KEY, INSIDE_SITE_KEY, store
 from pages.ui.text import _, language, number, translate
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is carried over into which text; `other` stands in place of the source where there is one, else of the text."""
-
-    asked: Asked
-    other: str
-    token: int | None
-    target: int
-    against: Against
-    where: str
-    part: str
-
-
-@lru_cache(maxsize=KEPT)
-def patched(question: Question, names: tuple[str, ...]) -> Map | None:
-    """The map, None where it takes too long to be waited for. Raises UserError where the two texts cannot be compared, or the model tells them not apart."""
-    with inference():
-        from llm_core.interpret.attribution_patching import correlation, estimates
-        from llm_core.interpret.pairs import pair_of_readings
-        from llm_core.interpret.patching import Patching
-        from llm_core.interpret.reading import read
-        from llm_core.interpret.target import Target
-
-        model, tokenizer, clean = opened(question.asked)
-        config, tokens = network(model.config), len(clean.text.ids)
-        assert isinstance(config, TransformerConfig)
-        if takes_long(model, 3 + config.layers * (config.heads if question.where == "heads" else tokens) / 2, tokens):
-            return None
-        texts = (question.asked.text, question.other) if question.asked.source else (question.other, None)
-        target = Target(question.token, question.target, question.against)  # type: ignore[arg-type]
-        patching = Patching(model, pair_of_readings(model, clean, read(model, tokenizer, *texts), names, target))
-        found = patching.map(question.where, question.part)  # type: ignore[arg-type]
-        guessed = estimates(patching, question.part, [question.where])[question.where]  # type: ignore[arg-type, list-item, index]  # fmt: skip
-        return map_of(found, correlation(found, guessed))
 
 
 def show(selection: Selection, predicted: Predicted) -> None:
@@ -70,9 +33,19 @@ def show(selection: Selection, predicted: Predicted) -> None:
     if not other.strip():
         st.info(_("Type another text of as many tokens, in which one word is different: so that the model says something else."))  # fmt: skip
         return
-    question = Question(intact(selection), other, selection.token, selection.target, selection.against, where, part)
-    what = explained(selection, predicted)
-    found = patched(question, predicted.names) or _worked_out(selection, question, what)
+    what, tokens = explained(selection, predicted), len(predicted.source_tokens or predicted.tokens)
+    question = PatchingQuestion(
+        text=selection.text, source=selection.source, other=other, token=selection.token, target=selection.target,
+        against=selection.against, where=where, part=part,  # type: ignore[arg-type]
+    )  # fmt: skip
+    config = network(store().find(selection.run).model_config)
+    assert isinstance(config, TransformerConfig)
+    answer = answered(
+        "inside_patching_inquiry", InquiryConfig(run=selection.run, step=selection.step, question=question), name=_("Patching"),
+        picture=_("What each place brings back of {what}", what=what), code=as_python(selection, question),
+        passes=3 + config.layers * (config.heads if where == "heads" else tokens) / 2, tokens=tokens,
+    )  # fmt: skip
+    found = None if answer is None else map_of_rows(question, answer)
     if found is None:
         return
     column = selection.head if where == "heads" else selection.token
@@ -85,19 +58,6 @@ def show(selection: Selection, predicted: Predicted) -> None:
     )  # fmt: skip
     if found.correlation is not None:
         st.caption(as_text(_("Attribution patching, which reckons with slopes in place of carrying anything over, would draw nearly this map in one go: the two correlate by {correlation} (Nanda 2023).", correlation=number(found.correlation)) if found.correlation >= 0.7 else _("Attribution patching, which reckons with slopes in place of carrying anything over, would mislead here: the two maps correlate by {correlation} only (Nanda 2023).", correlation=number(found.correlation))))  # fmt: skip
-
-
-def _worked_out(selection: Selection, question: Question, what: str) -> Map | None:
-    """The same by a worker; None until it is whole, and the page shows how it grows."""
-    asked_for = PatchingQuestion(
-        text=question.asked.text, source=question.asked.source, other=question.other, token=question.token, target=question.target,
-        against=question.against, where=question.where, part=question.part,  # type: ignore[arg-type]
-    )  # fmt: skip
-    answer = answered(
-        "inside_patching_inquiry", InquiryConfig(run=selection.run, step=selection.step, question=asked_for), name=_("Patching"),
-        picture=_("What each place brings back of {what}", what=what), code=as_python(selection, question),
-    )  # fmt: skip
-    return None if answer is None else map_of_rows(asked_for, answer)
 
 
 def _other(selection: Selection) -> str:
@@ -123,7 +83,7 @@ def pick(picked: object, found: Map) -> None:
         choose_piece(row, column if found.where == "heads" else None, found.part)
 
 
-def as_python(selection: Selection, question: Question) -> str:
+def as_python(selection: Selection, question: PatchingQuestion) -> str:
     """The same for a notebook."""
     imports = ["from llm_core.interpret.pairs import pair_of_readings", "from llm_core.interpret.patching import Patching"]  # fmt: skip
     texts = f"{selection.text!r}, {question.other!r}" if selection.source else repr(question.other)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,9 +16,6 @@ from pages.ui.charts import Colors
 from pages.ui.inside import grid as grids
 from pages.ui.inside.grid import Grid, short
 from pages.ui.inside.words import signed
-
-if TYPE_CHECKING:
-    from llm_core.interpret.patching import PatchingMap
 
 _WORDS = {
     "head": N_("head {head}"), "into": N_("into layer {layer}"), "layer": N_("layer {layer}"), "bar": N_("brought back"),
@@ -43,11 +39,6 @@ class Map:
     clean: float
     corrupted: float
     correlation: float | None = None
-
-
-def map_of(found: "PatchingMap", correlation: float | None) -> Map:
-    """A map that was worked out at once."""
-    return Map(**vars(found), correlation=correlation)
 
 
 def map_of_rows(question: PatchingQuestion, answer: Answer) -> Map | None:

@@ -1,5 +1,6 @@
 """What takes over a second to answer: the button that asks, how far it is, the picture as it grows, and the answer."""
 
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -10,20 +11,50 @@ from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.inquiry import Answer
 from pages.ui import measuring
 from pages.ui.faults import refuse
+from pages.ui.inside.computed import KEPT, takes_long
+from pages.ui.inside.computed import ask as ask_about
 from pages.ui.live import ask
-from pages.ui.state import INSIDE_INQUIRY_FAULT_KEY, OWNER, store
+from pages.ui.state import INSIDE_INQUIRY_FAULT_KEY, OWNER, inference, store
 from pages.ui.text import _, language
 
 
+@lru_cache(maxsize=4 * KEPT)
+def at_once(config: InquiryConfig, moment: int) -> Answer:
+    """The answer worked out here and now, for what takes a moment; `moment`: when the weights were written. Raises
+    UserError."""
+    with inference():
+        from llm_core.runs.inquiry_job import answering
+        from llm_core.runs.inquiry_subject import Subject
+
+        run = store().find(config.run)
+        model, tokenizer = store().model(run, config.step)
+        subject = Subject(store(), run, config.step, model, tokenizer, run.folder, ())
+        found = answering(config.question.method)(config.question, subject)
+        return Answer(tuple(row for row in found if isinstance(row, dict)), True, None, "")
+
+
 def answered(
-    key: str, config: InquiryConfig, *, name: str, picture: str, code: str, button: str | None = None, empty: str = ""
+    key: str,
+    config: InquiryConfig,
+    *,
+    name: str,
+    picture: str,
+    code: str,
+    button: str | None = None,
+    empty: str = "",
+    passes: float | None = None,
+    tokens: int = 0,
 ) -> Answer | None:
     """The whole answer, else None: then the page shows how it comes about, and runs again when it is whole.
 
     `key`: of the part of the page · `name`: of the run that answers, shown in lists · `picture`: what is drawn, for a
     screen reader · `code`: the same as Python · `button`, `empty`: on the button, and beside it before anything is
-    known. The picture of a method's rows is in `pages.ui.inside.inquiry_route`.
-    """
+    known · `passes`: forward passes of so many `tokens` that it takes; few are made at once. The picture of a method's
+    rows is in `pages.ui.inside.inquiry_route`. Raises UserError where an answer that is made at once is refused.
+    """  # fmt: skip
+    if passes is not None and not takes_long(store().model(store().find(config.run), config.step)[0], passes, tokens):
+        assert config.step is not None
+        return at_once(config, ask_about(config.run, config.step, "").moment)
     found = inquiry.known(store(), config, OWNER)
     if found is not None and found.finished:
         return found
