@@ -160,12 +160,32 @@ def prove_heads(
             "No head of this model scores {least} or more as {kind}: the highest score is {score}. Lower the threshold.",
             least=least, kind=kind, score=f"{found.scores.max():.2f}",
         )  # fmt: skip
-    asked, right = _asked(model, tokenizer, kind, vocabulary, language, texts, seed + _FRESH)
+    return (
+        yield from prove_found(
+            model, tokenizer, found, vocabulary=vocabulary, language=language, texts=texts, draws=draws, method=method, seed=seed
+        )
+    )  # fmt: skip
+
+
+def prove_found(
+    model: Model,
+    tokenizer: AnyTokenizer,
+    found: Found,
+    *,
+    vocabulary: Sequence[int] | None = None,
+    language: str = "en",
+    texts: int = 64,
+    draws: int = 20,
+    method: Ablation = "zero",
+    seed: int = 0,
+) -> Generator[Ablated, None, Proof]:
+    """The second half of it, for heads that have been found."""
+    asked, right = _asked(model, tokenizer, found.kind, vocabulary, language, texts, seed + _FRESH)
     others: Reference | None = None
     if method != "zero":
-        fresh, _right = _asked(model, tokenizer, kind, vocabulary, language, texts, seed + 2 * _FRESH)
+        fresh, _right = _asked(model, tokenizer, found.kind, vocabulary, language, texts, seed + 2 * _FRESH)
         others = reference(model, found.heads, fresh.batches)
-    accuracy = yield from against_others(model, right, found.chosen, method, draws=draws, others=others, seed=seed)  # fmt: skip
+    accuracy = yield from against_others(model, right, found.chosen, method, draws=draws, others=others, seed=seed)
     loss = ablated(model, loss_of(model, asked), found.chosen, method, others=others, seed=seed)
     return Proof(found, sum(int((truth != UNASKED).sum()) for truth in asked.truths), accuracy, loss)
 

@@ -70,6 +70,16 @@ class ProbesQuestion(Config):
     seed: int = Field(0, ge=0)
 
 
+class ProofQuestion(Config):
+    """Which heads do a known thing by what they look at, or write, and whether it fails without them."""
+
+    method: Literal["proof"] = "proof"
+    about: Literal["induction", "previous_token", "duplicate_token", "successor", "subject"] = "induction"
+    texts: int = Field(64, ge=4, le=1_000)
+    draws: int = Field(50, ge=1, le=500)
+    seed: int = Field(0, ge=0)
+
+
 class TsneQuestion(Config):
     """Where t-SNE draws the vectors of the vocabulary, or hidden states: after a layer, -1 before the first, None at all."""
 
@@ -82,7 +92,7 @@ class TsneQuestion(Config):
 
 
 Question = Annotated[
-    PatchingQuestion | AblationQuestion | ProbesQuestion | TsneQuestion | TrainingQuestion,
+    PatchingQuestion | AblationQuestion | ProofQuestion | ProbesQuestion | TsneQuestion | TrainingQuestion,
     Field(discriminator="method"),
 ]
 """Every kind of question; of several, told apart by their `method`."""

@@ -33,6 +33,10 @@ def answering(method: str) -> Answering:
         from llm_core.runs.inquiries.patching import answer
 
         return answer
+    if method == "proof":
+        from llm_core.runs.inquiries import proof
+
+        return proof.answer
     if method == "training":
         from llm_core.runs.inquiries.training import answer as answer_training
 
