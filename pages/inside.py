@@ -7,7 +7,20 @@ from pages.ui.attention.controls import no_attention
 from pages.ui.attention.shape import shape_of
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
-from pages.ui.inside import ablation, circuit, controls, direct, guide, inputs, lens, link, patching, probes, sentence
+from pages.ui.inside import (
+    ablation,
+    circuit,
+    controls,
+    direct,
+    guide,
+    inputs,
+    lens,
+    link,
+    patching,
+    probes,
+    sentence,
+    training,
+)
 from pages.ui.inside.computed import predicted
 from pages.ui.inside.selection import asked, begin, intact, whole
 from pages.ui.subject import subject_bar
@@ -21,6 +34,7 @@ SHOWS = {
     "inputs": inputs.show,
     "circuit": circuit.show,
     "probes": probes.show,
+    "training": training.show,
 }
 
 st.title(_("Inside"))

@@ -44,7 +44,7 @@ CONTROLS: dict[Control, str] = {
 class StepMeasure:
     """A measure as a page names it. `picture`: a few `lines` over the steps, or `cells`, a row for each thing that is
     measured. `signed`: what is below zero says the opposite. `share`: a part of 1. `of_text`: it is about what a model
-    does with one text, not about the model. `slow`: it reads hundreds of texts, or reads one over and over.
+    does with one text, not about the model. `slow`: it takes more than a moment at each step, whatever the text.
     """
 
     title: str
@@ -71,8 +71,8 @@ MEASURES: dict[MeasureName, StepMeasure] = {
     "previous_token": StepMeasure(N_("Previous-token heads"), N_("In random tokens that come twice: the share of attention that each head gives to the token before."), N_("attention"), "Olsson et al. 2022", share=True, of_text=False, slow=True),
     "duplicate_token": StepMeasure(N_("Duplicate-token heads"), N_("In random tokens that come twice: the share of attention that each head gives to the same token in the first copy."), N_("attention"), "Wang et al. 2023", share=True, of_text=False, slow=True),
     "induction": StepMeasure(N_("Induction heads"), N_("In random tokens that come twice: the share of attention that each head gives to the token that came next the first time."), N_("attention"), "Olsson et al. 2022", share=True, of_text=False, slow=True),
-    "copying": StepMeasure(N_("Copying"), N_("The loss on random tokens that come twice: in the second copy all can be known, in the first nothing. Where the two lines part, the model has learned to copy."), N_("loss (nats)"), "Olsson et al. 2022", "lines", of_text=False),
-    "composition": StepMeasure(N_("Composition"), N_("How much one head reads of what an earlier one writes, by weights alone: the twelve strongest pairs of the last step, followed back."), N_("composition score"), "Elhage et al. 2021", of_text=False),
+    "copying": StepMeasure(N_("Copying"), N_("The loss on random tokens that come twice: in the second copy all can be known, in the first nothing. Where the two lines part, the model has learned to copy."), N_("loss (nats)"), "Olsson et al. 2022", "lines", of_text=False, slow=True),
+    "composition": StepMeasure(N_("Composition"), N_("How much one head reads of what an earlier one writes, by weights alone: the twelve strongest pairs of the last step, followed back."), N_("composition score"), "Elhage et al. 2021", of_text=False, slow=True),
     "similarity": StepMeasure(N_("Likeness to the end"), N_("How alike each layer's vectors are to those of the same layer at the last step (linear CKA), on this text: what settles early, and what late."), N_("CKA"), "Kornblith et al. 2019; Raghu et al. 2017", share=True),
     "weights": StepMeasure(N_("Size of the weights"), N_("How large the weights of each layer are: the root of the mean of their squares."), N_("size of a weight"), "", of_text=False),
     "probe": StepMeasure(N_("Probe"), N_("How much better a linear probe on each layer knows a noun's number, or else a word's part of speech, than it knows labels drawn at random for each word."), N_("selectivity"), "Hewitt & Liang 2019", signed=True, of_text=False, slow=True),

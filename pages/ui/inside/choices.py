@@ -1,16 +1,21 @@
 """What a person chooses within one view: the choices, and what the page begins with."""
 
 from llm_core.errors import N_
+from llm_core.interpret.step_measures import MEASURES as MEASURES_OVER_STEPS
 from pages.ui.state import (
     INSIDE_COLOUR_KEY,
+    INSIDE_GRAPH_KEY,
     INSIDE_INSTEAD_KEY,
     INSIDE_MEASURE_KEY,
     INSIDE_METHOD_KEY,
     INSIDE_PLACES_KEY,
     INSIDE_PROBED_AT_KEY,
     INSIDE_PROBED_KEY,
+    INSIDE_PROVED_KEY,
     INSIDE_SITE_KEY,
+    INSIDE_STEPS_AXIS_KEY,
     INSIDE_TEXTS_IN_KEY,
+    INSIDE_TRAINING_KEY,
 )
 
 COLOURS = {
@@ -53,6 +58,26 @@ PROBED_AT = {"layer": N_("The chosen layer"), "embedding": N_("Embedding")}
 """Where it is asked."""
 TEXTS_IN = {"en": N_("English"), "zh": N_("Chinese")}
 """In which language the texts of the grammar are."""
+TRAINING = {name: measure.title for name, measure in MEASURES_OVER_STEPS.items()}
+"""What is measured over the steps of training."""
+STEPS_AXES = {"log": N_("logarithmic"), "linear": N_("linear")}
+"""How steps stand on an axis."""
+
+PROVED = {
+    "induction": N_("Induction"),
+    "previous_token": N_("Previous token"),
+    "duplicate_token": N_("Duplicate token"),
+    "successor": N_("Successor"),
+    "subject": N_("Subject of the verb"),
+}
+"""What heads are looked for."""
+GRAPHS = {
+    "contributions": N_("Contributions in this text"),
+    "Q": N_("Queries hear a head"),
+    "K": N_("Keys hear a head"),
+    "V": N_("Values hear a head"),
+}
+"""What the graph is made of: what came from where in one text, or the weights of pairs of heads."""
 
 LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "colour": ("lens", INSIDE_COLOUR_KEY, COLOURS),
@@ -60,7 +85,11 @@ LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "measure": ("ablation", INSIDE_MEASURE_KEY, MEASURES),
     "instead": ("ablation", INSIDE_INSTEAD_KEY, INSTEAD),
     "method": ("inputs", INSIDE_METHOD_KEY, METHODS),
+    "proved": ("heads", INSIDE_PROVED_KEY, PROVED),
+    "graph": ("graph", INSIDE_GRAPH_KEY, GRAPHS),
     "site": ("patching", INSIDE_SITE_KEY, SITES),
+    "over": ("training", INSIDE_TRAINING_KEY, TRAINING),
+    "axis": ("training", INSIDE_STEPS_AXIS_KEY, STEPS_AXES),
     "probed": ("probes", INSIDE_PROBED_KEY, PROBED),
     "probed_at": ("probes", INSIDE_PROBED_AT_KEY, PROBED_AT),
     "texts_in": ("probes", INSIDE_TEXTS_IN_KEY, TEXTS_IN),

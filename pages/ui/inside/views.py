@@ -66,5 +66,12 @@ VIEWS: dict[str, View] = {
         "Alain & Bengio 2017; Hewitt & Liang 2019, “Designing and Interpreting Probes with Control Tasks”",
         "llm_core.interpret.probes",
     ),
+    "training": View(
+        N_("Learning dynamics"),
+        N_("How what the model does came about: a measure at every step of the training that was kept, under the loss curve. A click on a step looks at the model as it was then."),
+        N_("That two things come at the same step does not prove that one brings about the other; and between two kept steps nobody has looked."),
+        "Olsson et al. 2022, “In-context Learning and Induction Heads”; Nanda et al. 2023, “Progress measures for grokking via mechanistic interpretability”",
+        "llm_core.interpret.over_steps",
+    ),
 }  # fmt: skip
 """Name in links to view."""
