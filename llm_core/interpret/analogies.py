@@ -17,6 +17,7 @@ from llm_core.interpret.attention import Floats
 from llm_core.interpret.reading import AnyTokenizer
 
 MOST_PAIRS = 40
+_AT_ONCE = 64
 Pair = tuple[int, int]
 
 
@@ -68,31 +69,30 @@ def score_analogies(vectors: Floats, pairs: Sequence[Pair], seed: int = 0) -> An
     """
     if len(pairs) < 3:
         raise UserError("Analogies are scored from 3 pairs of tokens on; here are {count}.", count=len(pairs))
-    wide = vectors.astype(np.float64)
-    unit = wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12)
-    asked = [(a, b, c, d) for a, b in pairs for c, d in pairs if len({a, b, c, d}) == 4]
-    first, second, third, right = (np.array(each) for each in zip(*asked, strict=True))
-    drawn = np.random.default_rng(seed).integers(0, len(unit), (2, len(asked)))
-    cosines = (unit[second] - unit[first] + unit[third]) @ unit.T
-    nearest = cosines.argmax(1)
-    given = (nearest == first) | (nearest == second) | (nearest == third)
-    return AnalogyScore(
-        len(pairs),
-        len(asked),
-        _share(cosines, (first, second, third), right),
-        float(given.mean()),
-        _share(unit[third] @ unit.T, (first, second, third), right),
-        _share((unit[drawn[1]] - unit[drawn[0]] + unit[third]) @ unit.T, (drawn[0], drawn[1], third), right),
-    )
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    asked = np.array([(a, b, c, d) for a, b in pairs for c, d in pairs if len({a, b, c, d}) == 4])
+    drawn = np.random.default_rng(seed).integers(0, len(unit), (len(asked), 2))
+    counts = np.zeros(4)
+    for at in range(0, len(asked), _AT_ONCE):
+        first, second, third, right = asked[at : at + _AT_ONCE].T
+        one, other = drawn[at : at + _AT_ONCE].T
+        cosines = (unit[second] - unit[first] + unit[third]) @ unit.T
+        nearest = cosines.argmax(1)
+        counts += (
+            _right(cosines, (first, second, third), right),
+            int(((nearest == first) | (nearest == second) | (nearest == third)).sum()),
+            _right(unit[third] @ unit.T, (first, second, third), right),
+            _right((unit[other] - unit[one] + unit[third]) @ unit.T, (one, other, third), right),
+        )
+    accuracy, given, without, random = (counts / len(asked)).tolist()
+    return AnalogyScore(len(pairs), len(asked), accuracy, given, without, random)
 
 
-def _share(
-    cosines: NDArray[np.float64], left_out: Sequence[NDArray[np.int64]], right: NDArray[np.int64]
-) -> float:  # fmt: skip
+def _right(cosines: Floats, left_out: Sequence[NDArray[np.int64]], right: NDArray[np.int64]) -> int:
     """How often the nearest, without those left out, is right."""
     others = cosines.copy()
     for each in left_out:
         # What is right is never left out: a token drawn at random may be it.
         rows = np.flatnonzero(each != right)
         others[rows, each[rows]] = -np.inf
-    return float((others.argmax(1) == right).mean())
+    return int((others.argmax(1) == right).sum())

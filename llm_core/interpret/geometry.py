@@ -177,7 +177,8 @@ def _pca(vectors: Floats, dimensions: int, of: Floats | None = None) -> tuple[Fl
 
 
 def _nearest(vectors: Floats, wanted: Array, left_out: Sequence[int], count: int) -> Neighbours:
-    cosines = _directions(vectors) @ _directions(wanted[None])[0]
+    lengths = np.maximum(np.linalg.norm(vectors, axis=-1), 1e-12)
+    cosines = (vectors @ _directions(wanted[None])[0].astype(vectors.dtype) / lengths).astype(np.float64)
     others = np.setdiff1d(np.arange(len(vectors)), left_out)
     order = others[np.argsort(-cosines[others], kind="stable")][:count]
     return Neighbours(

@@ -86,13 +86,33 @@ class TsneQuestion(Config):
     method: Literal["tsne"] = "tsne"
     vectors: Literal["input", "output", "states"] = "input"
     layer: int | None = Field(None, ge=-1)
+    texts: int = Field(12, ge=1, le=200)
     dimensions: Literal[2, 3] = 2
     language: Literal["en", "zh"] = "en"
     seed: int = Field(0, ge=0)
 
 
+class FeaturesQuestion(Config):
+    """A sparse autoencoder of one place: how many features it has, how many of them speak at once, and how long it is
+    trained on how many texts."""
+
+    method: Literal["features"] = "features"
+    place: str = Field("decoder.1.residual_after", max_length=60)
+    features: int = Field(512, ge=8, le=8192)
+    k: int = Field(24, ge=1, le=256)
+    steps: int = Field(1000, ge=1, le=20_000)
+    texts: int = Field(600, ge=10, le=5_000)
+    seed: int = Field(0, ge=0)
+
+
 Question = Annotated[
-    PatchingQuestion | AblationQuestion | ProofQuestion | ProbesQuestion | TsneQuestion | TrainingQuestion,
+    PatchingQuestion
+    | FeaturesQuestion
+    | AblationQuestion
+    | ProofQuestion
+    | ProbesQuestion
+    | TsneQuestion
+    | TrainingQuestion,
     Field(discriminator="method"),
 ]
 """Every kind of question; of several, told apart by their `method`."""

@@ -23,5 +23,7 @@ def answer(question: TsneQuestion, subject: Subject) -> Iterator[float | Row]:
 def cloud_of(question: TsneQuestion, subject: Subject) -> Cloud:
     """The vectors that are asked about."""
     if question.vectors == "states":
-        return states_cloud(subject.model, subject.tokenizer, question.layer, language=question.language)
+        return states_cloud(
+            subject.model, subject.tokenizer, question.layer, texts=question.texts, language=question.language
+        )
     return vocabulary_cloud(subject.model, subject.tokenizer, question.vectors, language=question.language)

@@ -9,6 +9,7 @@ from pages.ui.read.words import kind_name
 from pages.ui.text import _
 
 _NUMBERS = {"singular": N_("singular"), "plural": N_("plural")}
+_SIGNS = {"PUNCT": N_("sign"), "SCONJ": N_("subordinator")}
 _ORDERED = ("depth", "position", "layer")
 _OUTSIDE = "O"
 
@@ -16,7 +17,7 @@ _OUTSIDE = "O"
 def label_name(about: str, label: str) -> str:
     """A label of a property, in the language of this session."""
     if about == "part_of_speech":
-        return _("sign") if label == "PUNCT" else part_name(label)
+        return _(_SIGNS[label]) if label in _SIGNS else part_name(label)
     if about == "entity":
         return _("no entity") if label == _OUTSIDE else kind_name(label)
     if about == "number":

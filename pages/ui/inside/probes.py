@@ -228,9 +228,10 @@ def _show_confusion(selection: Selection, found: Layers, layer: int, about: str,
         values=shares, low=0.0, high=1.0, rows=shown, columns=shown, bar=_("share of the row"), bar_format=".0%",
         hovers=[[_("Of {all} tokens that are “{truth}” the probe calls {count} “{said}”.", all=int(counts[row].sum()), truth=shown[row], count=int(counts[row, column]), said=shown[column]) for column in range(len(order))] for row in range(len(order))],
         picks=[[[row, column] for column in range(len(order))] for row in range(len(order))],
-        texts=[[str(count) if count else "" for count in row] for row in counts.tolist()], row_title=_("is"), column_title=_("the probe says"), cell_width=46,
+        texts=[[str(count) if count else "" for count in row] for row in counts.tolist()], column_title=_("the probe says"), cell_width=46,
     )  # fmt: skip
     heading(_("What it takes for what, at {place}", place=_place_name(layer)))
+    st.caption(_("A row is what tokens are, a column what the probe says; numbers are tokens."))
     table = as_table(("is", "says", "tokens"), ((order[row], order[column], int(counts[row, column])) for row in range(len(order)) for column in range(len(order))))  # fmt: skip
     drawing(
         "inside_probes_confusion", (selection, about, texts_in, layer, "confusion"), partial(figure, grid), label=_("What the probe takes for what"),
