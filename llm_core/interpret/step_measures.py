@@ -32,10 +32,10 @@ MeasureName = Literal[
 Control = Literal["chance", "elsewhere", "best_offset", "shuffled", "random_heads"]
 CONTROLS: dict[Control, str] = {
     "chance": N_("all tokens alike"),
-    "elsewhere": N_("the same at all other positions, on average"),
-    "best_offset": N_("always looking at the best fixed offset"),
-    "shuffled": N_("with shuffled tokens"),
-    "random_heads": N_("99 of 100 pairs with random weights are below"),
+    "elsewhere": N_("elsewhere in the text"),
+    "best_offset": N_("best fixed offset"),
+    "shuffled": N_("shuffled tokens"),
+    "random_heads": N_("random weights, 99th of 100"),
 }
 """What a measure is laid beside: name in rows, and on screen."""
 

@@ -63,8 +63,11 @@ def figure(found: OverSteps, curve: LossCurve, seen: Seen, words: Words, colors:
     else:
         left = _add_cells(made, found, seen, words, colors)
     last = max([*found.steps, *(step for step, _loss in (*curve.training[-1:], *curve.held_out[-1:]))])
-    first, end = _at(min(found.steps), seen), _at(last, seen)
-    room = 0.03 * (end - first or 1.0)
+    first, *_inner, end = _edges([_at(step, seen) for step in found.steps])
+    if MEASURES[found.measure].picture == "lines":
+        first, end = _at(found.steps[0], seen), _at(found.steps[-1], seen)
+    end = max(end, _at(last, seen))
+    room = 0.03 * (end - first or 1.0) if MEASURES[found.measure].picture == "lines" else 0.0
     made.update_layout(
         margin={"l": left, "r": 118, "t": _ABOVE, "b": _BELOW},
         xaxis={"range": [first - room, end + room], "title": {"text": words(_WORDS["step"]), "standoff": 6}, "anchor": "y", **_ticks(last, seen)},
@@ -136,7 +139,7 @@ def _add_losses(made: go.Figure, curve: LossCurve, found: OverSteps, seen: Seen,
     held_out = curve.held_out or curve.training
     if held_out:  # where the measure was taken
         made.add_scatter(
-            x=[_at(step, seen) for step in found.steps], y=[_value_at(step, held_out) for step in found.steps], yaxis="y2", mode="markers",
+            x=[_at(step, seen) for step in found.steps], y=_on_the_line(found.steps, held_out, seen), yaxis="y2", mode="markers",
             marker={"symbol": "circle-open", "size": 7, "color": colors.text, "line": {"width": 1.4}},
             customdata=[[_nearest(step, seen.kept), -1] for step in found.steps], hoverinfo="skip",
         )  # fmt: skip
@@ -230,10 +233,13 @@ def _ticks(last: int, seen: Seen) -> dict[str, Any]:
 
 def _label_ends(made: go.Figure, ends: list[tuple[float, str, str]], apart: float, axis: str, colors: Colors) -> None:
     """Names at the ends of lines, none on another."""
-    low = -float("inf")
+    above = -float("inf")
     for value, name, color in sorted(ends):
-        low = max(value, low + apart)
-        made.add_annotation(xref="paper", x=1, xanchor="left", xshift=6, yref=axis, y=low, text=safe(_broken(name)).replace("\n", "<br>"), align="left", showarrow=False, font={"color": color, "size": 11.5})  # fmt: skip
+        lines = _broken(name).split("\n")
+        half = 0.5 * apart * len(lines)
+        middle = max(value, above + half)
+        above = middle + half
+        made.add_annotation(xref="paper", x=1, xanchor="left", xshift=6, yref=axis, y=middle, text="<br>".join(map(safe, lines)), align="left", showarrow=False, font={"color": color, "size": 11.5})  # fmt: skip
 
 
 def _broken(name: str, most: int = 18) -> str:
@@ -261,6 +267,7 @@ def _nearest(step: int, kept: Sequence[int]) -> int:
     return min(kept, key=lambda each: abs(each - step), default=step)
 
 
-def _value_at(step: int, points: Points) -> float:
-    """The loss that was known at a step."""
-    return next((loss for at, loss in reversed(points) if at <= step), points[0][1])
+def _on_the_line(steps: Sequence[int], points: Points, seen: Seen) -> list[float]:
+    """Where the drawn line is at some steps."""
+    places, losses = [_at(step, seen) for step, _loss in points], [loss for _step, loss in points]
+    return [float(value) for value in np.interp([_at(step, seen) for step in steps], places, losses)]
