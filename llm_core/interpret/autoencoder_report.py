@@ -5,7 +5,7 @@ place stands between that of the model as it is, 1, and that with the place take
 its mean is worse than to zero, so that both are told: against the lower one less looks recovered, which is the honest one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,12 +110,22 @@ def without_features(
     return {found.tap: edit}
 
 
-def features_at(model: Model, autoencoder: SparseAutoencoder, reading: Reading) -> Floats:
-    """(T, F): how strong each feature is at every token of a text; of a place in an encoder-decoder's encoder, of the
-    source. Raises UserError for a place that the model has not; ValueError for a model in training mode."""
-    strengths = autoencoder.encode(vectors_at(model, autoencoder.place, [as_batch(reading)]))
-    found: Floats = strengths.cpu().numpy()
-    return found
+def features_of_texts(
+    model: Model, autoencoder: SparseAutoencoder, readings: Sequence[Reading], edits: Mapping[str, Edit] | None = None
+) -> list[Floats]:
+    """(T, F) of each text: how strong each feature is at every token; of a place in an encoder-decoder's encoder, of the
+    source. With `edits` in a model that they change.
+
+    Raises UserError for a place that the model has not; ValueError for a model in training mode.
+    """
+    found = site(model, autoencoder.place)
+    strengths = []
+    for reading in readings:
+        batch = as_batch(reading).to(next(model.parameters()).device)
+        with torch.no_grad(), observe(model, only=[found.tap], edits=edits) as seen:
+            model.body(batch)
+        strengths.append(autoencoder.encode(found.read(seen[found.tap])[0].float()).cpu().numpy())
+    return strengths
 
 
 def without_each(

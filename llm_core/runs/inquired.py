@@ -24,9 +24,9 @@ class TextQuestion(Config):
     """
 
     text: str = Field(max_length=20_000)
-    source: str = Field("", max_length=20_000)
-    token: int | None = Field(None, ge=0)
-    target: int = Field(0, ge=0)
+    source: str = Field(default="", max_length=20_000)
+    token: int | None = Field(default=None, ge=0)
+    target: int = Field(default=0, ge=0)
     against: Against = None
 
 
@@ -65,9 +65,9 @@ class ProbesQuestion(Config):
 
     method: Literal["probes"] = "probes"
     about: Literal["part_of_speech", "entity", "number", "depth", "position"] = "part_of_speech"
-    texts: int = Field(200, ge=10, le=2_000)
+    texts: int = Field(default=200, ge=10, le=2_000)
     language: Literal["en", "zh"] = "en"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
 
 class ProofQuestion(Config):
@@ -75,9 +75,9 @@ class ProofQuestion(Config):
 
     method: Literal["proof"] = "proof"
     about: Literal["induction", "previous_token", "duplicate_token", "successor", "subject"] = "induction"
-    texts: int = Field(64, ge=4, le=1_000)
-    draws: int = Field(50, ge=1, le=500)
-    seed: int = Field(0, ge=0)
+    texts: int = Field(default=64, ge=4, le=1_000)
+    draws: int = Field(default=50, ge=1, le=500)
+    seed: int = Field(default=0, ge=0)
 
 
 class TsneQuestion(Config):
@@ -85,11 +85,11 @@ class TsneQuestion(Config):
 
     method: Literal["tsne"] = "tsne"
     vectors: Literal["input", "output", "states"] = "input"
-    layer: int | None = Field(None, ge=-1)
-    texts: int = Field(12, ge=1, le=200)
+    layer: int | None = Field(default=None, ge=-1)
+    texts: int = Field(default=12, ge=1, le=200)
     dimensions: Literal[2, 3] = 2
     language: Literal["en", "zh"] = "en"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
 
 class FeaturesQuestion(Config):
@@ -97,12 +97,12 @@ class FeaturesQuestion(Config):
     trained on how many texts."""
 
     method: Literal["features"] = "features"
-    place: str = Field("decoder.1.residual_after", max_length=60)
-    features: int = Field(512, ge=8, le=8192)
-    k: int = Field(24, ge=1, le=256)
-    steps: int = Field(1000, ge=1, le=20_000)
-    texts: int = Field(600, ge=10, le=5_000)
-    seed: int = Field(0, ge=0)
+    place: str = Field(default="decoder.1.residual_after", max_length=60)
+    features: int = Field(default=512, ge=8, le=8192)
+    k: int = Field(default=24, ge=1, le=256)
+    steps: int = Field(default=1000, ge=1, le=20_000)
+    texts: int = Field(default=600, ge=10, le=5_000)
+    seed: int = Field(default=0, ge=0)
 
 
 Question = Annotated[
@@ -123,7 +123,7 @@ class InquiryConfig(Config):
     a question about all of them."""
 
     run: str
-    step: int | None = Field(None, ge=0)
+    step: int | None = Field(default=None, ge=0)
     question: Question
     threads: int | None = setting(None, N_("Threads"), N_("Processor threads; empty lets the program choose."), ge=1, le=256)  # fmt: skip
 

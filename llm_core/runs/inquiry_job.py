@@ -25,6 +25,10 @@ Answering = Callable[[Any, Subject], Iterator[float | Row]]
 
 def answering(method: str) -> Answering:
     """How a method's questions are answered. Imported only when one is. Raises UserError for an unknown one."""
+    if method == "features":
+        from llm_core.runs.inquiries import features
+
+        return features.answer
     if method == "ablation":
         from llm_core.runs.inquiries.ablation import answer as ablation
 

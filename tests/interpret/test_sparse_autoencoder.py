@@ -10,7 +10,7 @@ from torch import Tensor
 
 from llm_core.errors import UserError
 from llm_core.interpret.autoencoder_report import (
-    features_at,
+    features_of_texts,
     judge_autoencoder,
     splice,
     without_each,
@@ -169,7 +169,7 @@ def test_taking_a_feature_out_subtracts_just_what_it_adds() -> None:
     model = model_of()
     text, target = reading_of(model), Target(3, 7, 2)
     autoencoder = by_hand(k=5)
-    strengths = features_at(model, autoencoder, text)
+    (strengths,) = features_of_texts(model, autoencoder, [text])
     active = np.flatnonzero(strengths[3])[:3].tolist()
     changes = without_each(model, autoencoder, text, target, active)
     with torch.no_grad(), observe(model, only=["blocks.0.residual_after"]) as seen:

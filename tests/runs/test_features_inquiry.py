@@ -1,0 +1,144 @@
+"""A sparse autoencoder as a run: its rows, its files, and how it is had again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llm_core.errors import UserError
+from llm_core.interpret.autoencoder_report import features_of_texts, judge_autoencoder
+from llm_core.interpret.components import Component
+from llm_core.interpret.excitements import heights
+from llm_core.interpret.feature_labels import find_labelled
+from llm_core.interpret.feature_table import excitement_of, load_table
+from llm_core.interpret.loss_texts import loss_texts
+from llm_core.interpret.sparse_autoencoder import load_autoencoder
+from llm_core.interpret.written_tokens import way_out
+from llm_core.runs import inquiry
+from llm_core.runs.features import AUTOENCODER, TABLE, trained_autoencoder, trained_autoencoders
+from llm_core.runs.inquired import FeaturesQuestion, InquiryConfig
+from llm_core.runs.inquiry import Answer
+from llm_core.runs.own_texts import own_readings
+from llm_core.runs.run import Run
+from llm_core.runs.store import Store
+from llm_core.runs.worker import work
+from tests.pages.made_inside import made
+
+MODEL = "e" * 16
+PLACE = "decoder.0.residual_after"
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Run, Answer]:
+    root = tmp_path_factory.mktemp("features") / "runs"
+    root.mkdir()
+    made(root, MODEL)
+    store = Store(root, bundled=root / "none")
+    question = FeaturesQuestion(place=PLACE, features=24, k=3, steps=30, texts=12)
+    config = InquiryConfig(run=MODEL, step=1, question=question, threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "start", lambda self, run: None)
+        for name, value in (("LOOKED_AT", 8), ("_JUDGED", 6), ("_LABELLED", 24)):
+            patch.setattr(f"llm_core.runs.inquiries.features.{name}", value)
+        run = inquiry.begin(store, config, name="features")
+        assert work(run).state == "finished"
+    answer = inquiry.known(store, config)
+    assert answer is not None
+    return store, store.find(MODEL), answer
+
+
+def test_it_tells_how_it_learns_beside_its_control(answered: tuple[Store, Run, Answer]) -> None:
+    _store, _run, answer = answered
+    for of in ("learnt", "random"):
+        steps = [row for row in answer.rows if row["kind"] == "step" and row["of"] == of]
+        assert [row["update"] for row in steps] == list(range(1, 31))
+        assert all(row["active"] <= 3 for row in steps)
+        assert steps[-1]["unexplained"] < steps[0]["unexplained"]
+    learnt, random = (row for row in answer.rows if row["kind"] == "report")
+    assert (learnt["of"], random["of"]) == ("learnt", "random")
+    assert learnt["intact"] == random["intact"]
+    assert learnt["zeroed"] == random["zeroed"]
+    assert learnt["explained"] > random["explained"]
+    assert all(0.4 < row["random"] <= 1 for row in answer.rows if row["kind"] == "label")
+
+
+def test_what_is_told_is_true_of_what_is_kept(answered: tuple[Store, Run, Answer]) -> None:
+    store, run, answer = answered
+    model, tokenizer = store.model(run, 1)
+    found = load_autoencoder(answer.file(AUTOENCODER))
+    assert str(found.place) == PLACE
+    readings = own_readings(run, model, tokenizer, 6, 8)
+    again = judge_autoencoder(model, found, loss_texts(model, readings))
+    report = next(row for row in answer.rows if row["kind"] == "report")
+    assert report["spliced"] == pytest.approx(again.spliced, rel=1e-4)
+    assert report["density"] == pytest.approx(again.density.tolist(), rel=1e-2)
+
+
+def test_the_table_says_what_every_feature_does(answered: tuple[Store, Run, Answer]) -> None:
+    store, run, answer = answered
+    model, tokenizer = store.model(run, 1)
+    found, table = load_autoencoder(answer.file(AUTOENCODER)), load_table(answer.file(TABLE))
+    readings = own_readings(run, model, tokenizer, 8)
+    by_text = features_of_texts(model, found, readings)
+    strengths = np.concatenate(by_text)
+    assert table.positions.tolist() == [len(strengths)]
+    np.testing.assert_allclose(table.density, (strengths > 0).mean(0), atol=1e-3)
+    assert (table.counts.sum(1) == len(strengths)).all()
+    feature = int(table.density.argmax())
+    card = excitement_of(model, found, table, feature, dict(enumerate(readings)))
+    best = max(range(len(by_text)), key=lambda text: by_text[text][:, feature].max())
+    assert card.most[0].text == best
+    assert card.most[0].activation == pytest.approx(strengths[:, feature].max(), rel=1e-5)
+    assert card.counts.sum() == card.positions
+    assert card.height == pytest.approx(heights(strengths)[feature], rel=1e-2)
+    effects = way_out(model, Component.parse(PLACE), readings).effects(found.decoder[feature : feature + 1])[0]
+    assert table.promoted[feature, 0] == effects.argmax()
+    assert table.suppressed[feature, 0] == effects.argmin()
+    assert table.effects[feature, 0] == pytest.approx(effects.max(), rel=1e-2)
+    assert table.random_heights.shape == table.random_effects.shape == (24,)
+    with pytest.raises(UserError, match="holds no features"):
+        load_table(answer.file("missing"))
+
+
+def test_it_is_had_again_by_its_place(answered: tuple[Store, Run, Answer]) -> None:
+    store, run, _answer = answered
+    (known,) = trained_autoencoders(store, run, 1)
+    assert known.place == PLACE
+    np.testing.assert_array_equal(trained_autoencoder(store, run, 1).decoder, known.load().decoder)
+    assert str(trained_autoencoder(store, run, 1, PLACE).place) == PLACE
+    with pytest.raises(UserError, match="has been trained"):
+        trained_autoencoder(store, run, 1, "decoder.1.residual_after")
+    with pytest.raises(UserError, match="has been trained"):
+        trained_autoencoder(store, run, 0)
+
+
+def test_one_that_comes_with_a_model_is_found_too(answered: tuple[Store, Run, Answer], tmp_path: Path) -> None:
+    _store, _run, answer = answered
+    folder = tmp_path / "models" / "one"
+    folder.parent.mkdir()
+    made(folder.parent, "one")
+    (folder / inquiry.FOLDER).mkdir()
+    (folder / inquiry.FOLDER / "abc.jsonl").write_text(
+        '{"kind": "asked", "place": "decoder.0.residual_after", "step": 1}\n'
+    )
+    (folder / inquiry.FOLDER / f"abc.{AUTOENCODER}").write_bytes(answer.file(AUTOENCODER).read_bytes())
+    other = Store(tmp_path / "runs", bundled=folder.parent)
+    assert [each.place for each in trained_autoencoders(other, other.find("one"), 1)] == [PLACE]
+    assert trained_autoencoders(other, other.find("one"), 0) == []
+
+
+def test_a_label_is_found_by_one_half_and_measured_by_the_other() -> None:
+    random = np.random.default_rng(0)
+    text = np.repeat(np.arange(20), 10)
+    label = random.integers(0, 2, 200)
+    strengths = np.maximum(random.normal(size=(200, 6)), 0).astype(np.float32)
+    strengths[:, 4] = label * (1 + strengths[:, 4])
+    strengths[:, 2] = np.where(text % 2 == 0, label, 0)  # tells it in the first half alone
+    _no, yes = find_labelled(strengths, text, label, ("no", "yes"))
+    assert set(yes.features[:2]) == {2, 4}
+    at = dict(zip(yes.features, yes.areas.tolist(), strict=True))
+    assert at[4] == pytest.approx(1)
+    assert at[2] == pytest.approx(0.5)
+    place = yes.features.index(4)
+    assert (yes.on[place], yes.elsewhere[place]) == (1, 0)
+    assert yes.tokens == int((label[text % 2 == 1] == 1).sum())
