@@ -11,15 +11,19 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from llm_core.errors import UserError
+from llm_core.interpret.ablation import ablated, against_others, map_ablations, target_of
+from llm_core.interpret.components import Component
 from llm_core.interpret.names import names_of
+from llm_core.interpret.outcome import outcome
 from llm_core.interpret.pairs import pair_of_readings
 from llm_core.interpret.patching import Patching
 from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.runs import history, inquiry
 from llm_core.runs.history import Row
-from llm_core.runs.inquired import InquiryConfig, PatchingQuestion
+from llm_core.runs.inquired import AblationQuestion, InquiryConfig, PatchingQuestion
 from llm_core.runs.inquiry_job import InquiryJob
+from llm_core.runs.inquiry_job import answering as answering_of
 from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
@@ -92,6 +96,31 @@ def test_a_map_by_a_worker_is_the_map_itself(store: Store, config: InquiryConfig
     assert (found.rows, found.columns) == (right.rows, right.columns)
     np.testing.assert_allclose(found.values, right.values, atol=1e-5)
     assert (found.clean, found.corrupted) == pytest.approx((right.clean, right.corrupted))
+
+
+def test_pieces_taken_away_by_a_worker_lose_what_they_lose(store: Store, config: InquiryConfig) -> None:
+    model, tokenizer = store.model(store.find(MODEL), config.step)
+    score = target_of(model, read(model, tokenizer, TEXT), Target(4, 1, 2))
+    subject = Subject(store, store.find(MODEL), config.step, model, tokenizer, store.root, ())
+
+    def rows(**more: Any) -> list[Row]:
+        question = AblationQuestion(text=TEXT, token=4, target=1, against=2, **more)
+        return [row for row in answering_of("ablation")(question, subject) if isinstance(row, dict)]
+
+    before, *pieces = rows()
+    assert before["value"] == pytest.approx(float(score({}).mean()))
+    right = list(map_ablations(model, score))
+    assert [row["components"] for row in pieces] == [[str(each.components[0])] for each in right]
+    assert [row["change"] for row in pieces] == pytest.approx([each.change for each in right])
+    tokens = rows(of="tokens")[1:]
+    assert [row["position"] for row in tokens] == [0, 1, 2, 3, 4, 5]
+    embedding = [Component("decoder", None, "embedding")]
+    assert tokens[1]["change"] == pytest.approx(ablated(model, score, embedding, positions=[1]).change)
+    _before, chosen, *others, control = rows(of="others", chosen=("decoder.1.0",))
+    beside = outcome(against_others(model, score, [Component("decoder", 1, "head", 0)], draws=50))
+    assert chosen["change"] == pytest.approx(beside.chosen.change)
+    assert [row["change"] for row in others] == pytest.approx([each.change for each in beside.others])
+    assert (control["rank"], control["of"], control["exhaustive"]) == (beside.rank, beside.of, True)
 
 
 @pytest.mark.usefixtures("quiet")

@@ -4,9 +4,8 @@ import streamlit as st
 
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
-from pages.ui.inside.ablation import ablations
-from pages.ui.inside.ablation_question import Question
-from pages.ui.inside.selection import Selection, choose_piece, choose_step, choose_view, intact
+from pages.ui.inside.ablation import strongest
+from pages.ui.inside.selection import Selection, choose_piece, choose_step, choose_view
 from pages.ui.inside.views import VIEWS
 from pages.ui.panels import what_to_look_for
 from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_INSTEAD_KEY, INSIDE_MEASURE_KEY
@@ -49,18 +48,13 @@ def _set_view(view: str, selection: Selection, steps: list[int]) -> None:
     elif view == "strongest":
         choose_view("ablation")
         st.session_state[INSIDE_MEASURE_KEY], st.session_state[INSIDE_INSTEAD_KEY] = "target", "zero"
-        choose_piece(*_strongest(selection))
+        try:
+            name = strongest(selection)
+        except UserError:
+            return  # the view says why
+        if name is not None:
+            part, layer, head = name.split(".")
+            choose_piece(int(layer), int(head), part)
     else:
         choose_view("lens")
         choose_step(steps[-1] if view == "late" else next((step for step in steps if step), steps[0]))
-
-
-def _strongest(selection: Selection) -> tuple[int, int, str]:
-    """Layer, head and part of the head without which what is explained falls most."""
-    try:
-        found = ablations(Question(intact(selection), selection.token, selection.target, selection.against, "target", "zero"))  # fmt: skip
-    except UserError:
-        return selection.layer, selection.head, selection.part  # the view says why
-    heads = [each for each in found if each.components[0].kind == "head"]
-    least = min(heads, key=lambda each: each.change).components[0]
-    return least.layer or 0, least.index or 0, least.part

@@ -1,39 +1,36 @@
 """What changes when one token of the text is taken away: nothing stands where its vector stood, its place stays."""
 
-from functools import lru_cache, partial
+from functools import partial
 
 import streamlit as st
 
 from llm_core.data.table_writing import as_table
+from llm_core.runs.inquired import AblationQuestion, InquiryConfig
 from pages.ui.attention.words import token_label
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.inside import python
-from pages.ui.inside.ablation_question import Question, score_of
+from pages.ui.inside.ablation_rows import ablated_of
 from pages.ui.inside.bars import Bar, upright
-from pages.ui.inside.computed import KEPT, Predicted, opened, refuse_slow
+from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import heading
-from pages.ui.inside.off import edits_of, position_of
+from pages.ui.inside.off import position_of
 from pages.ui.inside.selection import Selection, switch
-from pages.ui.state import inference
+from pages.ui.inside.under_way import answered
 from pages.ui.text import _
 
 
-@lru_cache(maxsize=KEPT)
-def tokens_off(question: Question) -> tuple[float, ...]:
-    """(T,): how much the score changes without each token. Raises UserError where nothing can be measured."""
-    with inference():
-        model, tokenizer, reading = opened(question.asked)
-        count = len(reading.text.ids)
-        refuse_slow(model, count, count)
-        score = score_of(question, model, tokenizer, reading)
-        before = float(score({}).mean())
-        return tuple(float(score(edits_of(model, [f"position.{place}"])).mean()) - before for place in range(count))
-
-
-def show(selection: Selection, predicted: Predicted, question: Question, what: str) -> None:
+def show(selection: Selection, predicted: Predicted, question: AblationQuestion, what: str) -> None:
     """A bar for each token. A click takes it away, or puts it back. Raises UserError."""
-    changes = tokens_off(question)
+    asked, count = question.model_copy(update={"of": "tokens", "instead": "zero"}), len(predicted.tokens)
+    code = as_python(selection, question)
+    answer = answered(
+        "inside_tokens_off_inquiry", InquiryConfig(run=selection.run, step=selection.step, question=asked), name=_("Ablation"),
+        picture=_("What changes without each token"), code=code, passes=count, tokens=count, button=_("Take each token away"),
+    )  # fmt: skip
+    if answer is None:
+        return
+    changes = [each.change for each in ablated_of(answer)]
     heading(_("Without one token"))
     bars = [
         Bar(("✕ " if f"position.{place}" in selection.off else "") + token_label(token), change, _("position {place}", place=place), place)
@@ -41,7 +38,7 @@ def show(selection: Selection, predicted: Predicted, question: Question, what: s
     ]  # fmt: skip
     drawing(
         "inside_tokens_off", (selection, question), partial(upright, bars, what), height=290, least_width=90 + 34 * len(bars),
-        label=_("How {what} changes when each token is taken away", what=what), code=as_python(selection, question),
+        label=_("How {what} changes when each token is taken away", what=what), code=code,
         table=as_table(("position", "token", "change"), ((place, token, float(f"{change:.7g}")) for place, (token, change) in enumerate(zip(predicted.tokens, changes, strict=True)))),
         name=f"terrarium-tokens-off-{selection.run}-{selection.step}", on_picked=partial(_pick, len(bars)),
     )  # fmt: skip
@@ -54,7 +51,7 @@ def _pick(count: int, picked: object) -> None:
         switch(f"position.{picked}")
 
 
-def as_python(selection: Selection, question: Question) -> str:
+def as_python(selection: Selection, question: AblationQuestion) -> str:
     """The same for a notebook."""
     unchanged = Selection(**{**vars(selection), "off": ()})
     target = question.measure == "target"

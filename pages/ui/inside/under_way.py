@@ -11,8 +11,9 @@ from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.inquiry import Answer
 from pages.ui import measuring
 from pages.ui.faults import refuse
-from pages.ui.inside.computed import KEPT, takes_long
+from pages.ui.inside.computed import KEPT, predicted, takes_long
 from pages.ui.inside.computed import ask as ask_about
+from pages.ui.inside.selection import Selection, intact
 from pages.ui.live import ask
 from pages.ui.state import INSIDE_INQUIRY_FAULT_KEY, OWNER, inference, store
 from pages.ui.text import _, language
@@ -31,6 +32,15 @@ def at_once(config: InquiryConfig, moment: int) -> Answer:
         subject = Subject(store(), run, config.step, model, tokenizer, run.folder, ())
         found = answering(config.question.method)(config.question, subject)
         return Answer(tuple(row for row in found if isinstance(row, dict)), True, None, "")
+
+
+def ready(config: InquiryConfig, passes: float | None = None, tokens: int = 0) -> Answer | None:
+    """The whole answer where it is known or takes a moment. Raises UserError where one that is made at once is refused."""
+    if passes is not None and not takes_long(store().model(store().find(config.run), config.step)[0], passes, tokens):
+        assert config.step is not None
+        return at_once(config, ask_about(config.run, config.step, "").moment)
+    found = inquiry.known(store(), config, OWNER)
+    return found if found is not None and found.finished else None
 
 
 def answered(
@@ -52,11 +62,8 @@ def answered(
     known · `passes`: forward passes of so many `tokens` that it takes; few are made at once. The picture of a method's
     rows is in `pages.ui.inside.inquiry_route`. Raises UserError where an answer that is made at once is refused.
     """  # fmt: skip
-    if passes is not None and not takes_long(store().model(store().find(config.run), config.step)[0], passes, tokens):
-        assert config.step is not None
-        return at_once(config, ask_about(config.run, config.step, "").moment)
-    found = inquiry.known(store(), config, OWNER)
-    if found is not None and found.finished:
+    found = ready(config, passes, tokens)
+    if found is not None:
         return found
     if (fault := st.session_state.pop(INSIDE_INQUIRY_FAULT_KEY, None)) is not None:
         refuse(fault)
@@ -74,6 +81,11 @@ def answered(
         on_command_change=obey,
     )  # fmt: skip
     return None
+
+
+def tokens_of(selection: Selection) -> int:
+    """How many tokens the text that is looked at has."""
+    return len(predicted(intact(selection)).tokens)
 
 
 def _obey(command: object, config: InquiryConfig, name: str) -> None:
