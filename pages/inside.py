@@ -16,6 +16,7 @@ from pages.ui.inside import (
     inputs,
     lens,
     link,
+    neurons,
     patching,
     probes,
     sentence,
@@ -33,6 +34,9 @@ SHOWS = {
     "patching": patching.show,
     "inputs": inputs.show,
     "circuit": circuit.show,
+    "heads": heads.show,
+    "graph": graph.show,
+    "neurons": neurons.show,
     "probes": probes.show,
     "training": training.show,
 }

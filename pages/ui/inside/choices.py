@@ -8,6 +8,8 @@ from pages.ui.state import (
     INSIDE_INSTEAD_KEY,
     INSIDE_MEASURE_KEY,
     INSIDE_METHOD_KEY,
+    INSIDE_NEURON_ORDER_KEY,
+    INSIDE_NEURON_TELLS_KEY,
     INSIDE_PLACES_KEY,
     INSIDE_PROBED_AT_KEY,
     INSIDE_PROBED_KEY,
@@ -79,6 +81,13 @@ GRAPHS = {
 }
 """What the graph is made of: what came from where in one text, or the weights of pairs of heads."""
 
+NEURON_ORDERS = {
+    "effect": N_("By what they add"),
+    "height": N_("By how far they stand out"),
+    "label": N_("By what they tell apart"),
+}
+"""Which neurons of a layer are listed first."""
+
 LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "colour": ("lens", INSIDE_COLOUR_KEY, COLOURS),
     "places": ("lens", INSIDE_PLACES_KEY, PLACES),
@@ -90,6 +99,8 @@ LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "site": ("patching", INSIDE_SITE_KEY, SITES),
     "over": ("training", INSIDE_TRAINING_KEY, TRAINING),
     "axis": ("training", INSIDE_STEPS_AXIS_KEY, STEPS_AXES),
+    "listed": ("neurons", INSIDE_NEURON_ORDER_KEY, NEURON_ORDERS),
+    "tells": ("neurons", INSIDE_NEURON_TELLS_KEY, PROBED),
     "probed": ("probes", INSIDE_PROBED_KEY, PROBED),
     "probed_at": ("probes", INSIDE_PROBED_AT_KEY, PROBED_AT),
     "texts_in": ("probes", INSIDE_TEXTS_IN_KEY, TEXTS_IN),

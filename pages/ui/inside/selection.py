@@ -19,6 +19,7 @@ from pages.ui.state import (
     INSIDE_FOR_KEY,
     INSIDE_HEAD_KEY,
     INSIDE_LAYER_KEY,
+    INSIDE_NEURON_KEY,
     INSIDE_OFF_KEY,
     INSIDE_PART_KEY,
     INSIDE_SOURCE_KEY,
@@ -135,7 +136,7 @@ def _forget(subject: Subject, shape: Shape) -> None:
             state.pop(key, None)
         state[INSIDE_OFF_KEY] = pieces_of(state.get(INSIDE_OFF_KEY, ()))
     if then[0] != now[0]:
-        for key in (INSIDE_PART_KEY, INSIDE_LAYER_KEY, INSIDE_HEAD_KEY, INSIDE_OFF_KEY):
+        for key in (INSIDE_PART_KEY, INSIDE_LAYER_KEY, INSIDE_HEAD_KEY, INSIDE_NEURON_KEY, INSIDE_OFF_KEY):
             state.pop(key, None)
     state[INSIDE_FOR_KEY] = now
     if state.get(INSIDE_PART_KEY) not in shape.parts:

@@ -59,6 +59,27 @@ VIEWS: dict[str, View] = {
         "Elhage et al. 2021, “A Mathematical Framework for Transformer Circuits”",
         "llm_core.interpret.circuit_tables",
     ),
+    "heads": View(
+        N_("Heads, proved"),
+        N_("Heads that do a known thing by what they look at, found on some texts; and on other texts what the model loses without them, beside as many other heads."),
+        N_("What a head looks at is a sign and no proof. That the answers fall without it is one, for these texts: not that it does nothing else, nor that it does this alone."),
+        "Olsson et al. 2022, “In-context Learning and Induction Heads”; Gould et al. 2023, “Successor Heads”; Jain & Wallace 2019; Linzen et al. 2016",
+        "llm_core.interpret.prove_heads",
+    ),
+    "graph": View(
+        N_("Contribution graph"),
+        N_("Which ways information took to the chosen position: from the end back to the tokens, only what contributed more than the threshold. Or, by the weights alone, which heads can hear which."),
+        N_("A share says what a vector is made of, not what the answer hangs on. That is why the answer is worked out with the heads and layers of the graph alone, beside as many drawn at random."),
+        "Ferrando & Voita 2024, “Information Flow Routes”; Elhage et al. 2021 (composition)",
+        "llm_core.interpret.contributions",
+    ),
+    "neurons": View(
+        N_("Neurons"),
+        N_("One neuron of a feed-forward layer: the texts that excite it most, how often it is on, which tokens it makes likelier and which less likely, and what it tells apart."),
+        N_("What excites it most is one end of what it does; much of the rest may be something else. And a model may spread one thing over many neurons: a random direction of the layer has its strongest texts and tokens, too."),
+        "Geva et al. 2021, “Transformer Feed-Forward Layers Are Key-Value Memories”; Bolukbasi et al. 2021, “An Interpretability Illusion for BERT”",
+        "llm_core.interpret.neurons",
+    ),
     "probes": View(
         N_("Probes"),
         N_("What can be read off the residual stream at each layer by a linear map, which is trained on texts of the grammar and asked about others: of each word its part of speech, say."),
