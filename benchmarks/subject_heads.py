@@ -58,10 +58,11 @@ def measure(model: Model, texts: list[AgreementText], count: int, method: Ablati
 
 def describe(values: Floats, chosen: int) -> dict[str, Any]:
     """Where one of these values stands among all, the lowest first, and the whole distribution."""
-    worse = int((np.delete(values, chosen) <= values[chosen]).sum())
+    others = np.delete(values, chosen)
+    worse, tied = int((others <= values[chosen]).sum()), int((others == values[chosen]).sum())
     tens = {str(percent): round(float(np.percentile(values, percent)), 4) for percent in range(0, 101, 10)}
     return {
-        "chosen": round(float(values[chosen]), 4), "rank": 1 + worse, "of": len(values), "share": round((1 + worse) / len(values), 4),
+        "chosen": round(float(values[chosen]), 4), "rank": 1 + worse, "tied": tied, "of": len(values), "share": round((1 + worse) / len(values), 4),
         "mean": round(float(values.mean()), 4), "percentiles": tens,
     }  # fmt: skip
 
@@ -99,7 +100,7 @@ def measured(store: Store, name: str, arguments: argparse.Namespace) -> dict[str
         case[method]["hurt_most"] = worst
         for what in ("accuracy", "ahead"):
             told = case[method][what]
-            print(f"{name}, {method}: without {', '.join(case['heads'])} {what} {told['chosen']}, rank {told['rank']} of {told['of']}; percentiles of all {told['percentiles']}")  # fmt: skip
+            print(f"{name}, {method}: without {', '.join(case['heads'])} {what} {told['chosen']}, rank {told['rank']} of {told['of']}, {told['tied']} of them just as low; percentiles of all {told['percentiles']}")  # fmt: skip
         print(f"{name}, {method}: of one thing {case[method]['one']}, of several {case[method]['several']}; hurt most by {worst}", flush=True)  # fmt: skip
     case |= {"ours": case["zero"]["accuracy"]["rank"], "peer": case["zero"]["accuracy"]["of"], "ratio": case["zero"]["accuracy"]["share"]}  # fmt: skip
     case["seconds"] = round(time.perf_counter() - begun, 1)

@@ -24,6 +24,8 @@ from pages.ui.state import (
     INSIDE_SOURCE_KEY,
     INSIDE_TARGET_KEY,
     INSIDE_TEXT_KEY,
+    INSIDE_THRESHOLD_FOR_KEY,
+    INSIDE_THRESHOLD_KEY,
     INSIDE_TOKEN_KEY,
     INSIDE_VIEW_KEY,
 )
@@ -44,6 +46,7 @@ LINKED: Linked = {
     "off": (INSIDE_OFF_KEY, named),
     "token": (INSIDE_TOKEN_KEY, whole()),
     "other": (INSIDE_OTHER_KEY, text_of(LONGEST_TEXT)),
+    "threshold": (INSIDE_THRESHOLD_KEY, whole()),
     "target": (INSIDE_TARGET_KEY, whole()),
     "against": (INSIDE_AGAINST_KEY, _against),
     **{name: (key, one_of(*known)) for name, (_view, key, known) in LINKED_CHOICES.items()},
@@ -53,7 +56,7 @@ LINKED: Linked = {
 def follow_link() -> None:
     """Take the selection from another address; call before any widget."""
     if follow_address(LINKED, INSIDE_LINK_KEY):
-        for key in (INSIDE_FOR_KEY, INSIDE_OTHER_FOR_KEY):
+        for key in (INSIDE_FOR_KEY, INSIDE_OTHER_FOR_KEY, INSIDE_THRESHOLD_FOR_KEY):
             st.session_state.pop(key, None)
 
 
@@ -70,6 +73,7 @@ def write_link(selection: Selection) -> None:
         "off": ",".join(selection.off) or None,
         "token": selection.token,
         "other": st.session_state.get(INSIDE_OTHER_KEY) or None if selection.view == "patching" else None,
+        "threshold": st.session_state.get(INSIDE_THRESHOLD_KEY) if selection.view == "graph" else None,
         "target": selection.target,
         "against": "nothing" if selection.against is None else selection.against,
     }
