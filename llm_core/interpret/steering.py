@@ -8,7 +8,7 @@ mean norm of the stream at that place, so that it means the same in every model 
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from llm_core.models.transformer import Block
 from llm_core.taps import Edit, observe
 
 Floats = NDArray[np.float32]
+At = Literal["last", "all"] | int
 
 _SHORTEST = 1e-6
 """Of the stream's norm: a direction that is shorter is rounding."""
@@ -43,16 +44,17 @@ class Direction:
 
 
 def differences(
-    model: Model, places: Sequence[Component], wanted: Sequence[Batch], others: Sequence[Batch], *, last: bool = True
+    model: Model, places: Sequence[Component], wanted: Sequence[Batch], others: Sequence[Batch], *, at: At = "last"
 ) -> tuple[Direction, ...]:
     """At each place, from the mean of the stream in the other texts to its mean in the wanted ones.
 
-    `last`: only the last position of each text counts, as where the two sets say the same up to what comes next; else
-    all do. Raises UserError where a set is empty or the two do not differ anywhere, ValueError in training mode.
+    `at`: which positions of each text count: the last one, as where what comes next is to be different; all; or those of
+    one token, by number, such as an encoder's mask. Raises UserError where a set is empty, where a text does not have that
+    token, and where the two sets do not differ anywhere; ValueError in training mode.
     """
     if not wanted or not others:
         raise UserError("Two sets of texts make a direction: give at least one text in each.")
-    sets = [_means(model, places, texts, last) for texts in (wanted, others)]
+    sets = [_means(model, places, texts, at) for texts in (wanted, others)]
     found = [
         _direction(place, one - other, (norm + other_norm) / 2)
         for place, (one, norm), (other, other_norm) in zip(places, *sets, strict=True)
@@ -60,7 +62,7 @@ def differences(
     if all(each is None for each in found):
         raise UserError("The two sets of texts leave the same trace in this model: there is nothing to tell them apart by.")  # fmt: skip
     # Before the sets part, as in the embedding of a last word that both have, the direction is of length 0.
-    return tuple(each or _nowhere(place, sets[0][at]) for at, (place, each) in enumerate(zip(places, found, strict=True)))  # fmt: skip
+    return tuple(each or _nowhere(place, sets[0][row]) for row, (place, each) in enumerate(zip(places, found, strict=True)))  # fmt: skip
 
 
 def direction_along(model: Model, place: Component, vector: Tensor, texts: Sequence[Batch]) -> Direction:
@@ -70,7 +72,7 @@ def direction_along(model: Model, place: Component, vector: Tensor, texts: Seque
     """
     if not texts:
         raise UserError("How long the vectors of the stream are is taken from texts: give at least one.")
-    ((mean, norm),) = _means(model, [place], texts, last=False)
+    ((mean, norm),) = _means(model, [place], texts, "all")
     if vector.shape != mean.shape or not bool(torch.isfinite(vector).all()):
         raise UserError("A direction here has {width} numbers; this one has {have}, or not all of them are numbers.", width=len(mean), have=vector.numel())  # fmt: skip
     found = _direction(place, vector.to(mean), norm)
@@ -167,7 +169,7 @@ def _changed(model: Model, place: Component, change: Callable[[Tensor], Tensor],
     return {found.tap: edit}
 
 
-def _means(model: Model, places: Sequence[Component], texts: Sequence[Batch], last: bool) -> list[tuple[Tensor, float]]:
+def _means(model: Model, places: Sequence[Component], texts: Sequence[Batch], at: At) -> list[tuple[Tensor, float]]:
     """Of each place the mean vector (width,) over all texts, each of which counts alike, and the mean norm there."""
     if model.training:
         raise ValueError("put the model in eval mode before looking into it")
@@ -179,17 +181,29 @@ def _means(model: Model, places: Sequence[Component], texts: Sequence[Batch], la
         moved = batch.to(device)
         with torch.no_grad(), observe(model, only=taps) as seen:
             model.body(moved)
-        for at, (place, tap) in enumerate(zip(places, taps, strict=True)):
-            rows: Any = seen[tap].float()  # (B, T, width)
+        for number, (place, tap) in enumerate(zip(places, taps, strict=True)):
+            rows = seen[tap].float()  # (B, T, width)
             read = moved.source if place.part == "encoder" and moved.source is not None else moved
             lengths = [rows.shape[1]] * len(rows) if read.lengths is None else read.lengths.tolist()
-            for row, length in zip(rows, lengths, strict=True):
-                real = row[:length]
-                norms[at].append(real.norm(dim=-1).mean())
-                vectors[at].append(real[-1] if last else real.mean(0))
+            for text, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+                norms[number].append(row[:length].norm(dim=-1).mean())
+                counted = _counted(None if read.tokens is None else read.tokens[text, :length], length, at)
+                vectors[number].append(row[counted].mean(0))
     return [
         (torch.stack(mine).mean(0), float(torch.stack(norm).mean())) for mine, norm in zip(vectors, norms, strict=True)
     ]
+
+
+def _counted(tokens: Tensor | None, length: int, at: At) -> list[int]:
+    """The positions of a text that count."""
+    if at == "last":
+        return [length - 1]
+    if at == "all" or tokens is None:
+        return list(range(length))
+    found = [position for position, token in enumerate(tokens.tolist()) if token == at]
+    if not found:
+        raise UserError("Each of these texts needs the token whose place counts, such as [MASK]; one has none.")
+    return found
 
 
 def _direction(place: Component, vector: Tensor, norm: float) -> Direction | None:

@@ -9,6 +9,7 @@ from llm_core.errors import UserError
 from llm_core.inference.generate import generate
 from llm_core.interpret.components import Component, site
 from llm_core.interpret.steering import (
+    At,
     Direction,
     differences,
     direction_along,
@@ -49,11 +50,11 @@ def seen_at(model: Model, place: Component, text: list[int]) -> torch.Tensor:
     return seen[site(model, place).tap][0]
 
 
-@pytest.mark.parametrize("last", [True, False])
-def test_a_difference_is_that_of_the_means(model: Model, last: bool) -> None:
-    (direction,) = differences(model, [PLACE], batches(ONE), batches(OTHER), last=last)
+@pytest.mark.parametrize("at", ["last", "all"])
+def test_a_difference_is_that_of_the_means(model: Model, at: At) -> None:
+    (direction,) = differences(model, [PLACE], batches(ONE), batches(OTHER), at=at)
     means = [
-        torch.stack([(rows[-1] if last else rows.mean(0)) for rows in (seen_at(model, PLACE, text) for text in texts)]).mean(0)
+        torch.stack([(rows[-1] if at == "last" else rows.mean(0)) for rows in (seen_at(model, PLACE, text) for text in texts)]).mean(0)
         for texts in (ONE, OTHER)
     ]  # fmt: skip
     norm = np.mean([float(seen_at(model, PLACE, text).norm(dim=-1).mean()) for text in (*ONE, *OTHER)])
@@ -64,11 +65,20 @@ def test_a_difference_is_that_of_the_means(model: Model, last: bool) -> None:
 
 def test_texts_in_one_padded_batch_are_read_as_alone(model: Model) -> None:
     padded = Batch(torch.tensor([[*ONE[0]], [*ONE[1], 0]]), torch.tensor([4, 3]))
-    for last in (True, False):
-        alone = differences(model, [PLACE], batches(ONE), batches(OTHER), last=last)[0]
-        together = differences(model, [PLACE], [padded], batches(OTHER), last=last)[0]
+    ways: tuple[At, ...] = ("last", "all")
+    for at in ways:
+        alone = differences(model, [PLACE], batches(ONE), batches(OTHER), at=at)[0]
+        together = differences(model, [PLACE], [padded], batches(OTHER), at=at)[0]
         np.testing.assert_allclose(together.unit, alone.unit, atol=1e-6)
         assert together.norm == pytest.approx(alone.norm, rel=1e-6)
+
+
+def test_the_places_of_one_token_can_count_alone(model: Model) -> None:
+    (direction,) = differences(model, [PLACE], batches(([3, 7, 3, 11],)), batches(([1, 3],)), at=3)
+    one, other = seen_at(model, PLACE, [3, 7, 3, 11]), seen_at(model, PLACE, [1, 3])
+    np.testing.assert_allclose(direction.unit * direction.share * direction.norm, one[[0, 2]].mean(0) - other[1], atol=1e-5)  # fmt: skip
+    with pytest.raises(UserError, match="one has none"):
+        differences(model, [PLACE], batches(ONE), batches(OTHER), at=18)
 
 
 def test_steering_is_the_pass_recomputed_by_hand(model: Model) -> None:
@@ -188,7 +198,7 @@ def test_random_directions_are_as_long_and_point_elsewhere(model: Model) -> None
 def test_a_classifier_is_steered_too() -> None:
     model = task_model_of("classify")
     place = stream_places(model, "encoder")[-1]
-    direction = differences(model, [place], batches(ONE), batches(OTHER), last=False)[0]
+    direction = differences(model, [place], batches(ONE), batches(OTHER), at="all")[0]
     text = Batch(torch.tensor([[4, 3, 7]]))
     with torch.no_grad(), observe(model, only=(), edits=steer(model, direction, 1.0)):
         steered = model(text)
