@@ -23,7 +23,7 @@ from pages.ui.inside.under_way import answered, at_once
 from pages.ui.state import INSIDE_STEPS_AXIS_KEY, INSIDE_TRAINING_KEY, store
 from pages.ui.text import _, language, translate
 
-_LOADING, _LAYER, _OPERATION = 0.035, 0.002, 2.5e-11
+_LOADING, _LAYER, _OPERATION = 0.035, 0.0025, 2.5e-11
 """Seconds that a snapshot, a layer of a pass and an operation take, about."""
 _LEAST_WIDTH = 560
 
@@ -117,10 +117,12 @@ def _seconds(run: Run, question: TrainingQuestion, predicted: Predicted) -> floa
     assert isinstance(config, TransformerConfig)
     if MEASURES[question.measure].slow:
         return float("inf")
-    pieces = config.layers * (config.heads + 1) if question.measure.startswith("ablation") else 1
+    stacks = 2 if config.architecture == "encoder_decoder" else 1
+    heads = config.heads * (stacks + (stacks > 1))  # the cross-attention has its own
+    pieces = config.layers * (heads + stacks) if question.measure.startswith("ablation") else 1
     tokens = len(predicted.tokens) + len(predicted.source_tokens)
     operations = tokens * (24 * config.layers * config.width**2 + 2 * config.width * len(predicted.names))
-    return len(run.steps()) * (_LOADING + pieces * (config.layers * _LAYER + operations * _OPERATION))
+    return len(run.steps()) * (_LOADING + pieces * (stacks * config.layers * _LAYER + operations * _OPERATION))
 
 
 def _draw(selection: Selection, predicted: Predicted, run: Run, found: OverSteps, logarithmic: bool, code: str) -> None:
