@@ -20,6 +20,10 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+ONE_PROCESS = ("--renderer-process-limit=1", "--disable-site-isolation-trials")
+"""All pages of a visitor in one process: what it has compiled once serves them all, and half of a page's time is spared."""
+
+
 expect.set_options(timeout=60_000)
 
 
@@ -85,7 +89,7 @@ def browser() -> Iterator[Browser]:
             if os.environ.get("TERRARIUM_REQUIRE_BROWSER") == "1":
                 pytest.fail(sentence)
             pytest.skip(sentence)
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *ONE_PROCESS])
         yield browser
         browser.close()
 
@@ -156,30 +160,20 @@ def act(page: Page, deed: Callable[[], None], effect: Callable[[], bool], tries:
     assert effect(), f"nothing came of it on a page that says: {page.locator('.stMain').inner_text()}"
 
 
-Visitors = Callable[..., BrowserContext]
-
-
 @pytest.fixture(scope="session")
-def visitors(browser: Browser) -> Iterator[Visitors]:
-    """A browser for each kind of person, kept for all tests: what it has loaded and compiled once stays with it."""
-    known: dict[str, BrowserContext] = {}
-
-    def visitor(**options: object) -> BrowserContext:
-        kind = repr(sorted(options.items()))
-        if kind not in known:
-            known[kind] = browser.new_context(locale="en-US", **options)  # type: ignore[arg-type]
-        return known[kind]
-
-    yield visitor
-    for context in known.values():
-        context.close()
+def visitor(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+    """One person for all tests, with a page that stays open, so that the process behind all their pages stays too."""
+    context = browser.new_context(locale="en-US")
+    context.new_page().goto(f"{server.url}/_stcore/health")
+    yield context
+    context.close()
 
 
 Opened = Callable[..., Page]
 
 
 @pytest.fixture
-def opened(visitors: Visitors, server: Server) -> Iterator[Opened]:
+def opened(visitor: BrowserContext, server: Server) -> Iterator[Opened]:
     """Opens pages, and holds at the end that nothing left this machine and no script failed."""
     pages: list[Page] = []
     strangers: list[str] = []
@@ -189,9 +183,10 @@ def opened(visitors: Visitors, server: Server) -> Iterator[Opened]:
         if not request.url.startswith((server.url, server.url.replace("http", "ws"), "data:", "blob:")):
             strangers.append(request.url)
 
-    def open_page(path: str, *, width: int = 1280, heading: str | None = None, **options: object) -> Page:
-        page = visitors(**options).new_page()
+    def open_page(path: str, *, width: int = 1280, heading: str | None = None, **media: str) -> Page:
+        page = visitor.new_page()
         pages.append(page)
+        page.emulate_media(**media)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
         page.set_default_timeout(60_000)
         page.on("request", note)
