@@ -12,6 +12,7 @@ from pages.ui.inside import (
     circuit,
     controls,
     direct,
+    geometry,
     graph,
     guide,
     heads,
@@ -40,6 +41,7 @@ SHOWS = {
     "graph": graph.show,
     "neurons": neurons.show,
     "probes": probes.show,
+    "geometry": geometry.show,
     "training": training.show,
 }
 

@@ -3,7 +3,12 @@
 from llm_core.errors import N_
 from llm_core.interpret.step_measures import MEASURES as MEASURES_OVER_STEPS
 from pages.ui.state import (
+    INSIDE_AT_KEY,
+    INSIDE_AXES_KEY,
+    INSIDE_BESIDE_KEY,
     INSIDE_COLOUR_KEY,
+    INSIDE_COLOURED_KEY,
+    INSIDE_DRAWN_KEY,
     INSIDE_GRAPH_KEY,
     INSIDE_INSTEAD_KEY,
     INSIDE_MEASURE_KEY,
@@ -11,13 +16,17 @@ from pages.ui.state import (
     INSIDE_NEURON_ORDER_KEY,
     INSIDE_NEURON_TELLS_KEY,
     INSIDE_PLACES_KEY,
+    INSIDE_PLANE_KEY,
     INSIDE_PROBED_AT_KEY,
     INSIDE_PROBED_KEY,
     INSIDE_PROVED_KEY,
+    INSIDE_SHOWN_KEY,
     INSIDE_SITE_KEY,
     INSIDE_STEPS_AXIS_KEY,
     INSIDE_TEXTS_IN_KEY,
     INSIDE_TRAINING_KEY,
+    INSIDE_VECTORS_KEY,
+    INSIDE_WORDS_IN_KEY,
 )
 
 COLOURS = {
@@ -87,6 +96,35 @@ NEURON_ORDERS = {
     "label": N_("By what they tell apart"),
 }
 """Which neurons of a layer are listed first."""
+SHOWN = {
+    "map": N_("Map"),
+    "near": N_("Neighbours and analogies"),
+    "path": N_("Path through the layers"),
+    "alike": N_("Likeness of layers"),
+}
+"""What is drawn of the vectors."""
+VECTORS = {"input": N_("Tokens as read"), "output": N_("Tokens as written"), "states": N_("Hidden states of texts")}
+"""Which vectors are on the map."""
+AT = {"layer": N_("The chosen layer"), "embedding": N_("Embedding"), "all": N_("All layers together")}
+"""Where hidden states are taken."""
+DRAWN = {"pca": N_("PCA"), "tsne": N_("t-SNE")}
+"""How many numbers become two or three."""
+AXES = {"2": N_("2-D"), "3": N_("3-D")}
+"""Two of them, or three."""
+COLOURED = {
+    "part_of_speech": N_("Part of speech"),
+    "entity": N_("Entity"),
+    "number": N_("Singular or plural"),
+    "position": N_("Position in the text"),
+    "layer": N_("Layer"),
+}
+"""What the colour of a point means."""
+PLANES = {"joint": N_("Of all layers together"), "last": N_("Of the last layer")}
+"""In which plane, or space, a path is drawn."""
+BESIDE = {"itself": N_("Itself"), "step": N_("Another step"), "model": N_("Another model")}
+"""With what the layers of a model are compared."""
+WORDS_IN = TEXTS_IN
+"""In which language the texts are whose words are looked at."""
 
 LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "colour": ("lens", INSIDE_COLOUR_KEY, COLOURS),
@@ -104,5 +142,14 @@ LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "probed": ("probes", INSIDE_PROBED_KEY, PROBED),
     "probed_at": ("probes", INSIDE_PROBED_AT_KEY, PROBED_AT),
     "texts_in": ("probes", INSIDE_TEXTS_IN_KEY, TEXTS_IN),
+    "shown": ("geometry", INSIDE_SHOWN_KEY, SHOWN),
+    "vectors": ("geometry", INSIDE_VECTORS_KEY, VECTORS),
+    "at": ("geometry", INSIDE_AT_KEY, AT),
+    "drawn": ("geometry", INSIDE_DRAWN_KEY, DRAWN),
+    "axes": ("geometry", INSIDE_AXES_KEY, AXES),
+    "coloured": ("geometry", INSIDE_COLOURED_KEY, COLOURED),
+    "plane": ("geometry", INSIDE_PLANE_KEY, PLANES),
+    "beside": ("geometry", INSIDE_BESIDE_KEY, BESIDE),
+    "words_in": ("geometry", INSIDE_WORDS_IN_KEY, WORDS_IN),
 }
 """Name in the address to the view that it belongs to, the session key, and what there is to choose; the first is usual."""

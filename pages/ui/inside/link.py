@@ -12,10 +12,16 @@ from pages.ui.inside.selection import LONGEST_TEXT, Selection
 from pages.ui.inside.views import VIEWS
 from pages.ui.state import (
     INSIDE_AGAINST_KEY,
+    INSIDE_ANALOGY_FIRST_KEY,
+    INSIDE_ANALOGY_SECOND_KEY,
+    INSIDE_ANALOGY_THIRD_KEY,
+    INSIDE_BESIDE_RUN_KEY,
+    INSIDE_BESIDE_STEP_KEY,
     INSIDE_FOR_KEY,
     INSIDE_HEAD_KEY,
     INSIDE_LAYER_KEY,
     INSIDE_LINK_KEY,
+    INSIDE_NEAR_KEY,
     INSIDE_NEURON_KEY,
     INSIDE_OFF_KEY,
     INSIDE_OTHER_FOR_KEY,
@@ -29,6 +35,8 @@ from pages.ui.state import (
     INSIDE_TOKEN_KEY,
     INSIDE_VIEW_KEY,
 )
+
+_LONGEST_TOKEN = 40
 
 
 def _against(text: str) -> int | str | None:
@@ -49,8 +57,15 @@ LINKED: Linked = {
     "threshold": (INSIDE_THRESHOLD_KEY, whole()),
     "target": (INSIDE_TARGET_KEY, whole()),
     "against": (INSIDE_AGAINST_KEY, _against),
+    "near": (INSIDE_NEAR_KEY, text_of(_LONGEST_TOKEN)),
+    "first": (INSIDE_ANALOGY_FIRST_KEY, text_of(_LONGEST_TOKEN)),
+    "second": (INSIDE_ANALOGY_SECOND_KEY, text_of(_LONGEST_TOKEN)),
+    "third": (INSIDE_ANALOGY_THIRD_KEY, text_of(_LONGEST_TOKEN)),
+    "beside_run": (INSIDE_BESIDE_RUN_KEY, text_of(_LONGEST_TOKEN)),
+    "beside_step": (INSIDE_BESIDE_STEP_KEY, whole()),
     **{name: (key, one_of(*known)) for name, (_view, key, known) in LINKED_CHOICES.items()},
 }
+_OF_GEOMETRY = ("near", "first", "second", "third", "beside_run", "beside_step")
 
 
 def follow_link() -> None:
@@ -77,6 +92,9 @@ def write_link(selection: Selection) -> None:
         "target": selection.target,
         "against": "nothing" if selection.against is None else selection.against,
     }
+    if selection.view == "geometry":
+        chosen_there = {name: st.session_state.get(LINKED[name][0]) for name in _OF_GEOMETRY}
+        values |= {name: None if value == "" else value for name, value in chosen_there.items()}
     for name, (view, key, known) in LINKED_CHOICES.items():
         chosen = st.session_state.get(key)
         values[name] = chosen if view == selection.view and chosen != next(iter(known)) else None

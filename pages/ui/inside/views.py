@@ -87,6 +87,13 @@ VIEWS: dict[str, View] = {
         "Alain & Bengio 2017; Hewitt & Liang 2019, “Designing and Interpreting Probes with Control Tasks”",
         "llm_core.interpret.probes",
     ),
+    "geometry": View(
+        N_("Geometry"),
+        N_("Where vectors lie: those by which tokens are read and written, and what the model makes of them in texts. Drawn in a plane or in space, with what lies near, the way through the layers, and how alike layers are."),
+        N_("A drawing in two or three dimensions leaves most of the vectors out: points that lie together in it may be far apart in truth, and clusters may be made by the drawing. That something lies somewhere does not prove that the model uses it."),
+        "Mikolov et al. 2013; Linzen 2016; van der Maaten & Hinton 2008; Kornblith et al. 2019",
+        "llm_core.interpret.geometry",
+    ),
     "training": View(
         N_("Learning dynamics"),
         N_("How what the model does came about: a measure at every step of the training that was kept, under the loss curve. A click on a step looks at the model as it was then."),
