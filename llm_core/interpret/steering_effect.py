@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from llm_core.config import DecodingConfig
-from llm_core.data.grammar.grammar import Grammar
 from llm_core.data.grammar.sentences import check_sentences
 from llm_core.errors import UserError
+from llm_core.evaluate.world import World
 from llm_core.inference.generate import generate
 from llm_core.interpret.ablation import Score
 from llm_core.interpret.components import Component
@@ -68,14 +68,6 @@ class SteeringCurve:
     random_loss: Floats
 
 
-@dataclass(frozen=True)
-class Grammared:
-    """A grammar and the language in which texts are checked by it."""
-
-    grammar: Grammar
-    language: str
-
-
 def written(
     model: Model,
     tokenizer: AnyTokenizer,
@@ -85,7 +77,7 @@ def written(
     decoding: DecodingConfig,
     *,
     stop: int | None = None,
-    checked: Grammared | None = None,
+    checked: World | None = None,
 ) -> Measure:
     """Measures by writing after each prompt: the share of texts in which a wanted word comes after the prompt.
 
@@ -196,7 +188,7 @@ def _measured(
     )  # fmt: skip
 
 
-def _valid(begun: Sequence[str], texts: Sequence[str], ended: Sequence[bool], checked: Grammared) -> float:
+def _valid(begun: Sequence[str], texts: Sequence[str], ended: Sequence[bool], checked: World) -> float:
     """The share of valid sentences among those that end after the prompt."""
     found: list[bool] = []
     for prompt, text, whole in zip(begun, texts, ended, strict=True):

@@ -51,6 +51,15 @@ class AblationQuestion(TextQuestion):
     instead: Literal["zero", "mean", "resample"] = "zero"
 
 
+class InputsQuestion(TextQuestion):
+    """How much each token of the text adds, `by` which method; Shapley sampling puts the tokens in so many `orders`."""
+
+    method: Literal["inputs"] = "inputs"
+    by: Literal["integrated_gradients", "gradient_input", "occlusion", "shapley"] = "integrated_gradients"
+    orders: int = Field(default=6, ge=1, le=1_000)
+    random_orders: int = Field(default=20, ge=1, le=200)
+
+
 class TrainingQuestion(TextQuestion):
     """How a measure goes over the steps of training, up to the step `until`: the newest that there is. One that is not
     about a text has none."""
@@ -105,10 +114,28 @@ class FeaturesQuestion(Config):
     seed: int = Field(default=0, ge=0)
 
 
+class SteeringQuestion(Config):
+    """How a direction moves a model, by strength and by place. `source`: two sets of texts, `wanted` and `others`; the
+    token `number`; the neuron or the feature `number` of `place`'s layer. `tried`: texts that are written on from, or whose
+    hidden token is asked for; `words`: what is wanted there."""
+
+    method: Literal["steering"] = "steering"
+    source: Literal["texts", "token", "neuron", "feature"] = "texts"
+    wanted: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(default=(), max_length=64)
+    others: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(default=(), max_length=64)
+    number: int = Field(default=0, ge=0)
+    place: str = Field(max_length=60)
+    tried: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(max_length=64)
+    words: tuple[Annotated[str, Field(max_length=100)], ...] = Field(max_length=32)
+    seed: int = Field(default=0, ge=0)
+
+
 Question = Annotated[
     PatchingQuestion
+    | SteeringQuestion
     | FeaturesQuestion
     | AblationQuestion
+    | InputsQuestion
     | ProofQuestion
     | ProbesQuestion
     | TsneQuestion

@@ -25,6 +25,10 @@ Answering = Callable[[Any, Subject], Iterator[float | Row]]
 
 def answering(method: str) -> Answering:
     """How a method's questions are answered. Imported only when one is. Raises UserError for an unknown one."""
+    if method == "steering":
+        from llm_core.runs.inquiries import steering
+
+        return steering.answer
     if method == "features":
         from llm_core.runs.inquiries import features
 
@@ -33,6 +37,10 @@ def answering(method: str) -> Answering:
         from llm_core.runs.inquiries.ablation import answer as ablation
 
         return ablation
+    if method == "inputs":
+        from llm_core.runs.inquiries.inputs import answer as inputs
+
+        return inputs
     if method == "patching":
         from llm_core.runs.inquiries.patching import answer
 

@@ -10,6 +10,7 @@ from llm_core.config import DecodingConfig
 from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.sampler import texts
 from llm_core.errors import UserError
+from llm_core.evaluate.world import World
 from llm_core.inference.generate import generate
 from llm_core.interpret.ablation import loss_of
 from llm_core.interpret.loss_texts import loss_texts
@@ -17,7 +18,6 @@ from llm_core.interpret.outcome import outcome
 from llm_core.interpret.steering import Direction, steer, stream_places, token_direction
 from llm_core.interpret.steering_effect import (
     Effect,
-    Grammared,
     SteeringPoint,
     mentions,
     predicted,
@@ -130,7 +130,7 @@ def test_sentences_are_checked_by_the_grammar() -> None:
         begin, end, separators, pieces = (0,), (), frozenset({0}), ["<begin>", story[:half], story[half:], " Nonsense it. Foo bar."]  # fmt: skip
 
     model = model_of(vocabulary_size=4)
-    checked = Grammared(grammar, "en")
+    checked = World(grammar, "en", range(0))
     decode = lambda ids: "".join(Whole.pieces[each] for each in ids)  # noqa: E731
     greedy = DecodingConfig(tokens=2, method="greedy")
     for token, valid in ((2, 1.0), (3, 0.0)):
