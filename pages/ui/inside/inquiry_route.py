@@ -16,7 +16,15 @@ from llm_core.runs.names import ID
 from pages.ui import measuring
 from pages.ui.charts import Colors
 from pages.ui.http import NO_STORE, language_of, refusal
-from pages.ui.inside import ablation_rows, patching_rows, probe_rows, proof_rows, training_picture
+from pages.ui.inside import (
+    ablation_rows,
+    feature_rows,
+    inputs_rows,
+    patching_rows,
+    probe_rows,
+    proof_rows,
+    training_picture,
+)
 from pages.ui.state import OWNER, store
 from pages.ui.text import translate
 
@@ -39,6 +47,8 @@ PICTURES: dict[str, Picture] = {
     "ablation": Picture(ablation_rows.figure, ablation_rows.csv, ablation_rows.height, ablation_rows.points),
     "probes": Picture(probe_rows.figure, probe_rows.csv, probe_rows.height, probe_rows.points),
     "proof": Picture(proof_rows.figure, proof_rows.csv, proof_rows.height, proof_rows.points),
+    "inputs": Picture(inputs_rows.figure, inputs_rows.csv, inputs_rows.height, inputs_rows.points),
+    "features": Picture(feature_rows.figure, feature_rows.csv, feature_rows.height, feature_rows.points),
     "patching": Picture(patching_rows.figure, patching_rows.csv, patching_rows.height, patching_rows.points),
     "training": Picture(
         training_picture.coming,

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from llm_core.runs.inquired import FeaturesQuestion
 from pages.ui.address import Linked, follow_address, one_of, text_of, whole, write_address
 from pages.ui.attention.looking import PARTS
 from pages.ui.inside.choices import LINKED_CHOICES
@@ -17,6 +18,9 @@ from pages.ui.state import (
     INSIDE_ANALOGY_THIRD_KEY,
     INSIDE_BESIDE_RUN_KEY,
     INSIDE_BESIDE_STEP_KEY,
+    INSIDE_FEATURE_KEY,
+    INSIDE_FEATURE_PLACE_KEY,
+    INSIDE_FEATURE_SETTINGS_KEYS,
     INSIDE_FOR_KEY,
     INSIDE_HEAD_KEY,
     INSIDE_LAYER_KEY,
@@ -51,6 +55,9 @@ LINKED: Linked = {
     "layer": (INSIDE_LAYER_KEY, whole()),
     "head": (INSIDE_HEAD_KEY, whole()),
     "neuron": (INSIDE_NEURON_KEY, whole()),
+    "feature": (INSIDE_FEATURE_KEY, whole()),
+    "place": (INSIDE_FEATURE_PLACE_KEY, text_of(60)),
+    **{name: (key, whole()) for name, key in INSIDE_FEATURE_SETTINGS_KEYS.items()},
     "off": (INSIDE_OFF_KEY, named),
     "token": (INSIDE_TOKEN_KEY, whole()),
     "other": (INSIDE_OTHER_KEY, text_of(LONGEST_TEXT)),
@@ -66,6 +73,17 @@ LINKED: Linked = {
     **{name: (key, one_of(*known)) for name, (_view, key, known) in LINKED_CHOICES.items()},
 }
 _OF_GEOMETRY = ("near", "first", "second", "third", "beside_run", "beside_step")
+
+
+def linked_features() -> dict[str, Any]:
+    """What the view of features looks at; of its settings those that are not the usual."""
+    usual = {name: FeaturesQuestion.model_fields[name].default for name in INSIDE_FEATURE_SETTINGS_KEYS}
+    chosen = {name: st.session_state.get(key) for name, key in INSIDE_FEATURE_SETTINGS_KEYS.items()}
+    return {
+        "feature": st.session_state.get(INSIDE_FEATURE_KEY),
+        "place": st.session_state.get(INSIDE_FEATURE_PLACE_KEY),
+        **{name: value if value != usual[name] else None for name, value in chosen.items()},
+    }
 
 
 def follow_link() -> None:
@@ -85,6 +103,7 @@ def write_link(selection: Selection) -> None:
         "layer": selection.layer,
         "head": selection.head,
         "neuron": st.session_state.get(INSIDE_NEURON_KEY) if selection.view == "neurons" else None,
+        **(linked_features() if selection.view == "features" else {}),
         "off": ",".join(selection.off) or None,
         "token": selection.token,
         "other": st.session_state.get(INSIDE_OTHER_KEY) or None if selection.view == "patching" else None,

@@ -80,6 +80,13 @@ VIEWS: dict[str, View] = {
         "Geva et al. 2021, “Transformer Feed-Forward Layers Are Key-Value Memories”; Bolukbasi et al. 2021, “An Interpretability Illusion for BERT”",
         "llm_core.interpret.neurons",
     ),
+    "features": View(
+        N_("Features"),
+        N_("What one place of the model holds, taken apart into a few of many directions: a sparse autoencoder learns them here, and each is shown by the texts that excite it."),
+        N_("That features explain a place does not prove that the model computes with them: another seed finds others. And even random directions explain some of it: they stand beside."),
+        "Bricken et al. 2023, “Towards Monosemanticity”; Gao et al. 2024, “Scaling and evaluating sparse autoencoders”; Heap et al. 2025",
+        "llm_core.interpret.autoencoder_training",
+    ),
     "probes": View(
         N_("Probes"),
         N_("What can be read off the residual stream at each layer by a linear map, which is trained on texts of the grammar and asked about others: of each word its part of speech, say."),
