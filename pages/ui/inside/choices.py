@@ -8,6 +8,8 @@ from pages.ui.state import (
     INSIDE_BESIDE_KEY,
     INSIDE_COLOUR_KEY,
     INSIDE_COLOURED_KEY,
+    INSIDE_COMPARED_KEY,
+    INSIDE_COMPARED_SHOWN_KEY,
     INSIDE_DRAWN_KEY,
     INSIDE_GRAPH_KEY,
     INSIDE_INSTEAD_KEY,
@@ -22,6 +24,9 @@ from pages.ui.state import (
     INSIDE_PROVED_KEY,
     INSIDE_SHOWN_KEY,
     INSIDE_SITE_KEY,
+    INSIDE_STEERED_BY_KEY,
+    INSIDE_STEERED_WAY_KEY,
+    INSIDE_STEERED_WHERE_KEY,
     INSIDE_STEPS_AXIS_KEY,
     INSIDE_TEXTS_IN_KEY,
     INSIDE_TRAINING_KEY,
@@ -126,6 +131,21 @@ BESIDE = {"itself": N_("Itself"), "step": N_("Another step"), "model": N_("Anoth
 WORDS_IN = TEXTS_IN
 """In which language the texts are whose words are looked at."""
 
+STEERED_BY = {"texts": N_("Two sets of texts"), "token": N_("A word"), "neuron": N_("A neuron"), "feature": N_("A feature")}  # fmt: skip
+"""Where a direction comes from."""
+STEERED_WAYS = {"add": N_("Add it"), "out": N_("Take it out")}
+"""What is done with it."""
+STEERED_WHERE = {"all": N_("Everywhere"), "text": N_("In the text"), "written": N_("In what is written")}
+"""At which positions."""
+MOST_STRENGTH = 100
+"""In percent of the mean length of the stream's vectors."""
+COMPARED = {"text": N_("Another text"), "step": N_("Another step"), "model": N_("Another model")}
+"""What is laid beside."""
+COMPARED_SHOWN = {
+    "said": N_("What is said"), "lens": N_("Logit lens"), "inputs": N_("Words of the text"),
+}  # fmt: skip
+"""What is seen of both."""
+
 LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "colour": ("lens", INSIDE_COLOUR_KEY, COLOURS),
     "places": ("lens", INSIDE_PLACES_KEY, PLACES),
@@ -151,5 +171,10 @@ LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "plane": ("geometry", INSIDE_PLANE_KEY, PLANES),
     "beside": ("geometry", INSIDE_BESIDE_KEY, BESIDE),
     "words_in": ("geometry", INSIDE_WORDS_IN_KEY, WORDS_IN),
+    "by": ("steering", INSIDE_STEERED_BY_KEY, STEERED_BY),
+    "way": ("steering", INSIDE_STEERED_WAY_KEY, STEERED_WAYS),
+    "where": ("steering", INSIDE_STEERED_WHERE_KEY, STEERED_WHERE),
+    "compared": ("compare", INSIDE_COMPARED_KEY, COMPARED),
+    "compared_shown": ("compare", INSIDE_COMPARED_SHOWN_KEY, COMPARED_SHOWN),
 }
 """Name in the address to the view that it belongs to, the session key, and what there is to choose; the first is usual."""

@@ -7,7 +7,7 @@ import streamlit as st
 from llm_core.runs.inquired import FeaturesQuestion
 from pages.ui.address import Linked, follow_address, one_of, text_of, whole, write_address
 from pages.ui.attention.looking import PARTS
-from pages.ui.inside.choices import LINKED_CHOICES
+from pages.ui.inside.choices import LINKED_CHOICES, MOST_STRENGTH
 from pages.ui.inside.off import named
 from pages.ui.inside.selection import LONGEST_TEXT, Selection
 from pages.ui.inside.views import VIEWS
@@ -32,6 +32,14 @@ from pages.ui.state import (
     INSIDE_OTHER_KEY,
     INSIDE_PART_KEY,
     INSIDE_SOURCE_KEY,
+    INSIDE_STEERED_FEATURE_KEY,
+    INSIDE_STEERED_FOR_KEY,
+    INSIDE_STEERED_OTHERS_KEY,
+    INSIDE_STEERED_TRIED_KEY,
+    INSIDE_STEERED_WANTED_KEY,
+    INSIDE_STEERED_WORD_KEY,
+    INSIDE_STEERED_WORDS_KEY,
+    INSIDE_STRENGTH_KEY,
     INSIDE_TARGET_KEY,
     INSIDE_TEXT_KEY,
     INSIDE_THRESHOLD_FOR_KEY,
@@ -70,9 +78,21 @@ LINKED: Linked = {
     "third": (INSIDE_ANALOGY_THIRD_KEY, text_of(_LONGEST_TOKEN)),
     "beside_run": (INSIDE_BESIDE_RUN_KEY, text_of(_LONGEST_TOKEN)),
     "beside_step": (INSIDE_BESIDE_STEP_KEY, whole()),
+    "wanted": (INSIDE_STEERED_WANTED_KEY, text_of(LONGEST_TEXT)),
+    "others": (INSIDE_STEERED_OTHERS_KEY, text_of(LONGEST_TEXT)),
+    "word": (INSIDE_STEERED_WORD_KEY, text_of(_LONGEST_TOKEN)),
+    "feature": (INSIDE_STEERED_FEATURE_KEY, whole()),
+    "words": (INSIDE_STEERED_WORDS_KEY, text_of(_LONGEST_TOKEN)),
+    "tried": (INSIDE_STEERED_TRIED_KEY, text_of(LONGEST_TEXT)),
+    "strength": (INSIDE_STRENGTH_KEY, one_of(*range(-MOST_STRENGTH, MOST_STRENGTH + 1))),
     **{name: (key, one_of(*known)) for name, (_view, key, known) in LINKED_CHOICES.items()},
 }
-_OF_GEOMETRY = ("near", "first", "second", "third", "beside_run", "beside_step")
+_OF_VIEWS = {
+    "geometry": ("near", "first", "second", "third", "beside_run", "beside_step"),
+    "steering": ("wanted", "others", "word", "neuron", "feature", "words", "tried", "strength"),
+    "compare": ("other", "beside_run", "beside_step"),
+}  # fmt: skip
+"""What only one view depends on."""
 
 
 def linked_features() -> dict[str, Any]:
@@ -89,7 +109,7 @@ def linked_features() -> dict[str, Any]:
 def follow_link() -> None:
     """Take the selection from another address; call before any widget."""
     if follow_address(LINKED, INSIDE_LINK_KEY):
-        for key in (INSIDE_FOR_KEY, INSIDE_OTHER_FOR_KEY, INSIDE_THRESHOLD_FOR_KEY):
+        for key in (INSIDE_FOR_KEY, INSIDE_OTHER_FOR_KEY, INSIDE_THRESHOLD_FOR_KEY, INSIDE_STEERED_FOR_KEY):
             st.session_state.pop(key, None)
 
 
@@ -111,9 +131,8 @@ def write_link(selection: Selection) -> None:
         "target": selection.target,
         "against": "nothing" if selection.against is None else selection.against,
     }
-    if selection.view == "geometry":
-        chosen_there = {name: st.session_state.get(LINKED[name][0]) for name in _OF_GEOMETRY}
-        values |= {name: None if value == "" else value for name, value in chosen_there.items()}
+    chosen_there = {name: st.session_state.get(LINKED[name][0]) for name in _OF_VIEWS.get(selection.view, ())}
+    values |= {name: None if value == "" else value for name, value in chosen_there.items()}
     for name, (view, key, known) in LINKED_CHOICES.items():
         chosen = st.session_state.get(key)
         values[name] = chosen if view == selection.view and chosen != next(iter(known)) else None
