@@ -1,8 +1,6 @@
 """Attribution to the input: which words of the text speak for the answer; and whether that is faithful."""
 
-from collections import deque
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,23 +9,26 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from llm_core.data.table_writing import as_table
+from llm_core.runs.inquired import InputsQuestion, InquiryConfig
+from llm_core.runs.inquiry import Answer
 from pages.ui.charts import Colors, layout
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.inside import python
 from pages.ui.inside.bars import Bar, upright
 from pages.ui.inside.choices import METHODS
-from pages.ui.inside.computed import KEPT, Asked, Predicted, opened, refuse_slow
+from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import choice, heading
 from pages.ui.inside.grid import safe, short
-from pages.ui.inside.selection import Against, Selection, intact
+from pages.ui.inside.inputs_rows import Scores, scores_of
+from pages.ui.inside.selection import Selection
+from pages.ui.inside.under_way import answered
 from pages.ui.inside.words import explained
-from pages.ui.state import INSIDE_METHOD_KEY, inference
+from pages.ui.state import INSIDE_METHOD_KEY
 from pages.ui.text import _
 
 if TYPE_CHECKING:
     from llm_core.interpret.faithfulness import Faithfulness
-    from llm_core.interpret.input_attribution import Explained, InputAttribution
 
 _SHAPLEY_ORDERS = 6
 _RANDOM_ORDERS = 20
@@ -35,59 +36,28 @@ _PASSES = {"gradient_input": 3, "integrated_gradients": 200, "occlusion": 1, "sh
 """Forward passes of a text, of occlusion and Shapley sampling for each of its tokens."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """Scores, and their test."""
-
-    scores: "InputAttribution"
-    test: "Faithfulness"
-
-
-@lru_cache(maxsize=KEPT)
-def found_of(asked: Asked, token: int | None, target: int, against: Against, method: str) -> Found:
-    """Raises UserError where the model has no such target."""
-    with inference():
-        from llm_core.interpret.faithfulness import faithfulness
-        from llm_core.interpret.input_attribution import Explained
-        from llm_core.interpret.target import Target
-
-        model, tokenizer, reading = opened(asked)
-        count = len(reading.text.ids)
-        passes = _PASSES[method] * (count if method in ("occlusion", "shapley") else 1)
-        refuse_slow(model, passes + 2 * count * (1 + _RANDOM_ORDERS) / 4, count)
-        asked_for = Explained(model, tokenizer, reading, Target(token, target, against))  # type: ignore[arg-type]
-        scores = _scores(asked_for, method)
-        return Found(scores, faithfulness(asked_for, scores.scores, random_orders=_RANDOM_ORDERS))
-
-
-def _scores(asked_for: "Explained", method: str) -> "InputAttribution":
-    from llm_core.interpret import input_attribution as library
-
-    if method == "shapley":
-        return deque(library.shapley(asked_for, orders=_SHAPLEY_ORDERS), maxlen=1)[0]
-    if method == "gradient_input":
-        return library.gradient_times_input(asked_for)
-    return library.occlusion(asked_for) if method == "occlusion" else library.integrated_gradients(asked_for)
-
-
 def show(selection: Selection, predicted: Predicted) -> None:
     """The scores as bars under the words, and the curves beside random order. Raises UserError."""
     method = choice(_("Method"), INSIDE_METHOD_KEY, METHODS)
-    found = found_of(intact(selection), selection.token, selection.target, selection.against, method)
     what, code, run = explained(selection, predicted), as_python(selection, method), f"{selection.run}-{selection.step}"
     tokens = (*predicted.source_tokens, *predicted.tokens)
-    bars = [Bar(short(token), float(score)) for token, score in zip(tokens, found.scores.scores, strict=True)]
+    answer = _answer(selection, method, len(tokens), code)
+    if answer is None:
+        return
+    scores, test = scores_of(answer), _test_of(answer)
+    assert scores is not None
+    bars = [Bar(short(token), score) for token, score in zip(tokens, scores.scores, strict=True)]
     drawing(
         "inside_inputs", (selection, method), partial(upright, bars, what),
         label=_("How much each token adds to {what}", what=what), height=300, least_width=90 + 46 * len(bars), code=code,
-        table=as_csv(tokens, found.scores), name=f"terrarium-input-attribution-{run}",
+        table=as_csv(tokens, scores), name=f"terrarium-input-attribution-{run}",
     )  # fmt: skip
-    st.caption(as_text(_summed(found.scores, what)))
+    st.caption(as_text(_summed(scores, what)))
     heading(_("Is that faithful? Words taken away, and brought back, the strongest first"))
-    st.caption(as_text(_tested(found.test)))
+    st.caption(as_text(_tested(test)))
     for place, kind in zip(st.columns(2, gap="medium"), ("deletion", "insertion"), strict=True):
         with place:
-            mine, others = _curves(found.test, kind)
+            mine, others = _curves(test, kind)
             drawing(
                 f"inside_{kind}", (selection, method, kind), partial(curves, mine, others, what, kind == "deletion"),
                 label=_("Words taken away") if kind == "deletion" else _("Words brought back"), height=260, code=code,
@@ -95,7 +65,27 @@ def show(selection: Selection, predicted: Predicted) -> None:
             )  # fmt: skip
 
 
-def _summed(scores: "InputAttribution", what: str) -> str:
+def _answer(selection: Selection, method: str, count: int, code: str) -> Answer | None:
+    """Scores and curves; None while a worker is at it."""
+    question = InputsQuestion(
+        text=selection.text, source=selection.source, token=selection.token, target=selection.target, against=selection.against,  # type: ignore[arg-type]
+        by=method, orders=_SHAPLEY_ORDERS, random_orders=_RANDOM_ORDERS,  # type: ignore[arg-type]
+    )  # fmt: skip
+    passes = _PASSES[method] * (count if method in ("occlusion", "shapley") else 1)
+    return answered(
+        "inside_inputs_inquiry", InquiryConfig(run=selection.run, step=selection.step, question=question), name=_("Words of the text"),
+        picture=_("How much each token adds"), code=code, passes=passes + 2 * count * (1 + _RANDOM_ORDERS) / 4, tokens=count,
+    )  # fmt: skip
+
+
+def _test_of(answer: Answer) -> "Faithfulness":
+    from llm_core.interpret.faithfulness import Faithfulness
+
+    row = next(row for row in answer.rows if row.get("kind") == "curves")
+    return Faithfulness(tuple(row["order"]), *(np.array(row[name]) for name in ("deletion", "insertion", "random_deletions", "random_insertions")))  # fmt: skip
+
+
+def _summed(scores: Scores, what: str) -> str:
     if scores.baseline is None:
         return _("{what} is {value}. The scores of this method need not add up to it.", what=what, value=scores.value)
     said = _("{what} is {value}, and {baseline} where every word says nothing.", what=what, value=scores.value, baseline=scores.baseline)  # fmt: skip
@@ -157,7 +147,7 @@ def _faint(color: str) -> str:
     return f"rgba({red},{green},{blue},0.18)"
 
 
-def as_csv(tokens: tuple[str, ...], scores: "InputAttribution") -> str:
+def as_csv(tokens: tuple[str, ...], scores: Scores) -> str:
     """A row for each token, those of the source first."""
     return as_table(("position", "token", "score"), ((at, token, float(f"{score:.7g}")) for at, (token, score) in enumerate(zip(tokens, scores.scores, strict=True))))  # fmt: skip
 
