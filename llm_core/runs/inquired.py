@@ -121,12 +121,12 @@ class SteeringQuestion(Config):
 
     method: Literal["steering"] = "steering"
     source: Literal["texts", "token", "neuron", "feature"] = "texts"
-    wanted: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(default=(), max_length=64)
-    others: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(default=(), max_length=64)
+    wanted: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(strict=False, default=(), max_length=64)
+    others: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(strict=False, default=(), max_length=64)
     number: int = Field(default=0, ge=0)
     place: str = Field(max_length=60)
-    tried: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(max_length=64)
-    words: tuple[Annotated[str, Field(max_length=100)], ...] = Field(max_length=32)
+    tried: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(strict=False, max_length=64)
+    words: tuple[Annotated[str, Field(max_length=100)], ...] = Field(strict=False, max_length=32)
     seed: int = Field(default=0, ge=0)
 
 

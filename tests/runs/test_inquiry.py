@@ -1,8 +1,9 @@
 """Questions that take over a second, as runs: answered once, found again, stopped and taken up, drawn as rows come."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from llm_core.config import Config, parse
 from llm_core.errors import UserError
 from llm_core.interpret.ablation import ablated, against_others, map_ablations, target_of
 from llm_core.interpret.components import Component
@@ -21,7 +23,7 @@ from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.runs import history, inquiry
 from llm_core.runs.history import Row
-from llm_core.runs.inquired import AblationQuestion, InquiryConfig, PatchingQuestion
+from llm_core.runs.inquired import AblationQuestion, InquiryConfig, PatchingQuestion, Question
 from llm_core.runs.inquiry_job import InquiryJob
 from llm_core.runs.inquiry_job import answering as answering_of
 from llm_core.runs.inquiry_subject import Subject
@@ -202,3 +204,18 @@ def test_the_route_draws_the_rows_that_are_there(store: Store, config: InquiryCo
     assert told["csv"].splitlines()[1:] == ["decoder.0.residual_before,0,the,0.25", "decoder.0.residual_before,1, cat,1.0"]  # fmt: skip
     same = client.get(f"/inquiry/{config.digest}?lang=zh&have={told['version']}").json()
     assert "figures" not in same
+
+
+@pytest.mark.parametrize("kind", [*get_args(get_args(Question)[0])])
+def test_a_question_of_every_kind_is_the_same_when_it_is_read_again(kind: type[Config]) -> None:
+    values: dict[str, Any] = {
+        name: ["a", "b"] if get_origin(field.annotation) is tuple else 1 if field.annotation is int else "text"
+        for name, field in kind.model_fields.items()
+        if field.is_required() and get_origin(field.annotation) is not Literal
+    }
+    values |= {name: get_args(field.annotation)[0] for name, field in kind.model_fields.items() if get_origin(field.annotation) is Literal}  # fmt: skip
+    config = parse(InquiryConfig, {"run": MODEL, "step": 1, "question": values})
+    assert isinstance(config.question, kind)
+    again = parse(InquiryConfig, json.loads(json.dumps(config.model_dump(mode="json"))))
+    assert again.digest == config.digest
+    assert again == config
