@@ -91,12 +91,13 @@ def states_cloud(
     seed: int = 0,
 ) -> Cloud:
     """What the stream holds at tokens of some texts, 900 at most: after one layer, -1 before the first; None for fewer
-    tokens at all places together. An encoder-decoder is looked at in its encoder.
+    tokens at all places together. All are brought to one length. An encoder-decoder is looked at in its encoder.
 
     Raises UserError for a layer that is not there and for a model without layers.
     """
     stream = streams(model)[0] if streams(model) else None
-    states = hidden_states(model, readings_of(model, tokenizer, texts, language, grammar, seed), stream)
+    readings = readings_of(model, tokenizer, texts, language, grammar, seed)
+    states = hidden_states(model, readings, stream).of_one_length()
     places = layer_ends(model, states.places[0].part)
     if layer is not None and not -1 <= layer < len(places) - 1:
         raise UserError("There is no layer {layer}; the last one is {last}.", layer=layer, last=len(places) - 2)

@@ -1,7 +1,7 @@
 """The residual stream at every token of some texts, before the first layer and after each: what geometry and probes see."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -41,6 +41,15 @@ class HiddenStates:
             self.places, self.states[:, chosen], self.text[chosen], self.position[chosen], self.ids[chosen],
             tuple(self.tokens[row] for row in chosen), self.spans[chosen],
         )  # fmt: skip
+
+    def of_one_length(self) -> "HiddenStates":
+        """The same with every vector brought to a mean square of 1, as a norm before a layer does it.
+
+        A few tokens whose vectors are a hundred times as long as others would else be all that a drawing shows, and all
+        that CKA hears (Sun et al. 2024, "Massive Activations in Large Language Models").
+        """
+        length = np.sqrt((self.states.astype(np.float64) ** 2).mean(-1, keepdims=True))
+        return replace(self, states=(self.states / np.maximum(length, 1e-12)).astype(np.float32))
 
 
 def layer_ends(model: Model, stream: Part) -> tuple[Component, ...]:

@@ -47,7 +47,7 @@ def test_hidden_states_are_those_of_the_texts_at_their_layer(model: Model, token
     for row in (0, 20, len(found.ids) - 1):
         text, at = int(found.text[row]), int(found.position[row])
         (place,) = np.flatnonzero((states.text == text) & (states.position == at))
-        assert np.allclose(found.vectors[row], states.states[2, place])
+        assert np.allclose(found.vectors[row], states.of_one_length().states[2, place])
         end = readings[text].text.spans[at][1]
         part = next((word.part for word in truth[text].truth.words if word.end == end), None)
         assert found.labels["part_of_speech"][row] == part

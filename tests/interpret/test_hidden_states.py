@@ -43,6 +43,15 @@ def test_some_tokens_can_be_picked() -> None:
     assert some.spans.tolist() == [[4, 5], [1, 2]]
 
 
+def test_vectors_of_one_length_keep_their_direction() -> None:
+    model = model_of()
+    found = hidden_states(model, [reading_of(model)])
+    short = found.of_one_length()
+    assert np.allclose(np.linalg.norm(short.states, axis=-1), 24**0.5, rtol=1e-5)
+    lengths = np.linalg.norm(found.states, axis=-1, keepdims=True)
+    assert np.allclose(short.states * lengths / 24**0.5, found.states, atol=1e-4)
+
+
 def test_what_has_no_stream_is_refused() -> None:
     model = model_of()
     with pytest.raises(UserError, match="no stream"):

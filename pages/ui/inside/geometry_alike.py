@@ -54,7 +54,7 @@ def _read(asked: Asked, language: str, texts: int) -> "HiddenStates":
     from llm_core.interpret.hidden_states import hidden_states
 
     model, tokenizer = store().model(store().find(asked.run), asked.step)
-    return hidden_states(model, readings_of(model, tokenizer, texts, language), streams(model)[0])
+    return hidden_states(model, readings_of(model, tokenizer, texts, language), streams(model)[0]).of_one_length()
 
 
 def show(selection: Selection, predicted: Predicted) -> None:
@@ -83,7 +83,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
                 height=grid.height, least_width=grid.least_width, code=code, table=as_csv(found),
                 name=f"terrarium-cka-{kind}-{selection.run}-{selection.step}", on_picked=lambda picked: pick(picked, found),
             )  # fmt: skip
-    st.caption(as_text(_("Over {count} tokens of the same texts. Rows: {first}; columns: {second}. 1: the same up to turning and stretching. By chance: what CKA would be on average if the tokens of one were shuffled; few tokens of wide vectors look alike whatever they hold.", count=found.tokens, first=names[0], second=names[1])))  # fmt: skip
+    st.caption(as_text(_("Over {count} tokens of the same texts. Rows: {first}; columns: {second}. 1: the same up to turning and stretching; all vectors are brought to one length first, else a few long ones decide. By chance: what CKA would be on average if the tokens of one were shuffled; few tokens of wide vectors look alike whatever they hold.", count=found.tokens, first=names[0], second=names[1])))  # fmt: skip
 
 
 def _other(selection: Selection, beside: str) -> tuple[str, int]:
@@ -150,8 +150,8 @@ def as_python(selection: Selection, pair: Pair) -> str:
     return f"""\
 {python.preamble(unchanged, imports)}\
 other, other_tokenizer = store.model(store.find({pair.second.run!r}), step={pair.second.step})
-first = hidden_states(model, readings_of(model, tokenizer, 12, {pair.language!r}), streams(model)[0])
-second = hidden_states(other, readings_of(other, other_tokenizer, 12, {pair.language!r}), streams(other)[0])
+first = hidden_states(model, readings_of(model, tokenizer, 12, {pair.language!r}), streams(model)[0]).of_one_length()
+second = hidden_states(other, readings_of(other, other_tokenizer, 12, {pair.language!r}), streams(other)[0]).of_one_length()
 found = similarity(first, second)
 print(found.values.round(3))
 print("by chance")

@@ -174,6 +174,8 @@ def _said(found: "Cloud", projection: "Projection", coloured: str) -> str:
         count=len(found.tokens), width=found.vectors.shape[1], known=known, neighbours=projection.neighbours,
         trust=number(projection.trust), chance=number(projection.chance),
     )  # fmt: skip
+    if found.places:
+        said += " " + _("Each is brought to one length, as the norm before each layer does it.")
     if projection.method == "tsne":
         said += " " + _("How far apart clusters lie and how large they are means nothing in a t-SNE drawing; it even finds clusters in noise.")  # fmt: skip
     return said

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -33,7 +34,7 @@ def paths_of(asked: Asked, dimensions: int, plane: str) -> "Paths":
     with inference():
         from llm_core.interpret.geometry import paths
 
-        return paths(found, dimensions, plane)  # type: ignore[arg-type]
+        return paths(found.of_one_length(), dimensions, plane)  # type: ignore[arg-type]
 
 
 def show(selection: Selection, predicted: Predicted) -> None:
@@ -54,7 +55,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
         label=_("The way of each token through the layers, the chosen one strong"), height=HEIGHT, code=as_python(selection, plane, axes),
         table=as_csv(found), name=f"terrarium-paths-{selection.run}-{selection.step}", on_picked=lambda picked: pick(picked, found),
     )  # fmt: skip
-    st.caption(as_text(_("The axes show {share} % of how the vectors vary; what happens in other directions is not seen. A click chooses another token.", share=f"{100 * float(found.explained.sum()):.3g}")))  # fmt: skip
+    st.caption(as_text(_("The axes show {share} % of how the vectors vary; what happens in other directions is not seen. All vectors are brought to one length, as the norm before each layer does it. A click chooses another token.", share=f"{100 * float(found.explained.sum()):.3g}")))  # fmt: skip
     _stations(found, at, asked, language)
 
 
@@ -69,7 +70,7 @@ def points_of(found: "Paths", at: int) -> Points:
     order = [at, *(token for token in range(count) if token != at)]
     lines = [([place * count + token for place in range(places)], _names(places) if token == at else [""] * places) for token in order]  # fmt: skip
     hovers = [
-        _("“{token}”, {place}: length {length}, cosine to where it began {turned}", token=token_label(found.tokens[token]), place=place_name(place - 1), length=float(found.lengths[place, token]), turned=float(found.turned[place, token]))
+        _("“{token}”, {place}: cosine to where it began {turned}", token=token_label(found.tokens[token]), place=place_name(place - 1), turned=float(found.turned[place, token]))
         for place in range(places)
         for token in range(count)
     ]  # fmt: skip
@@ -102,7 +103,7 @@ def _stations(found: "Paths", at: int, asked: Asked, language: str) -> None:
         rows.append(
             {
                 _("place"): place_name(place - 1),
-                _("length"): number(float(found.lengths[place, at])),
+                _("length"): number(float(np.linalg.norm(here.states[place, at]))),
                 _("cosine to where it began"): number(float(found.turned[place, at])),
                 _("nearest tokens of other texts (cosine)"): shown,
                 _("cosine of all others"): f"{number(near.mean)} ± {number(near.deviation)}",
@@ -116,11 +117,11 @@ def as_csv(found: "Paths") -> str:
     places, count, dimensions = found.points.shape
     rows = (
         (str(found.places[place]), token, found.tokens[token], *(float(f"{value:.6g}") for value in found.points[place, token]),
-         float(f"{found.lengths[place, token]:.6g}"), float(f"{found.turned[place, token]:.6g}"))
+         float(f"{found.turned[place, token]:.6g}"))
         for place in range(places)
         for token in range(count)
     )  # fmt: skip
-    return as_table(("place", "position", "token", *(f"axis_{axis + 1}" for axis in range(dimensions)), "length", "cosine_to_begin"), rows)  # fmt: skip
+    return as_table(("place", "position", "token", *(f"axis_{axis + 1}" for axis in range(dimensions)), "cosine_to_begin"), rows)  # fmt: skip
 
 
 def as_python(selection: Selection, plane: str, axes: int) -> str:
@@ -129,7 +130,7 @@ def as_python(selection: Selection, plane: str, axes: int) -> str:
     unchanged = Selection(**{**vars(selection), "off": ()})
     return f"""\
 {python.preamble(unchanged, imports)}\
-found = paths(hidden_states(model, [reading], streams(model)[0]), {axes}, {plane!r})
+found = paths(hidden_states(model, [reading], streams(model)[0]).of_one_length(), {axes}, {plane!r})
 print(found.explained)
 for place, points in zip(found.places, found.points):
     print(place, points[{selection.token or 0}].round(3))

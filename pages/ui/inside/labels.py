@@ -44,7 +44,7 @@ def color_of(about: str, label: str, known: Sequence[str], colors: Colors) -> st
     if label not in order or label == _OUTSIDE:
         return colors.quiet
     if about in _ORDERED:
-        strong = colors.scale[2:]
+        strong = colors.scale[3:]
         return strong[round(order.index(label) * (len(strong) - 1) / max(1, len(order) - 1))]
     if about == "part_of_speech":
         return colors.categories[PARTS[label][1]] if label in PARTS else colors.quiet

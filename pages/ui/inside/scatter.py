@@ -71,7 +71,7 @@ def figure(points: Points, look: str, colors: Colors) -> go.Figure:
     if solid:
         made.update_layout(scene={
             **{f"{name}axis": {**axis, "title": title[at], "backgroundcolor": "rgba(0,0,0,0)", "showspikes": False} for at, name in enumerate("xyz")},
-            "aspectmode": "cube", "camera": {"eye": {"x": 1.45, "y": 1.45, "z": 0.95}},
+            "aspectmode": "cube", "camera": {"eye": {"x": 1.7, "y": 1.7, "z": 1.0}},
         })  # fmt: skip
     else:
         made.update_layout(xaxis={**axis, "title": title[0]}, yaxis={**axis, "title": title[1]}, hovermode="closest")
