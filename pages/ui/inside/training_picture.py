@@ -26,6 +26,8 @@ _WORDS = {
     "loss": N_("loss (nats)"), "step": N_("step"), "training": N_("training"), "held_out": N_("held out"),
     "value": N_("At step {step}, {name}: {value}."), "loss_at": N_("At step {step} the loss is {value} nats; {name}."),
 }  # fmt: skip
+_MOST_PARTED = 12
+"""Of more steps than this, cells touch: some would be nothing but the line between them."""
 _LOUDEST = 1.25
 """No colour is kept for a loss further above that of all tokens alike: a few such tokens would pale all others."""
 
@@ -177,7 +179,7 @@ def _add_cells(made: go.Figure, found: OverSteps, seen: Seen, words: Words, colo
     scale = colors.differences if measure.signed else colors.scale
     made.add_heatmap(
         x=_edges([_at(step, seen) for step in found.steps]), y=list(range(len(names))), z=[_plain(row) for row in values], zmin=low, zmax=high,
-        xgap=1, ygap=1, colorscale=[[at / (len(scale) - 1), color] for at, color in enumerate(scale)], hoverongaps=False,
+        xgap=1 if len(found.steps) <= _MOST_PARTED else 0, ygap=1, colorscale=[[at / (len(scale) - 1), color] for at, color in enumerate(scale)], hoverongaps=False,
         customdata=[[[_nearest(step, seen.kept), at if at < len(found.names) else -1] for step in found.steps] for at in range(len(names))],
         hovertext=[_said(found.steps, name, row, words) for name, row in zip(names, values, strict=True)], hovertemplate="%{hovertext}<extra></extra>",
         colorbar={
@@ -212,11 +214,12 @@ def _range(found: OverSteps) -> tuple[float, float]:
 
 
 def _edges(places: Sequence[float]) -> list[float]:
-    """Cells reach half-way to the next step."""
+    """Cells reach half-way to the next step; the first and the last one hardly further on the other side."""
     if len(places) == 1:
         return [places[0] - 0.5, places[0] + 0.5]
     middles = [(low + high) / 2 for low, high in pairwise(places)]
-    return [2 * places[0] - middles[0], *middles, 2 * places[-1] - middles[-1]]
+    most = 0.03 * (places[-1] - places[0])
+    return [places[0] - min(most, middles[0] - places[0]), *middles, places[-1] + min(most, places[-1] - middles[-1])]
 
 
 def _at(step: int, seen: Seen) -> float:
