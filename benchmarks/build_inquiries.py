@@ -14,18 +14,34 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from llm_core.interpret.probe_labels import Property
 from llm_core.runs import inquiry
-from llm_core.runs.inquired import FeaturesQuestion, InquiryConfig, Question
+from llm_core.runs.inquired import FeaturesQuestion, InquiryConfig, ProbesQuestion, Question, TsneQuestion
 from llm_core.runs.run import Run
 from llm_core.runs.status import Status
 from llm_core.runs.store import BUNDLED_MODELS, Store
 from llm_core.runs.worker import work
 
+
+def _probes(language: Literal["en", "zh"], *properties: Property) -> tuple[ProbesQuestion, ...]:
+    return tuple(ProbesQuestion(about=about, language=language) for about in properties)
+
+
 QUESTIONS: dict[str, tuple[Question, ...]] = {
-    "stories-en": (FeaturesQuestion(),),
-    "stories-zh": (FeaturesQuestion(),),
+    "stories-en": (
+        *_probes("en", "part_of_speech", "entity", "number", "depth", "position"),
+        TsneQuestion(),
+        FeaturesQuestion(),
+    ),
+    "stories-zh": (
+        *_probes("zh", "part_of_speech", "entity", "depth", "position"),
+        TsneQuestion(language="zh"),
+        FeaturesQuestion(),
+    ),
+    "cloze-en-zh": (*_probes("en", "part_of_speech", "entity", "number", "position"), *_probes("zh", "part_of_speech")),
+    "tagger-en-zh": _probes("en", "part_of_speech", "entity", "number"),
 }
 """What is answered of the last step of each model. A page asks the same when it is first opened."""
 MOST_BYTES = 450_000
