@@ -185,6 +185,13 @@ def copy_labels() -> dict[str, str]:
     }  # fmt: skip
 
 
+def duration_labels() -> dict[str, str]:
+    """How the browser says a time; places are filled there."""
+    return {
+        "seconds": _("{s} s", s="{s}"), "minutes": _("{m} min {s} s", m="{m}", s="{s}"), "hours": _("{h} h {m} min", h="{h}", m="{m}"),
+    }  # fmt: skip
+
+
 def labels(run: Run) -> dict[str, Any]:
     """Every word that the script shows, in the language of this session."""
     return {
@@ -227,9 +234,7 @@ def labels(run: Run) -> dict[str, Any]:
         "speed": _("Tokens per second"),
         "remaining": _("Remaining"),
         "trained": _("Trained for"),
-        "seconds": _("{s} s", s="{s}"),
-        "minutes": _("{m} min {s} s", m="{m}", s="{s}"),
-        "hours": _("{h} h {m} min", h="{h}", m="{m}"),
+        **duration_labels(),
         "pause": _("Pause"), "resume": _("Resume"), "stop": _("Stop"), "one_step": _("One step"),
         "replay": _("Play again"), "end_replay": _("To the end"),
         "samples": _("What it fills in") if reads(run) else _("What it says of texts") if answers(run) else _("What it writes"),

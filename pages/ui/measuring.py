@@ -12,7 +12,7 @@ import streamlit as st
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui.charts import DARK, LIGHT, Colors
-from pages.ui.live import BROWSER, copy_labels, script
+from pages.ui.live import BROWSER, copy_labels, duration_labels, script
 from pages.ui.state import OWNER
 from pages.ui.text import _, explain_in
 
@@ -36,9 +36,7 @@ def labels() -> dict[str, str]:
         "starting": _("Starting to measure…"),
         "stop": _("Stop"),
         "offline": _("The server does not answer. Trying again."),
-        "seconds": _("{s} s", s="{s}"),
-        "minutes": _("{m} min {s} s", m="{m}", s="{s}"),
-        "hours": _("{h} h {m} min", h="{h}", m="{m}"),
+        **duration_labels(),
         "take_away": _("Take it away"),
         **copy_labels(),
     }

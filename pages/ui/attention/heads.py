@@ -24,7 +24,7 @@ from pages.ui.attention.seen import Patterns, patterns
 from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
-from pages.ui.live import ask, copy_labels
+from pages.ui.live import ask, copy_labels, duration_labels
 from pages.ui.state import ATTENTION_FAULT_KEY, ATTENTION_FOUND_KEY, ATTENTION_SCORE_KEY, OWNER, store
 from pages.ui.subject import Subject
 from pages.ui.text import _, language
@@ -200,9 +200,7 @@ def _labels() -> dict[str, Any]:
         "measuring_remaining": _("Measuring the heads: {share} done, {time} remaining.", share="{share}", time="{time}"),
         "stop": _("Stop"),
         "offline": _("The server does not answer. Trying again."),
-        "seconds": _("{s} s", s="{s}"),
-        "minutes": _("{m} min {s} s", m="{m}", s="{s}"),
-        "hours": _("{h} h {m} min", h="{h}", m="{m}"),
+        **duration_labels(),
         "take_away": _("Take it away"),
         **copy_labels(),
     }  # fmt: skip

@@ -15,7 +15,7 @@ from pages.ui.charts import DARK, LIGHT
 from pages.ui.classify.families import LOOKS, color, title
 from pages.ui.classify.race_chosen import choose_race
 from pages.ui.glossary import meaning
-from pages.ui.live import BROWSER, ask, script
+from pages.ui.live import BROWSER, ask, duration_labels, script
 from pages.ui.state import CLASSIFY_FAULT_KEY, OWNER
 from pages.ui.text import _, language
 
@@ -109,5 +109,5 @@ def _labels() -> dict[str, Any]:
         "tenths": _("{s} s", s="{s}"),
         "stop": _("Stop"), "resume": _("Resume"),
         "offline": _("The server does not answer. The race itself goes on; trying again."),
-        "seconds": _("{s} s", s="{s}"), "minutes": _("{m} min {s} s", m="{m}", s="{s}"), "hours": _("{h} h {m} min", h="{h}", m="{m}"),
+        **duration_labels(),
     }  # fmt: skip

@@ -22,7 +22,7 @@ from pages.ui.classify.families import title
 from pages.ui.classify.scored import percent
 from pages.ui.encoding import choose_encoding, detect, reads_right
 from pages.ui.faults import as_text, refuse
-from pages.ui.live import BROWSER, ask, script
+from pages.ui.live import BROWSER, ask, duration_labels, script
 from pages.ui.sheet import Cell, Column, Row, sheet
 from pages.ui.state import CLASSIFY_FILE_FAULT_KEY, CLASSIFY_FILE_KEY, CLASSIFY_FILE_WRITTEN_KEY, OWNER, store
 from pages.ui.text import _, explain, language, number
@@ -215,5 +215,5 @@ def _labels() -> dict[str, Any]:
         "running": _("Classifying: {share} done, {time} remaining.", share="{share}", time="{time}"),
         "stop": _("Stop"),
         "offline": _("The server does not answer. Trying again."),
-        "seconds": _("{s} s", s="{s}"), "minutes": _("{m} min {s} s", m="{m}", s="{s}"), "hours": _("{h} h {m} min", h="{h}", m="{m}"),
+        **duration_labels(),
     }  # fmt: skip
