@@ -80,7 +80,7 @@ def _controls() -> tuple[MeasureName, bool]:
             _("Measure"), list(TRAINING), key=INSIDE_TRAINING_KEY, format_func=lambda name: _(TRAINING[name]), persist_state="session",
         )  # fmt: skip
     with places[1]:
-        axis = choice(_("Steps"), INSIDE_STEPS_AXIS_KEY, STEPS_AXES)
+        axis = choice(_("Scale of the steps"), INSIDE_STEPS_AXIS_KEY, STEPS_AXES)
     return measure_named(str(chosen)), axis == "log"
 
 

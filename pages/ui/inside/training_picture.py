@@ -23,8 +23,8 @@ from pages.ui.text import number
 _LOSS, _GAP, _ABOVE, _BELOW, _LINES, _ROW = 150, 34, 14, 48, 210, 24  # pixels
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 _WORDS = {
-    "loss": N_("loss (nats)"), "step": N_("step"), "training": N_("training"), "held_out": N_("held out"),
-    "value": N_("At step {step}, {name}: {value}."), "loss_at": N_("At step {step} the loss is {value} nats; {name}."),
+    "loss": N_("loss (nats)"), "step": N_("step"), "training": N_("training loss"), "held_out": N_("held-out loss"),
+    "value": N_("At step {step}, {name}: {value}."), "loss_at": N_("At step {step}, {name}: {value} nats."),
 }  # fmt: skip
 _MOST_PARTED = 12
 """Of more steps than this, cells touch: some would be nothing but the line between them."""
