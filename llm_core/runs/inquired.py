@@ -60,6 +60,16 @@ class InputsQuestion(TextQuestion):
     random_orders: int = Field(default=20, ge=1, le=200)
 
 
+class TunedLensQuestion(Config):
+    """What each place of the stream would say if it spoke as the end does, learnt on so many texts and judged on as many
+    others."""
+
+    method: Literal["tuned_lens"] = "tuned_lens"
+    steps: int = Field(default=200, ge=1, le=10_000)
+    texts: int = Field(default=48, ge=2, le=2_000)
+    seed: int = Field(default=0, ge=0)
+
+
 class TrainingQuestion(TextQuestion):
     """How a measure goes over the steps of training, up to the step `until`: the newest that there is. One that is not
     about a text has none."""
@@ -136,6 +146,7 @@ Question = Annotated[
     | FeaturesQuestion
     | AblationQuestion
     | InputsQuestion
+    | TunedLensQuestion
     | ProofQuestion
     | ProbesQuestion
     | TsneQuestion

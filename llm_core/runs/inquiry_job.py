@@ -61,6 +61,10 @@ def answering(method: str) -> Answering:
         from llm_core.runs.inquiries import tsne
 
         return tsne.answer
+    if method == "tuned_lens":
+        from llm_core.runs.inquiries.tuned_lens import answer as tuned_lens
+
+        return tuned_lens
     raise UserError("Run {run} was made by another version of this program.", run=method)
 
 

@@ -13,6 +13,7 @@ from pages.ui.state import (
     INSIDE_DRAWN_KEY,
     INSIDE_GRAPH_KEY,
     INSIDE_INSTEAD_KEY,
+    INSIDE_LENS_KEY,
     INSIDE_MEASURE_KEY,
     INSIDE_METHOD_KEY,
     INSIDE_NEURON_ORDER_KEY,
@@ -41,6 +42,8 @@ COLOURS = {
     "divergence": N_("distance from the output"),
 }
 """What the colour of the lens means: name in links, and on screen."""
+LENSES = {"plain": N_("Logit lens"), "tuned": N_("Tuned lens")}
+"""Read as the end is, or each place through a map of its own."""
 PLACES = {"after": N_("After each layer"), "all": N_("After attention, too")}
 """Which places of the residual stream are rows of the lens."""
 MEASURES = {"target": N_("What is explained"), "loss": N_("Loss on the text")}
@@ -149,6 +152,7 @@ COMPARED_SHOWN = {
 LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "colour": ("lens", INSIDE_COLOUR_KEY, COLOURS),
     "places": ("lens", INSIDE_PLACES_KEY, PLACES),
+    "lens": ("lens", INSIDE_LENS_KEY, LENSES),
     "measure": ("ablation", INSIDE_MEASURE_KEY, MEASURES),
     "instead": ("ablation", INSIDE_INSTEAD_KEY, INSTEAD),
     "method": ("inputs", INSIDE_METHOD_KEY, METHODS),

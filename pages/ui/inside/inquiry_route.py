@@ -20,9 +20,11 @@ from pages.ui.inside import (
     ablation_rows,
     feature_rows,
     inputs_rows,
+    lens_rows,
     patching_rows,
     probe_rows,
     proof_rows,
+    steering_rows,
     training_picture,
 )
 from pages.ui.state import OWNER, store
@@ -45,10 +47,12 @@ class Picture:
 
 PICTURES: dict[str, Picture] = {
     "ablation": Picture(ablation_rows.figure, ablation_rows.csv, ablation_rows.height, ablation_rows.points),
+    "steering": Picture(steering_rows.figure, steering_rows.csv, steering_rows.height, steering_rows.points),
     "probes": Picture(probe_rows.figure, probe_rows.csv, probe_rows.height, probe_rows.points),
     "proof": Picture(proof_rows.figure, proof_rows.csv, proof_rows.height, proof_rows.points),
     "inputs": Picture(inputs_rows.figure, inputs_rows.csv, inputs_rows.height, inputs_rows.points),
     "features": Picture(feature_rows.figure, feature_rows.csv, feature_rows.height, feature_rows.points),
+    "tuned_lens": Picture(lens_rows.figure, lens_rows.csv, lens_rows.height, lens_rows.points),
     "patching": Picture(patching_rows.figure, patching_rows.csv, patching_rows.height, patching_rows.points),
     "training": Picture(
         training_picture.coming,

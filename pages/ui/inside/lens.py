@@ -8,17 +8,23 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from llm_core.data.table_writing import as_table
+from llm_core.runs import inquiry
+from llm_core.runs.history import Row
+from llm_core.runs.inquired import InquiryConfig, TunedLensQuestion
 from pages.ui.attention.words import token_label
 from pages.ui.drawing import drawing
+from pages.ui.faults import as_text
 from pages.ui.inside import python
-from pages.ui.inside.choices import COLOURS, PLACES
+from pages.ui.inside.choices import COLOURS, LENSES, PLACES
 from pages.ui.inside.computed import KEPT, Asked, Predicted, opened, refuse_slow, without
 from pages.ui.inside.controls import choice
 from pages.ui.inside.grid import Grid, figure, short
+from pages.ui.inside.lens_rows import lens_of, report_of
 from pages.ui.inside.lines import Line, lines
 from pages.ui.inside.places import name_of
 from pages.ui.inside.selection import Selection, asked, choose_piece, choose_token
-from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_PLACES_KEY, inference
+from pages.ui.inside.under_way import answered
+from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_LENS_KEY, INSIDE_PLACES_KEY, OWNER, inference, store
 from pages.ui.text import _
 
 if TYPE_CHECKING:
@@ -28,30 +34,39 @@ _LINES_HEIGHT = 270
 
 
 @lru_cache(maxsize=KEPT)
-def seen(asked: Asked, pinned: tuple[int, ...]) -> "Lens":
-    """The lens at every place and position, with these tokens followed. Raises UserError where nothing is read out."""
+def seen(asked: Asked, pinned: tuple[int, ...], tuned: InquiryConfig | None = None) -> "Lens":
+    """The lens at every place and position, with these tokens followed; through a tuned lens where one is given. Raises
+    UserError where nothing is read out."""
     with inference():
         from llm_core.interpret.logit_lens import logit_lens
 
         model, _tokenizer, reading = opened(asked)
         refuse_slow(model, 3, len(reading.text.ids))
-        return logit_lens(model, reading, pinned=pinned, edits=without(asked, model))
+        answer = None if tuned is None else inquiry.known(store(), tuned, OWNER)
+        report = None if answer is None else report_of(answer)
+        translate = lens_of(answer, report).translate if answer is not None and report is not None else None
+        return logit_lens(model, reading, pinned=pinned, translate=translate, edits=without(asked, model))
 
 
 def show(selection: Selection, predicted: Predicted) -> None:
     """The grid, and under it the lines. Raises UserError where the model cannot be read out."""
     pinned = tuple(each for each in (selection.target, selection.against) if isinstance(each, int))
-    found = seen(asked(selection), pinned)
-    places = st.columns([3, 2], vertical_alignment="bottom")
-    with places[0]:
+    lens, colouring, rows_shown = st.columns([3, 5, 3], vertical_alignment="bottom")
+    with lens:
+        kind = choice(_("Lens"), INSIDE_LENS_KEY, LENSES)
+    tuned = _tuned(selection) if kind == "tuned" else None
+    if kind == "tuned" and tuned is None:
+        return
+    found = seen(asked(selection), pinned, tuned)
+    with colouring:
         colour = choice(_("Colour"), INSIDE_COLOUR_KEY, COLOURS)
-    with places[1]:
+    with rows_shown:
         rows = rows_of(found, choice(_("Rows of the grid"), INSIDE_PLACES_KEY, PLACES))
     column = len(found.columns) - 1 if selection.token is None else selection.token
     grid = grid_of(found, predicted, rows, colour, marked=(_row_of(found, rows, selection.layer), column))
-    code = as_python(selection, pinned)
+    code = as_python(selection, pinned, tuned=kind == "tuned")
     drawing(
-        "inside_lens", (selection, colour, rows), partial(figure, grid),
+        "inside_lens", (selection, colour, rows, kind), partial(figure, grid),
         label=_("The logit lens: a row for each layer, a column for each token"), height=grid.height, least_width=grid.least_width,
         code=code, table=as_csv(found, predicted), name=f"terrarium-logit-lens-{selection.run}-{selection.step}",
         on_picked=lambda picked: pick(picked, found),
@@ -61,11 +76,34 @@ def show(selection: Selection, predicted: Predicted) -> None:
         for place, token in enumerate(pinned)
     ]
     drawing(
-        "inside_lens_lines", (selection, rows, "lines"),
+        "inside_lens_lines", (selection, rows, kind, "lines"),
         partial(lines, followed, [name_of(found.rows[row]) for row in rows], _("probability")),
         label=_("The probability of the chosen tokens through the layers"), height=_LINES_HEIGHT, code=code,
         table=lines_csv(found, predicted, column), name=f"terrarium-logit-lens-lines-{selection.run}-{selection.step}",
     )  # fmt: skip
+
+
+def _tuned(selection: Selection) -> InquiryConfig | None:
+    """Which tuned lens is looked through, with what it is worth; None while it is trained."""
+    config = InquiryConfig(run=selection.run, step=selection.step, question=TunedLensQuestion())
+    answer = answered(
+        "inside_lens_inquiry", config, name=_("Tuned lens"), picture=_("How far each place is from the output, while the lens learns"),
+        code=as_python(selection, (), tuned=True), button=_("Train the lens (some seconds)"),
+        empty=_("For every place one map is learnt that makes it speak as the end does, from texts like those that the model has read."),
+    )  # fmt: skip
+    report = None if answer is None else report_of(answer)
+    if report is None:
+        return None
+    middle = len(report["before"]) // 2
+    st.caption(as_text(_("On texts that it has not learnt from, {place} is {after} nats from the output through the tuned lens, and {before} through the plain one (Belrose et al. 2023); at the embedding {first} and {first_before}.", place=places_of(report)[middle], after=report["after"][middle], before=report["before"][middle], first=report["after"][0], first_before=report["before"][0])))  # fmt: skip
+    return config
+
+
+def places_of(report: Row) -> list[str]:
+    """The places of a tuned lens in words."""
+    from llm_core.interpret.components import Component
+
+    return [name_of(Component.parse(name)) for name in report["places"]]
 
 
 def rows_of(found: "Lens", places: str) -> list[int]:
@@ -166,12 +204,29 @@ def _exact(value: object) -> float:
     return float(f"{float(value):.7g}")  # type: ignore[arg-type]
 
 
-def as_python(selection: Selection, pinned: tuple[int, ...]) -> str:
+def as_python(selection: Selection, pinned: tuple[int, ...], *, tuned: bool = False) -> str:
     """The same for a notebook."""
+    imports = ["from llm_core.interpret.logit_lens import logit_lens"]
+    train, translate = "", ""
+    if tuned:
+        imports += [
+            "from llm_core.interpret.loss_texts import loss_texts", "from llm_core.interpret.outcome import outcome",
+            "from llm_core.interpret.tuned_lens import train_tuned_lens", "from llm_core.runs.own_texts import own_readings",
+        ]  # fmt: skip
+        question = TunedLensQuestion()
+        train = f"""\
+run, mask = store.find({selection.run!r}), getattr(tokenizer, "mask", None)
+known, others = (
+    loss_texts(model, own_readings(run, model, tokenizer, {question.texts}, start), mask=mask).batches for start in ({question.texts}, 0)
+)
+report = outcome(train_tuned_lens(model, known, others, steps={question.steps}))
+print(report.before, report.after)
+"""
+        translate = ", translate=report.lens.translate"
     column = -1 if selection.token is None else selection.token
     return f"""\
-{python.preamble(selection, ["from llm_core.interpret.logit_lens import logit_lens"])}\
-lens = logit_lens(model, reading, pinned={pinned!r}{python.with_edits(selection)})
+{python.preamble(selection, imports)}{train}\
+lens = logit_lens(model, reading, pinned={pinned!r}{translate}{python.with_edits(selection)})
 for place, top, shares, followed in zip(lens.rows, lens.top, lens.probabilities, lens.pinned_probabilities):
     print(f"{{place!s:28}} {{tokenizer.pieces[top[{column}, 0]]!r:16}} {{shares[{column}, 0]:.3f}}", followed[{column}])
 """
