@@ -24,6 +24,7 @@ from pages.ui.inside import (
     patching,
     probes,
     sentence,
+    steering,
     training,
 )
 from pages.ui.inside.computed import predicted
@@ -42,6 +43,7 @@ SHOWS = {
     "graph": graph.show,
     "neurons": neurons.show,
     "features": features.show,
+    "steering": steering.show,
     "probes": probes.show,
     "geometry": geometry.show,
     "training": training.show,

@@ -138,7 +138,7 @@ STEERED_BY = {"texts": N_("Two sets of texts"), "token": N_("A word"), "neuron":
 """Where a direction comes from."""
 STEERED_WAYS = {"add": N_("Add it"), "out": N_("Take it out")}
 """What is done with it."""
-STEERED_WHERE = {"all": N_("Everywhere"), "text": N_("In the text"), "written": N_("In what is written")}
+STEERED_WHERE = {"text": N_("In the text"), "all": N_("Everywhere"), "written": N_("In what is written")}
 """At which positions."""
 MOST_STRENGTH = 100
 """In percent of the mean length of the stream's vectors."""

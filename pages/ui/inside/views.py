@@ -87,6 +87,13 @@ VIEWS: dict[str, View] = {
         "Bricken et al. 2023, “Towards Monosemanticity”; Gao et al. 2024, “Scaling and evaluating sparse autoencoders”; Heap et al. 2025",
         "llm_core.interpret.autoencoder_training",
     ),
+    "steering": View(
+        N_("Steering"),
+        N_("A direction is added to the residual stream while the model reads and writes: what it says without it, with it, and with a random direction of the same size."),
+        N_("That a direction moves the model does not prove that the model itself uses it so; a strong push breaks any model, which is why the cost is drawn beside the effect."),
+        "Turner et al. 2023, “Activation Addition”; Rimsky et al. 2024, “Steering Llama 2 via Contrastive Activation Addition”; Arditi et al. 2024",
+        "llm_core.interpret.steering",
+    ),
     "probes": View(
         N_("Probes"),
         N_("What can be read off the residual stream at each layer by a linear map, which is trained on texts of the grammar and asked about others: of each word its part of speech, say."),
