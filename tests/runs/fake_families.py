@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from llm_core.data.labelled import Labelled
 from llm_core.inference.classifiers.base import Classifier
+from llm_core.runs.job import Noted
 from llm_core.runs.race import FAMILIES
 from llm_core.runs.race_job import RaceJob
 from llm_core.runs.run import Run, open_run
@@ -77,6 +78,31 @@ def fakes(*families: FakeFamily) -> dict[str, FakeFamily]:
 def job(families: dict[str, FakeFamily]) -> Callable[[Run], RaceJob]:
     """What `work` takes as `make_job`."""
     return lambda run: RaceJob(run, families)
+
+
+class Time:
+    """A clock that only a family's work moves."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def raced(run: Run, families: dict[str, FakeFamily]) -> tuple[float, list[Noted]]:
+    """Work on a race by a clock of its own; how long it took, and what it noted."""
+    clock = Time()
+    began = clock.now
+    for family in families.values():
+        family.wait = clock.wait
+    worked = RaceJob(run, families)
+    worked.prepare(lambda share: None)
+    worked._preparing = 0.0
+    noted = [record for record in worked.records(clock) if isinstance(record, Noted)]
+    return clock.now - began, noted
 
 
 def write_table(folder: Path, rows: int = TEXTS) -> Path:

@@ -14,9 +14,7 @@ from sklearn.metrics import accuracy_score
 from llm_core.config import TableConfig
 from llm_core.data.labelled import Labelled
 from llm_core.runs.augmentation_effect import effects
-from llm_core.runs.job import Noted
 from llm_core.runs.race import RaceConfig
-from llm_core.runs.race_job import RaceJob
 from llm_core.runs.race_summary import summary
 from llm_core.runs.race_watch import watch
 from llm_core.runs.raced import open_race, outcome_of, predictions_of
@@ -24,7 +22,7 @@ from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
 from llm_core.training.classifiers.base import FitOptions, Fitted, Progress
-from tests.runs.fake_families import FakeClassifier, FakeFamily, fakes, job, write_table
+from tests.runs.fake_families import FakeClassifier, FakeFamily, fakes, job, raced, write_table
 
 THREE = ("majority", "decision_tree", "lstm")
 LANES = ("majority", "decision_tree", "decision_tree.none", "lstm", "lstm.none")
@@ -54,18 +52,6 @@ class Helped(FakeFamily):
                 yield Fitted(Careless(2 if options.augmentation == "none" else 7), record.seconds)
             else:
                 yield record
-
-
-class Time:
-    """A clock that only a family's work moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @pytest.fixture
@@ -133,22 +119,11 @@ def test_the_effect_is_that_of_scikit_learn_and_of_scipys_binomial_test(
     assert "augmentation" not in summary(race)["families"]["majority"]
 
 
-def raced(run: Run, families: dict[str, FakeFamily]) -> float:
-    """Work on a race by a clock of its own; how long it took."""
-    time = Time()
-    for family in families.values():
-        family.wait = time.wait
-    worked = RaceJob(run, families)
-    worked.prepare(lambda share: None)
-    worked._preparing = 0.0
-    shares = [record.share for record in worked.records(time) if isinstance(record, Noted)]
-    assert shares == sorted(shares)
-    return time.now
-
-
 def test_both_have_the_same_time_and_the_whole_is_kept(enter: Callable[..., Run]) -> None:
     families = fakes(FakeFamily("majority", share=0.0), FakeFamily("decision_tree", share=0.3))
-    taken = raced(enter(seconds=60.0), families)
+    taken, noted = raced(enter(seconds=60.0), families)
+    shares = [record.share for record in noted]
+    assert shares == sorted(shares)
     for name in THREE[1:]:
         with_copies, without = (seconds for seconds, *_ in families[name].given)
         assert with_copies == without

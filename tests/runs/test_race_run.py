@@ -15,15 +15,13 @@ from llm_core.runs import history
 from llm_core.runs.classify_job import ClassifyJob
 from llm_core.runs.curve import Curve
 from llm_core.runs.history import Row
-from llm_core.runs.job import Noted
 from llm_core.runs.race import FAMILIES, ClassifyConfig, RaceConfig
-from llm_core.runs.race_job import RaceJob
 from llm_core.runs.raced import open_race, outcome_of
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
 from llm_core.training.classifiers.base import Progress
-from tests.runs.fake_families import TEXTS, FakeFamily, fakes, job, write_table
+from tests.runs.fake_families import TEXTS, FakeFamily, fakes, job, raced, write_table
 
 THREE = ("majority", "decision_tree", "lstm")
 
@@ -219,30 +217,6 @@ def test_folds_are_fitted_besides_and_the_test_part_is_still_read_once(enter: Ca
     assert found["mean"] == pytest.approx(np.mean(scores))
     assert found["deviation"] == pytest.approx(np.std(scores, ddof=1))
     assert [row["fold"] for row in rows(run, "fold")] == [1, 2, 3]
-
-
-class Time:
-    """A clock that only a family's work moves."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-
-
-def raced(run: Run, families: dict[str, FakeFamily]) -> tuple[float, list[Noted]]:
-    """Work on a race by a clock of its own; how long it took, and what it noted."""
-    time = Time()
-    for family in families.values():
-        family.wait = time.wait
-    worked = RaceJob(run, families)
-    worked.prepare(lambda share: None)
-    worked._preparing = 0.0
-    noted = [record for record in worked.records(time) if isinstance(record, Noted)]
-    return time.now - 1000.0, noted
 
 
 def test_what_quick_families_leave_the_others_take_and_the_time_is_kept(enter: Callable[..., Run]) -> None:
