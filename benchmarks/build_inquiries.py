@@ -17,8 +17,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llm_core.interpret.probe_labels import Property
+from benchmarks.training_questions import training_questions
 from llm_core.runs import inquiry
-from llm_core.runs.inquired import FeaturesQuestion, InquiryConfig, ProbesQuestion, Question, TsneQuestion
+from llm_core.runs.inquired import (
+    FeaturesQuestion,
+    InquiryConfig,
+    ProbesQuestion,
+    Question,
+    TrainingQuestion,
+    TsneQuestion,
+)
 from llm_core.runs.run import Run
 from llm_core.runs.status import Status
 from llm_core.runs.store import BUNDLED_MODELS, Store
@@ -50,13 +58,14 @@ MOST_BYTES = 450_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(QUESTIONS)}; all when none is named")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="bundled models; all when none is named")
     parser.add_argument("--method", action="append", help="only questions of this method")
     parser.add_argument("--folder", type=Path, default=BUNDLED_MODELS, help="where the bundled models are")
     arguments = parser.parse_args()
     answered = []
-    for name in arguments.models or QUESTIONS:
-        for question in QUESTIONS[name]:
+    store = Store(Path(tempfile.gettempdir()), bundled=arguments.folder)
+    for name in arguments.models or [run.id for run in store.bundled()]:
+        for question in questions_of(store.find(name)):
             if not arguments.method or question.method in arguments.method:
                 answered.append(keep(name, question, arguments.folder))
                 print(json.dumps(answered[-1]), flush=True)
@@ -66,7 +75,14 @@ def main() -> None:
 
 def config_of(run: Run, question: Question) -> InquiryConfig:
     """The question as a page asks it of a bundled model."""
-    return InquiryConfig(run=run.id, step=run.steps()[-1], question=question)
+    step = None if isinstance(question, TrainingQuestion) else run.steps()[-1]
+    return InquiryConfig(run=run.id, step=step, question=question)
+
+
+def questions_of(run: Run) -> tuple[Question, ...]:
+    """All that is answered of a bundled model: those of the table, and what is asked first of its training."""
+    store = Store(Path(tempfile.gettempdir()), bundled=run.folder.parent)
+    return *QUESTIONS.get(run.id, ()), *training_questions(store, run)
 
 
 def keep(name: str, question: Question, models: Path) -> dict[str, Any]:
@@ -101,7 +117,7 @@ _TOLD = ("intact", "spliced", "zeroed", "recovered", "recovered_of_mean", "expla
 def tidy(name: str, models: Path) -> None:
     """Remove answers to questions that are asked no more; say where all together are too large."""
     run = Store(Path(tempfile.gettempdir()), bundled=models).find(name)
-    wanted = {config_of(run, question).digest for question in QUESTIONS[name]}
+    wanted = {config_of(run, question).digest for question in questions_of(run)}
     files = list((run.folder / inquiry.FOLDER).glob("*"))
     for file in files:
         if file.name.partition(".")[0] not in wanted:

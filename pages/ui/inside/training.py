@@ -96,7 +96,8 @@ def _known(run: Run, question: TrainingQuestion, predicted: Predicted) -> OverSt
     answer = inquiry.known(store(), config)
     if answer is not None and answer.finished:
         return table_of(measure, answer.rows)
-    if _seconds(run, question, predicted) <= 1:
+    tokens = len(predicted.tokens) + len(predicted.source_tokens)
+    if seconds_of(run, question, tokens, len(predicted.names)) <= 1:
         return table_of(measure, at_once(config, ask(run.id, question.until, "").moment).rows)
     return _before(run, question) if run.status().under_way else None
 
@@ -111,8 +112,9 @@ def _before(run: Run, question: TrainingQuestion) -> OverSteps | None:
     return None
 
 
-def _seconds(run: Run, question: TrainingQuestion, predicted: Predicted) -> float:
-    """How long it takes, about."""
+def seconds_of(run: Run, question: TrainingQuestion, tokens: int, choices: int) -> float:
+    """How long it takes, about, with so many tokens of a model that chooses among so many; a worker does what takes over
+    one."""
     config = network(run.model_config)
     assert isinstance(config, TransformerConfig)
     if MEASURES[question.measure].slow:
@@ -120,8 +122,7 @@ def _seconds(run: Run, question: TrainingQuestion, predicted: Predicted) -> floa
     stacks = 2 if config.architecture == "encoder_decoder" else 1
     heads = config.heads * (stacks + (stacks > 1))  # the cross-attention has its own
     pieces = config.layers * (heads + stacks) if question.measure.startswith("ablation") else 1
-    tokens = len(predicted.tokens) + len(predicted.source_tokens)
-    operations = tokens * (24 * config.layers * config.width**2 + 2 * config.width * len(predicted.names))
+    operations = tokens * (24 * config.layers * config.width**2 + 2 * config.width * choices)
     return len(run.steps()) * (_LOADING + pieces * (stacks * config.layers * _LAYER + operations * _OPERATION))
 
 
