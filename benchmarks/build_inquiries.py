@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from llm_core.interpret.probe_labels import Property
 from benchmarks.training_questions import training_questions
+from llm_core.interpret.probe_labels import Property
 from llm_core.runs import inquiry
 from llm_core.runs.inquired import (
     FeaturesQuestion,
