@@ -29,7 +29,10 @@ class Drawing {
     const { data } = this;
     const picture = (format) => {
       const button = make("button", "t-link", format.toUpperCase(), { type: "button" });
-      button.onclick = () => this.save(format);
+      button.onclick = () => {
+        // One after the other: each changes the paper, and changes it back.
+        this.saving = Promise.resolve(this.saving).then(() => this.save(format));
+      };
       return button;
     };
     const files = [picture("svg"), picture("png")];

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pages.ui.charts import Colors, layout
 from pages.ui.inside.grid import safe
 
-HEIGHT = 520
+HEIGHT = 580
 _FLAT = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon", "triangle-down", "pentagon")
 _SOLID = ("circle", "square", "diamond", "x", "cross", "circle-open", "square-open", "diamond-open")
 
@@ -66,7 +66,7 @@ def figure(points: Points, look: str, colors: Colors) -> go.Figure:
     title = [{"text": safe(name), "font": {"size": 12, "color": colors.quiet}} for name in points.axes]
     made.update_layout(
         showlegend=len(points.groups) > 1, margin={"l": 0 if solid else 58, "r": 8, "t": 8, "b": 8 if solid else 46},
-        legend={"itemsizing": "constant", "font": {"size": 12, "color": colors.text}, "bgcolor": "rgba(0,0,0,0)", "x": 1, "xanchor": "left", "y": 1},
+        legend={"itemsizing": "constant", "font": {"size": 12, "color": colors.text}, "bgcolor": "rgba(0,0,0,0)", "orientation": "h", "x": 0, "y": 0 if solid else -0.14, "yanchor": "top"},
     )  # fmt: skip
     if solid:
         made.update_layout(scene={
