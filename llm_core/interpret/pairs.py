@@ -37,7 +37,7 @@ _ENTITIES: dict[Kind, frozenset[str]] = {"name": frozenset({"person"}), "place":
 _OTHER_LANGUAGE = {"en": "zh", "zh": "en"}
 _FRESH = 2_000_003
 """Added to seeds, so that no text is one that a model was trained on, or that heads were asked about."""
-_PATIENCE = 600
+_PATIENCE = 100
 """At most so many texts are looked at for one pair."""
 _OTHERS = 12
 """At most so many other values of a variable are tried in a text."""

@@ -8,7 +8,7 @@ from llm_core.config import TransformerConfig, network
 from llm_core.runs.inquired import InquiryConfig, PatchingQuestion
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
-from pages.ui.inside import python
+from pages.ui.inside import grammar_pair, python
 from pages.ui.inside.choices import SITES
 from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import choice, part_choice
@@ -24,6 +24,7 @@ from pages.ui.text import _, language, number, translate
 
 def show(selection: Selection, predicted: Predicted) -> None:
     """The other text, and the map. Raises UserError."""
+    grammar_pair.show(selection)
     other = _other(selection)
     places = st.columns([3, 2], vertical_alignment="bottom")
     with places[0]:
