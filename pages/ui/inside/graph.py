@@ -39,7 +39,7 @@ def _show_contributions(selection: Selection, predicted: Predicted) -> None:
     edges = contribution_graph.brought(graph)
     st.caption(as_text(_("{edges} edges lead to position {place}. Round: a head carries something from one token to another; square: a feed-forward layer adds it; thin: it was there before. A click on a mark opens the head or the layer.", edges=len(edges), place=position)))  # fmt: skip
     drawing(
-        "inside_graph", (asked, position, threshold), partial(contribution_graph.figure, graph), label=_("What contributed to the chosen position"),
+        "inside_graph_drawn", (asked, position, threshold), partial(contribution_graph.figure, graph), label=_("What contributed to the chosen position"),
         height=contribution_graph.height(graph), least_width=contribution_graph.least_width(graph),
         code=_contributions_python(selection, position, threshold), table=contribution_graph.as_csv(graph),
         name=f"terrarium-graph-{selection.run}-{selection.step}", on_picked=pick,
