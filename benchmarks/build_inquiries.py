@@ -18,11 +18,13 @@ from typing import Any, Literal
 
 from benchmarks.training_questions import training_questions
 from llm_core.interpret.probe_labels import Property
+from llm_core.interpret.prove_heads import Kind
 from llm_core.runs import inquiry
 from llm_core.runs.inquired import (
     FeaturesQuestion,
     InquiryConfig,
     ProbesQuestion,
+    ProofQuestion,
     Question,
     TrainingQuestion,
     TsneQuestion,
@@ -37,18 +39,31 @@ def _probes(language: Literal["en", "zh"], *properties: Property) -> tuple[Probe
     return tuple(ProbesQuestion(about=about, language=language) for about in properties)
 
 
+def _proofs(*kinds: Kind) -> tuple[ProofQuestion, ...]:
+    return tuple(ProofQuestion(about=kind) for kind in kinds)
+
+
 QUESTIONS: dict[str, tuple[Question, ...]] = {
     "stories-en": (
         *_probes("en", "part_of_speech", "entity", "number", "depth", "position"),
         TsneQuestion(),
         FeaturesQuestion(),
+        *_proofs("induction", "previous_token", "duplicate_token", "successor", "subject"),
     ),
     "stories-zh": (
         *_probes("zh", "part_of_speech", "entity", "depth", "position"),
         TsneQuestion(language="zh"),
         FeaturesQuestion(),
+        *_proofs("induction", "previous_token", "duplicate_token", "successor", "subject"),
     ),
-    "cloze-en-zh": (*_probes("en", "part_of_speech", "entity", "number", "position"), *_probes("zh", "part_of_speech")),
+    "induction-en": _proofs("induction", "previous_token", "duplicate_token"),
+    "translate-en-zh": _proofs("induction", "previous_token", "duplicate_token"),
+    "python-reference": _proofs("induction", "previous_token", "duplicate_token", "successor"),
+    "cloze-en-zh": (
+        *_proofs("previous_token", "duplicate_token"),
+        *_probes("en", "part_of_speech", "entity", "number", "position"),
+        *_probes("zh", "part_of_speech"),
+    ),
     "tagger-en-zh": _probes("en", "part_of_speech", "entity", "number"),
 }
 """What is answered of the last step of each model. A page asks the same when it is first opened."""
