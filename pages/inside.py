@@ -10,6 +10,7 @@ from pages.ui.glossary import meanings
 from pages.ui.inside import (
     ablation,
     circuit,
+    compare,
     controls,
     direct,
     features,
@@ -47,6 +48,7 @@ SHOWS = {
     "probes": probes.show,
     "geometry": geometry.show,
     "training": training.show,
+    "compare": compare.show,
 }
 
 st.title(_("Inside"))

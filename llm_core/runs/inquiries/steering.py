@@ -34,9 +34,9 @@ EVERYWHERE = 0.4
 """The strength at which places are compared."""
 RANDOM = 3
 _WRITTEN = DecodingConfig(tokens=16, temperature=0.8, seed=1)
-_TIMES = 3
+_TIMES = 2
 """Each text is written on from so often, each time with another draw."""
-_COST_TEXTS = 12
+_COST_TEXTS = 8
 
 
 def answer(question: SteeringQuestion, subject: Subject) -> Iterator[float | Row]:

@@ -50,7 +50,7 @@ _CHINESE_STORY = Contrast(
         "萨拉找到了一朵花。萨拉找到的花", "盘子里有一个梨。盘子里的梨", "里奥也找到了一块石头。里奥找到的石头",
     ),
 )  # fmt: skip
-# A girl, or a boy: what is hidden is the pronoun.
+# A girl, or a boy: what is hidden is the pronoun. In Chinese, the measure word of a scarf, or of a fruit.
 _ENGLISH_HIDDEN = Contrast(
     tuple(f"{name} had a {thing}, and {MASK} put it in the bag." for name, thing in (("Anna", "hat"), ("Kate", "ball"), ("Ella", "book"), ("Sara", "kite"))),
     tuple(f"{name} had a {thing}, and {MASK} put it in the bag." for name, thing in (("Tom", "hat"), ("Max", "ball"), ("Ben", "book"), ("Jack", "kite"))),
@@ -58,10 +58,10 @@ _ENGLISH_HIDDEN = Contrast(
     tuple(f"{name} had a {thing}, and {MASK} left it in the box." for name, thing in (("Tim", "scarf"), ("Leo", "watch"), ("Simon", "teddy bear"), ("Max", "coin"))),
 )  # fmt: skip
 _CHINESE_HIDDEN = Contrast(
-    tuple(f"{name}有一顶帽子，{MASK}把它放在了包里。" for name in ("安娜", "凯特", "萨拉", "莉莉")),
-    tuple(f"{name}有一顶帽子，{MASK}把它放在了包里。" for name in ("汤姆", "马克斯", "杰克", "蒂姆")),
-    ("她",),
-    tuple(f"{name}有一条围巾，{MASK}把它放在了盒子里。" for name in ("西蒙", "汤姆", "杰克", "马克斯")),
+    tuple(f"{name}有一{MASK}围巾，{other}把它放在了包里。" for name, other in (("安娜", "她"), ("汤姆", "他"), ("凯特", "她"), ("杰克", "他"))),
+    tuple(f"{name}有一{MASK}{thing}，{other}把它放在了包里。" for name, thing, other in (("安娜", "苹果", "她"), ("汤姆", "橙子", "他"), ("凯特", "桃子", "她"), ("杰克", "松果", "他"))),
+    ("条",),
+    tuple(f"{name}有一{MASK}{thing}，{other}把它放在了盒子里。" for name, thing, other in (("莉莉", "苹果", "她"), ("马克斯", "李子", "他"), ("萨拉", "梨", "她"), ("西蒙", "栗子", "他"))),
 )  # fmt: skip
 
 _CONTRASTS = {

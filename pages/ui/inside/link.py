@@ -18,6 +18,8 @@ from pages.ui.state import (
     INSIDE_ANALOGY_THIRD_KEY,
     INSIDE_BESIDE_RUN_KEY,
     INSIDE_BESIDE_STEP_KEY,
+    INSIDE_EDITED_FOR_KEY,
+    INSIDE_EDITED_KEY,
     INSIDE_FEATURE_KEY,
     INSIDE_FEATURE_PLACE_KEY,
     INSIDE_FEATURE_SETTINGS_KEYS,
@@ -77,6 +79,7 @@ LINKED: Linked = {
     "third": (INSIDE_ANALOGY_THIRD_KEY, text_of(_LONGEST_TOKEN)),
     "beside_run": (INSIDE_BESIDE_RUN_KEY, text_of(_LONGEST_TOKEN)),
     "beside_step": (INSIDE_BESIDE_STEP_KEY, whole()),
+    "edited": (INSIDE_EDITED_KEY, text_of(LONGEST_TEXT)),
     "wanted": (INSIDE_STEERED_WANTED_KEY, text_of(LONGEST_TEXT)),
     "others": (INSIDE_STEERED_OTHERS_KEY, text_of(LONGEST_TEXT)),
     "word": (INSIDE_STEERED_WORD_KEY, text_of(_LONGEST_TOKEN)),
@@ -88,7 +91,7 @@ LINKED: Linked = {
 _OF_VIEWS = {
     "geometry": ("near", "first", "second", "third", "beside_run", "beside_step"),
     "steering": ("wanted", "others", "word", "neuron", "feature", "words", "tried", "strength"),
-    "compare": ("other", "beside_run", "beside_step"),
+    "compare": ("edited", "beside_run", "beside_step"),
 }  # fmt: skip
 """What only one view depends on."""
 
@@ -107,7 +110,13 @@ def linked_features() -> dict[str, Any]:
 def follow_link() -> None:
     """Take the selection from another address; call before any widget."""
     if follow_address(LINKED, INSIDE_LINK_KEY):
-        for key in (INSIDE_FOR_KEY, INSIDE_OTHER_FOR_KEY, INSIDE_THRESHOLD_FOR_KEY, INSIDE_STEERED_FOR_KEY):
+        for key in (
+            INSIDE_FOR_KEY,
+            INSIDE_OTHER_FOR_KEY,
+            INSIDE_THRESHOLD_FOR_KEY,
+            INSIDE_STEERED_FOR_KEY,
+            INSIDE_EDITED_FOR_KEY,
+        ):
             st.session_state.pop(key, None)
 
 

@@ -141,7 +141,7 @@ def _more(writes: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
         st.text_input(_("Wanted words, with commas between them"), key=INSIDE_STEERED_WORDS_KEY, max_chars=_LONGEST_WORD, persist_state="session")  # fmt: skip
         st.text_area(
             _("Tried on these texts, one a line"), key=INSIDE_STEERED_TRIED_KEY, height=110, max_chars=LONGEST_TEXT, persist_state="session",
-            help=_("Each is written on from three times.") if writes else _("What is asked for is hidden, written [MASK]."),
+            help=_("Each is written on from twice.") if writes else _("What is asked for is hidden, written [MASK]."),
         )  # fmt: skip
     words = str(st.session_state[INSIDE_STEERED_WORDS_KEY]).replace("，", ",").split(",")
     return tuple(word.strip() for word in words if word.strip())[:_MOST_WORDS], _lines(INSIDE_STEERED_TRIED_KEY)

@@ -115,5 +115,12 @@ VIEWS: dict[str, View] = {
         "Olsson et al. 2022, “In-context Learning and Induction Heads”; Nanda et al. 2023, “Progress measures for grokking via mechanistic interpretability”",
         "llm_core.interpret.over_steps",
     ),
+    "compare": View(
+        N_("Side by side"),
+        N_("A text and the same one with something changed, or one text as two models read it: what both say, how far apart they are, and how surprised they were, token by token."),
+        N_("A difference shows that something matters and not where in the model: for that, patch it. And with one word, all that hangs on it may have changed, too."),
+        "Kaushik et al. 2020, “Learning the Difference that Makes a Difference with Counterfactually-Augmented Data”; Kullback & Leibler 1951",
+        "llm_core.interpret.side_by_side",
+    ),
 }  # fmt: skip
 """Name in links to view."""
