@@ -84,7 +84,8 @@ def main() -> None:
             if not arguments.method or question.method in arguments.method:
                 answered.append(keep(name, question, arguments.folder))
                 print(json.dumps(answered[-1]), flush=True)
-        tidy(name, arguments.folder)
+        if not arguments.method:
+            tidy(name, arguments.folder)
     print(json.dumps({"name": "build_inquiries", "answered": answered}))
 
 

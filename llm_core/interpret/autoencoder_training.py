@@ -3,7 +3,9 @@
 The recipe of Gao et al. 2024, "Scaling and evaluating sparse autoencoders": TopK, an encoder that begins as the decoder's
 transpose, directions kept at length 1 (with the part of the gradient along them taken out, as Bricken et al. 2023 do), and
 features that have not spoken for long learn from what the others leave over (AuxK, their section A.2). It has no penalty to
-tune, and one number, k, that says what comes out. The decoder begins at vectors that the model really had, so that few
+tune, and one number, k, that says what comes out. What is missed of a vector counts by the vector's own length (they make
+all vectors equally long): the next layer's norm reads it so, and a few tokens with vectors many times longer than others
+would else be all that is learnt. The decoder begins at vectors that the model really had, so that few
 features die in the first place: a model of width 96 and 512 features take some ten seconds of one core.
 """
 
@@ -22,6 +24,7 @@ from llm_core.models.base import Batch, Model
 
 _VECTORS_AT_ONCE = 512
 _LEARNING_RATE = 4e-3
+_SHORTEST = 1e-6
 _SILENT_STEPS = 40
 """After so many updates in which it never spoke, a feature is held to be dead."""
 _SHARE_OF_SILENT = 1 / 32
@@ -30,8 +33,8 @@ MOST_VECTORS = 200_000
 
 @dataclass(frozen=True)
 class AutoencoderStep:
-    """One update, on its own vectors and before it: `loss`, the share of their variance that is not explained, and with
-    what dead features cost · `unexplained`: that share alone · `active`: L0, features that speak at a vector, on average ·
+    """One update, on its own vectors and before it: `loss`, the share of each vector's squared distance from the mean that
+    is not explained, and with what dead features cost · `unexplained`: that share alone · `active`: L0, features that speak at a vector, on average ·
     `dead`: how many features have not spoken for long."""
 
     step: int
@@ -79,10 +82,11 @@ def train_autoencoder(
     chosen = torch.randperm(len(vectors), generator=generator)[:MOST_VECTORS]
     known = vectors[chosen.to(vectors.device)]
     mean = known.mean(0)
-    scale = float((known - mean).square().sum(1).mean().sqrt())
+    scale = float((known - mean).norm(dim=1).median())
     if not scale > 0:
         raise UserError("This place is the same at every token, so that there is nothing to take apart.")
     known = (known - mean) / scale
+    lengths = known.square().sum(1).clamp_min(_SHORTEST)
     parameters = _Parameters.begin(known, features, generator, random_directions)
     adam = Adam(parameters.learnt, betas=(0.9, 0.999))
     silent = torch.zeros(features, dtype=torch.long, device=known.device)
@@ -93,9 +97,12 @@ def train_autoencoder(
             before = parameters.before(x)
             strengths = keep_strongest(before, k)
             left = x - parameters.decode(strengths)
-            unexplained = left.square().sum(1).mean() / x.square().sum(1).mean()
+            relative = lengths[drawn].rsqrt()[:, None]
+            unexplained = (left * relative).square().sum(1).mean()
             dead = silent > _SILENT_STEPS
-            loss = unexplained + _SHARE_OF_SILENT * parameters.of_the_dead(left.detach(), before, dead)
+            loss = unexplained + _SHARE_OF_SILENT * parameters.of_the_dead(
+                left.detach() * relative, before * relative, dead
+            )
             gradients = torch.autograd.grad(loss, parameters.learnt)
         adam.step(parameters.along_the_sphere(gradients), _rate(step, steps))
         parameters.normalise()

@@ -118,7 +118,7 @@ class FeaturesQuestion(Config):
     method: Literal["features"] = "features"
     place: str = Field(default="decoder.1.residual_after", max_length=60)
     features: int = Field(default=512, ge=8, le=8192)
-    k: int = Field(default=24, ge=1, le=256)
+    k: int = Field(default=16, ge=1, le=256)
     steps: int = Field(default=1000, ge=1, le=20_000)
     texts: int = Field(default=600, ge=10, le=5_000)
     seed: int = Field(default=0, ge=0)
