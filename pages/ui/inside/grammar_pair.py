@@ -41,7 +41,7 @@ def show(selection: Selection) -> None:
     if (fault := st.session_state.pop(INSIDE_PAIR_FAULT_KEY, None)) is not None:
         refuse(fault)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(as_text(_("A new pair, in which one thing differs:")))
+        st.caption(as_text(_("A new pair, in which one thing differs:")), width="content")
         for kind, label in (("number", _("Number of the subject")), ("name", _("Name")), ("place", _("Place"))):
             st.button(label, key=f"inside_pair_{kind}", on_click=_take, args=(kind, selection))
 
