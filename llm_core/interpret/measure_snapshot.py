@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from llm_core.config import TransformerConfig, network
+from llm_core.errors import UserError
 from llm_core.interpret.attention import place
 from llm_core.interpret.components import Component, block_name, layer_parts, stack_prefix, streams
 from llm_core.interpret.composition import composition
@@ -39,7 +40,7 @@ from llm_core.models.size import inner_width
 def head_scores(name: str, model: Model, subject: StepSubject) -> Values:
     """One score of every head that has it. Control: the best fixed offset, where there is one, of the last part.
 
-    Raises UserError for a model without attention.
+    Raises UserError for a model without attention, and where no head can be asked.
     """
     names: list[str] = []
     shares: list[float] = []
@@ -52,6 +53,10 @@ def head_scores(name: str, model: Model, subject: StepSubject) -> Values:
         for layer, row in enumerate(found.mean):
             names += [str(Component(part, layer, "head", head)) for head in range(len(row))]
             shares += row.tolist()
+    if not names:
+        raise UserError(
+            "An encoder reads all of a text at once: what comes next is nothing that its heads could look for."
+        )
     return values_of(names, np.array(shares), controls)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from llm_core.config import TaskConfig, network
 from llm_core.errors import UserError
 from llm_core.interpret.over_steps import NotHere, over_steps
 from llm_core.interpret.reading import read
@@ -55,6 +56,16 @@ def refuse_lone(run: Run, steps: list[int]) -> None:
     if run.kind == "import":
         raise UserError("This model was brought in as it is: the steps of its training did not come along, so that there is nothing to see over them.")  # fmt: skip
     raise UserError("This run has kept one step only so far: there is nothing to see until it has kept two.")
+
+
+def refuse_unfit(run: Run, measure: MeasureName) -> None:
+    """Raises UserError, without a model, for a measure that would be refused once a worker has taken it up."""
+    config = run.model_config
+    architecture = getattr(network(config), "architecture", "")
+    if measure in ("copying", "induction") and (architecture == "encoder" or isinstance(config, TaskConfig)):
+        raise UserError("This is about writing from left to right; the model reads all of a text at once. Choose another measure.")  # fmt: skip
+    if measure == "probe" and spoken_language(run) is None:
+        raise UserError("This model speaks no language whose words a probe could be asked about.")
 
 
 def row_of(found: AtStep) -> dict[str, object]:

@@ -8,11 +8,11 @@ import pytest
 from llm_core.errors import UserError
 from llm_core.interpret.logit_lens import logit_lens
 from llm_core.interpret.reading import read
-from llm_core.interpret.step_measures import AtStep
+from llm_core.interpret.step_measures import AtStep, measure_named
 from llm_core.runs import history, inquiry
 from llm_core.runs.inquired import InquiryConfig, TrainingQuestion
 from llm_core.runs.run import Run
-from llm_core.runs.run_over_steps import measured_run
+from llm_core.runs.run_over_steps import measured_run, refuse_unfit
 from llm_core.runs.store import Store
 from llm_core.runs.used_tokens import spoken_language, used_tokens
 from llm_core.runs.worker import work
@@ -127,3 +127,12 @@ def test_random_texts_are_drawn_from_what_a_run_has_read(store: Store) -> None:
         assert not set(tokens) & {*tokenizer.begin, *tokenizer.end, *tokenizer.separators}
     text = bundled.find("python-reference")
     assert len(used_tokens(text, bundled.model(text)[1])) > 200
+
+
+def test_what_a_model_cannot_be_asked_is_refused_before_a_worker_takes_it_up() -> None:
+    bundled = Store()
+    for name, measure in (("cloze-en-zh", "induction"), ("tagger-en-zh", "copying"), ("induction-en", "probe")):
+        with pytest.raises(UserError):
+            refuse_unfit(bundled.find(name), measure_named(measure))
+    for name, measure in (("translate-en-zh", "induction"), ("cloze-en-zh", "previous_token"), ("stories-zh", "probe")):
+        refuse_unfit(bundled.find(name), measure_named(measure))

@@ -2,18 +2,19 @@
 
 import streamlit as st
 
+from llm_core.config import TaskConfig, network
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui.inside.ablation import strongest
 from pages.ui.inside.selection import Selection, choose_piece, choose_step, choose_view
 from pages.ui.inside.views import VIEWS
 from pages.ui.panels import what_to_look_for
-from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_INSTEAD_KEY, INSIDE_MEASURE_KEY
+from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_INSTEAD_KEY, INSIDE_MEASURE_KEY, INSIDE_TRAINING_KEY
 from pages.ui.text import _
 
 
 def look_for(selection: Selection, run: Run) -> None:
-    """Four things worth seeing."""
+    """A few things worth seeing."""
     lines = [
         (
             _("A model makes up its mind late: in the first layers it says what often follows, and only near the end what fits this text."),
@@ -36,15 +37,25 @@ def look_for(selection: Selection, run: Run) -> None:
                 {"early": _("Look at an early step"), "late": _("and at the last one")},
             )
         )
-    what_to_look_for("inside_guide", lines, lambda view: _set_view(view, selection, steps))
+        lines.append(
+            (
+                _("A smooth loss hides what is learned all at once: see which words became easy when, and the step at which heads form."),
+                {"words": _("Which words, when"), "form": _("When heads form")},
+            )
+        )  # fmt: skip
+    what_to_look_for("inside_guide", lines, lambda view: _set_view(view, selection, run))
 
 
-def _set_view(view: str, selection: Selection, steps: list[int]) -> None:
+def _set_view(view: str, selection: Selection, run: Run) -> None:
+    steps = run.steps()
     if view in VIEWS:
         choose_view(view)
     elif view == "entropy":
         choose_view("lens")
         st.session_state[INSIDE_COLOUR_KEY] = "entropy"
+    elif view in ("words", "form"):
+        choose_view("training")
+        st.session_state[INSIDE_TRAINING_KEY] = _words_measure(run) if view == "words" else _heads_measure(run)
     elif view == "strongest":
         choose_view("ablation")
         st.session_state[INSIDE_MEASURE_KEY], st.session_state[INSIDE_INSTEAD_KEY] = "target", "zero"
@@ -58,3 +69,13 @@ def _set_view(view: str, selection: Selection, steps: list[int]) -> None:
     else:
         choose_view("lens")
         choose_step(steps[-1] if view == "late" else next((step for step in steps if step), steps[0]))
+
+
+def _words_measure(run: Run) -> str:
+    """A model for a task says no tokens."""
+    return "probability" if isinstance(run.model_config, TaskConfig) else "tokens"
+
+
+def _heads_measure(run: Run) -> str:
+    """An encoder has no induction heads."""
+    return "previous_token" if getattr(network(run.model_config), "architecture", "") == "encoder" else "induction"

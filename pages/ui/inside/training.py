@@ -44,7 +44,7 @@ def question_of(
 def show(selection: Selection, predicted: Predicted) -> None:
     """Which measure, and its picture. Raises UserError for a run that has kept one step alone, and where the measure does
     not apply."""
-    from llm_core.runs.run_over_steps import refuse_lone
+    from llm_core.runs.run_over_steps import refuse_lone, refuse_unfit
 
     run = store().find(selection.run)
     refuse_lone(run, run.steps())
@@ -52,6 +52,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
     st.caption(
         as_text(_(MEASURES[measure].meaning) + (f" {MEASURES[measure].paper}" if MEASURES[measure].paper else ""))
     )
+    refuse_unfit(run, measure)
     question = question_of(run, measure, selection.text, selection.source, selection.token, selection.target, selection.against)  # fmt: skip
     code = as_python(selection, question)
     known = _known(run, question, predicted)
