@@ -159,7 +159,7 @@ def _said(selection: Selection, pair: Pair, found: Laid, labels: tuple[str, str]
     else:
         heading(_("How far apart they are, token by token"))
         st.caption(_("The Kullback-Leibler divergence of what the other says from what this one says, in nats: 0 where both say the same. A click looks at the token."))  # fmt: skip
-        bars = [Bar(name, float(value), "", at) for at, (name, value) in enumerate(zip(names, found.divergences, strict=True)) if np.isfinite(value)]  # fmt: skip
+        bars = [Bar(name, round(float(value), 3), "", at) for at, (name, value) in enumerate(zip(names, found.divergences, strict=True)) if np.isfinite(value)]  # fmt: skip
         drawing(
             "inside_compare_divergence", (selection, pair), partial(upright, bars, _("KL divergence (nats)")),
             label=_("How far apart what both say is at each token"), height=300, least_width=90 + 46 * len(bars), code=code, table=table,
