@@ -28,6 +28,14 @@ def look_for(selection: Selection, run: Run) -> None:
             _("Carry what the model knows at one place into a text where another word is right: where the answer comes along, it was kept there."),
             {"patching": _("Patch it")},
         ),
+        (
+            _("Push the model in the direction in which two sets of texts differ: it says what the one set would have it say. A random direction of the same size does not."),
+            {"steering": _("Steer it")},
+        ),
+        (
+            _("Change a word, and see from which token on the model says something else, and where it does not care."),
+            {"compare": _("Lay both side by side")},
+        ),
     ]  # fmt: skip
     steps = run.steps()
     if len(steps) > 1:
