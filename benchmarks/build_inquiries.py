@@ -84,8 +84,7 @@ def main() -> None:
             if not arguments.method or question.method in arguments.method:
                 answered.append(keep(name, question, arguments.folder))
                 print(json.dumps(answered[-1]), flush=True)
-        if not arguments.method:
-            if not arguments.method:  # another build may be at the other methods
+        if not arguments.method:  # another build may be at the other methods
             tidy(name, arguments.folder)
     print(json.dumps({"name": "build_inquiries", "answered": answered}))
 
