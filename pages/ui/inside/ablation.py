@@ -83,7 +83,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
     )  # fmt: skip
     chosen = pieces_of(selection.off) or (f"{selection.part}.{selection.layer}.{selection.head}",)
     try:
-        _show_control(selection, question, chosen, what)
+        show_control(selection, question, chosen, what)
     except UserError as error:
         refuse(error)
     tokens_off.show(selection, predicted, question, what)
@@ -102,7 +102,8 @@ def _asked_for(selection: Selection, task: bool, others: bool) -> AblationQuesti
     return asked_of(selection, measure, instead)
 
 
-def _show_control(selection: Selection, question: AblationQuestion, chosen: tuple[str, ...], what: str) -> None:
+def show_control(selection: Selection, question: AblationQuestion, chosen: tuple[str, ...], what: str) -> None:
+    """What is lost without these pieces, beside as many others of their kinds. Raises UserError where there are none."""
     beside = question.model_copy(update={"of": "others", "chosen": chosen})
     code = as_python(selection, question, chosen)
     answer = answered(

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from llm_core.interpret.excitements import Excitement
     from llm_core.interpret.neurons import LayerActivations
 
-TEXTS, FEWER_TEXTS = 24, 6
+TEXTS, FEWER_TEXTS = 64, 6
+_FOR_NORMS = 16
+"""Texts in which norms are seen to divide."""
 RANDOM = 100
 """Directions drawn at random."""
 TOKENS = 8
 """Tokens that are promoted, and as many suppressed, that are shown."""
-_LABELLED = 40
+_LABELLED = 32
 """Texts whose truth is known."""
 _USUAL_LENGTH = 64
 
@@ -104,7 +106,7 @@ def excitement_of(asked: Asked, part: str, layer: int, neuron: int) -> "Exciteme
 @lru_cache(maxsize=KEPT)
 def tokens_of(asked: Asked, part: str, layer: int, neuron: int) -> Tokens:
     """Raises UserError where the layer writes no tokens."""
-    texts = layer_of(asked, part, layer).texts
+    texts = layer_of(asked, part, layer).texts[:_FOR_NORMS]
     with inference():
         from llm_core.interpret.components import Component
         from llm_core.interpret.neurons import random_directions, writes
@@ -143,12 +145,16 @@ def listens_to(asked: Asked, part: str, layer: int, neuron: int) -> tuple[tuple[
 def labels_of(asked: Asked, part: str, layer: int, about: str, language: str) -> Labels:
     """Raises UserError where these texts have nothing to tell apart."""
     with inference():
-        from llm_core.interpret.components import Component
+        from llm_core.interpret.components import Component, streams
         from llm_core.interpret.neurons import neuron_activations, random_directions
         from llm_core.interpret.probe_labels import labelled_tokens
         from llm_core.interpret.told_apart import at_labels, told_apart
 
         model, tokenizer = store().model(store().find(asked.run), asked.step)
+        if part != streams(model)[0]:
+            raise UserError(
+                "The texts whose truth is known are read by the encoder of this model; look at its neurons."
+            )
         labelled = labelled_tokens(model, tokenizer, about, texts=_LABELLED, language=language)  # type: ignore[arg-type]
         refuse_slow(model, 1, sum(len(reading.text.ids) for reading in labelled.readings))
         read_here = neuron_activations(model, Component(part, layer, "feed_forward"), labelled.readings)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
@@ -11,7 +12,7 @@ from pages.ui.attention.shape import shape_of
 from pages.ui.attention.words import token_label
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
-from pages.ui.inside import python
+from pages.ui.inside import ablation, python
 from pages.ui.inside.bars import Bar, across, upright
 from pages.ui.inside.choices import NEURON_ORDERS, PROBED
 from pages.ui.inside.computed import Asked, Predicted
@@ -45,10 +46,21 @@ def show(selection: Selection, predicted: Predicted) -> None:
     part = part_choice(selection, predicted, cross=False)
     here = intact(selection)
     found = layer_of(here, part, selection.layer)
-    _choose(selection, shape.layers, found.activations.neurons)
-    _list(selection, predicted, part, found)
-    neuron = min(int(st.session_state.get(INSIDE_NEURON_KEY, 0)), found.activations.neurons - 1)
+    order = st.session_state.get(INSIDE_NEURON_ORDER_KEY)
+    order = order if order in NEURON_ORDERS else next(iter(NEURON_ORDERS))
+    title, values = _values(selection, predicted, part, found, order)
+    listed = [int(neuron) for neuron in np.argsort(-np.abs(values), kind="stable")[:_LISTED] if values[neuron]]
+    usual = listed[0] if listed else 0
+    neuron = min(int(st.session_state.setdefault(INSIDE_NEURON_KEY, usual)), found.activations.neurons - 1)
     name = f"{part}.{selection.layer}.feed_forward.{neuron}"
+    _choose(selection, shape.layers, found.activations.neurons, neuron)
+    bars = [Bar(f"▸ {each}" if each == neuron else str(each), float(values[each]), _("A click looks at this neuron."), each) for each in listed]  # fmt: skip
+    drawing(
+        "inside_neurons_list", (selection, part, order, title, tuple(listed), neuron), partial(upright, bars, title),
+        label=_("Neurons of layer {layer}", layer=selection.layer), height=230, least_width=520, code=as_python(selection, name),
+        table=as_table(("neuron", order), ((each, float(f"{value:.7g}")) for each, value in enumerate(values))),
+        name=f"terrarium-neurons-{selection.run}-{selection.step}-{part}-{selection.layer}", on_picked=pick,
+    )  # fmt: skip
     _switches(selection, name)
     saved, code = f"terrarium-neuron-{selection.run}-{selection.step}-{name}", as_python(selection, name)
     show_card(
@@ -64,6 +76,8 @@ def show(selection: Selection, predicted: Predicted) -> None:
         _show_listening(here, part, selection.layer, neuron, saved, code)
     with tells:
         _show_labels(selection, here, part, neuron, saved, code)
+    heading(_("What is lost without it"))
+    ablation.show_control(selection, ablation.asked_of(selection), (name,), explained(selection, predicted))
 
 
 def card_of(here: Asked, part: str, layer: int, neuron: int, predicted: Predicted) -> FeatureCard:
@@ -86,46 +100,36 @@ def card_of(here: Asked, part: str, layer: int, neuron: int, predicted: Predicte
     )  # fmt: skip
 
 
-def _choose(selection: Selection, layers: int, neurons: int) -> None:
+def _choose(selection: Selection, layers: int, neurons: int, chosen: int) -> None:
     """Layer, neuron, and by what the list is sorted."""
     places = st.columns([1, 1, 3], vertical_alignment="bottom")
     with places[0]:
         key = "inside_neuron_layer"
         st.session_state[key] = selection.layer
-        st.selectbox(_("Layer"), range(layers), key=key, on_change=lambda: choose_piece(st.session_state[key]))
+        st.selectbox(_("Layer"), range(layers), key=key, on_change=lambda: choose_layer(st.session_state[key]))
     with places[1]:
         number = "inside_neuron_number"
-        st.session_state[number] = min(int(st.session_state.get(INSIDE_NEURON_KEY, 0)), neurons - 1)
+        st.session_state[number] = chosen
         st.number_input(_("Neuron"), 0, neurons - 1, key=number, on_change=lambda: choose_neuron(st.session_state[number]))  # fmt: skip
     with places[2]:
         choice(_("Listed first"), INSIDE_NEURON_ORDER_KEY, NEURON_ORDERS)
 
 
-def _list(selection: Selection, predicted: Predicted, part: str, found: Layer) -> None:
-    """The neurons of the layer that are worth a look, as bars. A click chooses one; so does the first look at a layer."""
-    order = st.session_state[INSIDE_NEURON_ORDER_KEY]
-    title, values = _("highest above the mean, in standard deviations"), found.heights
+def _values(
+    selection: Selection, predicted: Predicted, part: str, found: Layer, order: str
+) -> tuple[str, NDArray[np.floating]]:
+    """What every neuron of the layer is listed by, (neurons,), and its title; how far it stands out where it has no such
+    value."""
     try:
         if order == "effect":
             values = effects_on(asked(selection), part, selection.layer, selection.token, selection.target, selection.against)  # fmt: skip
-            title = explained(selection, predicted)
-        elif order == "label":
-            values = labels_of(intact(selection), part, selection.layer, _property(selection), _language(selection)).strengths  # fmt: skip
-            title = _("tells its best label apart")
+            return explained(selection, predicted), values
+        if order == "label":
+            labels = labels_of(intact(selection), part, selection.layer, _property(), _language(selection))
+            return _("tells its best label apart: area above one half"), labels.strengths - 0.5
     except UserError as reason:
         st.info(as_text(explain(reason)))
-    listed = [int(neuron) for neuron in np.argsort(-np.abs(values), kind="stable")[:_LISTED]]
-    if INSIDE_NEURON_KEY not in st.session_state:
-        st.session_state[INSIDE_NEURON_KEY] = listed[0]
-    chosen = st.session_state[INSIDE_NEURON_KEY]
-    bars = [Bar(f"▸ {neuron}" if neuron == chosen else str(neuron), float(values[neuron]), _("A click looks at this neuron."), neuron) for neuron in listed]  # fmt: skip
-    drawing(
-        "inside_neurons_list", (selection, part, order, title, tuple(listed), chosen), partial(upright, bars, title),
-        label=_("Neurons of layer {layer}", layer=selection.layer), height=240, least_width=520,
-        code=as_python(selection, f"{part}.{selection.layer}.feed_forward.{chosen}"),
-        table=as_table(("neuron", order), ((neuron, float(f"{value:.7g}")) for neuron, value in enumerate(values))),
-        name=f"terrarium-neurons-{selection.run}-{selection.step}-{part}-{selection.layer}", on_picked=pick,
-    )  # fmt: skip
+    return _("highest above the mean, in standard deviations"), found.heights
 
 
 def _switches(selection: Selection, name: str) -> None:
@@ -182,13 +186,19 @@ def _show_labels(selection: Selection, here: Asked, part: str, neuron: int, save
     st.caption(_("Better than {below} of {count} random directions of the layer, each at its own best label; 50 % is chance for one label, not for the best of many.", below=below, count=len(found.random)))  # fmt: skip
 
 
-def _property(selection: Selection) -> str:
+def _property() -> str:
     about = st.session_state.get(INSIDE_NEURON_TELLS_KEY)
     return about if about in PROBED else next(iter(PROBED))
 
 
 def _language(selection: Selection) -> str:
     return language_of(store().find(selection.run)) or st.session_state.get(INSIDE_TEXTS_IN_KEY) or "en"
+
+
+def choose_layer(layer: int) -> None:
+    """Look at this layer, and at what comes first there; for callbacks."""
+    choose_piece(layer)
+    st.session_state.pop(INSIDE_NEURON_KEY, None)
 
 
 def choose_neuron(neuron: int) -> None:
