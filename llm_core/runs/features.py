@@ -46,7 +46,10 @@ def trained_autoencoders(store: Store, run: Run, step: int) -> list[Trained]:
         if (asked.run, asked.step) == (run.id, step) and one.status().state == "finished":
             found.append(Trained(run.id, step, asked.question.place, one.folder / AUTOENCODER))
     for path in sorted((run.folder / inquiry.FOLDER).glob(f"*.{AUTOENCODER}")):
-        rows = rows_of(path.with_name(f"{path.name.partition('.')[0]}.jsonl").read_bytes())
+        try:
+            rows = rows_of(path.with_name(f"{path.name.partition('.')[0]}.jsonl").read_bytes())
+        except OSError:
+            continue
         asked_row = next((row for row in rows if row.get("kind") == "asked"), {})
         if asked_row.get("step") == step:
             found.append(Trained(run.id, step, str(asked_row.get("place")), path))

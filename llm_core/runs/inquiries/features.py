@@ -60,9 +60,7 @@ def answer(question: FeaturesQuestion, subject: Subject) -> Iterator[float | Row
             try:
                 step = next(work)
             except StopIteration as end:
-                made[of] = _kept(
-                    end.value, subject.folder / (AUTOENCODER if of == _LEARNT else f"random.{AUTOENCODER}")
-                )
+                made[of] = _kept(end.value, subject.folder / AUTOENCODER) if of == _LEARNT else end.value
                 break
             if step.step % max(1, question.steps // _POINTS) == 0 or step.step in (1, step.of):
                 yield _row(step, of)
