@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_core.errors import N_, UserError
+from llm_core.errors import UserError
 from llm_core.interpret.attention import Floats
 from llm_core.interpret.components import Component, streams
 from llm_core.interpret.geometry import MOST_POINTS
@@ -19,12 +19,7 @@ from llm_core.interpret.token_vectors import input_vectors, output_vectors
 from llm_core.models.base import Model
 
 Vectors = Literal["input", "output", "states"]
-VECTORS: dict[Vectors, str] = {
-    "input": N_("Vectors that tokens are read as"),
-    "output": N_("Vectors that tokens are written by"),
-    "states": N_("Hidden states of texts"),
-}
-"""What can be drawn: name in links, and on screen."""
+"""Vectors that tokens are read as, those that they are written by, and hidden states of texts."""
 _WORDS: tuple[Property, ...] = ("part_of_speech", "entity", "number")
 _TEXTS_OF_WORDS = 80
 _SHOWN = 900

@@ -138,7 +138,6 @@ def analogy(vectors: Floats, first: int, second: int, third: int, count: int = 1
 
 
 Plane = Literal["joint", "last"]
-PLANES: dict[Plane, str] = {"joint": N_("Of all layers together"), "last": N_("Of the last layer")}
 """In which plane, or space, a path is drawn: where the tokens vary most at all places, or at the last."""
 
 

@@ -111,7 +111,7 @@ SHOWN = {
     "alike": N_("Likeness of layers"),
 }
 """What is drawn of the vectors."""
-VECTORS = {"input": N_("Tokens as read"), "output": N_("Tokens as written"), "states": N_("Hidden states of texts")}
+VECTORS = {"input": N_("Tokens as read"), "output": N_("Tokens as written"), "states": N_("Hidden states")}
 """Which vectors are on the map."""
 AT = {"layer": N_("The chosen layer"), "embedding": N_("Embedding"), "all": N_("All layers together")}
 """Where hidden states are taken."""

@@ -159,9 +159,9 @@ def _in_context(selection: Selection, asked: Asked, layer: int, language: str) -
     at = min(selection.token or 0, len(here.tokens) - 1)
     found = neighbours_of(others.vectors, here.states[layer + 1, at], _COUNT)
     names = [
-        f"{token_label(others.tokens[row])} {_('text {text}, {position}', text=int(others.text[row]), position=int(others.position[row]))}"
+        _("{token}, text {text}: {position}", token=token_label(others.tokens[row]), text=int(others.text[row]), position=int(others.position[row]))
         for row in found.ids
-    ]
+    ]  # fmt: skip
     bars = [Bar(name, cosine, picks=int(others.ids[row])) for name, cosine, row in zip(names, found.cosines, found.ids, strict=True)]  # fmt: skip
     pieces = store().model(store().find(asked.run), asked.step)[1].pieces
     drawing(

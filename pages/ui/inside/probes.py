@@ -26,6 +26,7 @@ from pages.ui.inside.labels import css_of, in_order, label_name
 from pages.ui.inside.probe_rows import HEIGHT, Layers, as_csv, layers_of, lines
 from pages.ui.inside.selection import Selection, choose_piece, intact
 from pages.ui.inside.under_way import answered
+from pages.ui.inside.vectors import place_name
 from pages.ui.state import INSIDE_PROBED_AT_KEY, INSIDE_PROBED_KEY, INSIDE_TEXTS_IN_KEY, inference, store
 from pages.ui.text import _, language, number, translate
 
@@ -104,16 +105,12 @@ def pick(picked: object, found: Layers) -> None:
             choose_piece(picked)
 
 
-def _place_name(layer: int) -> str:
-    return _("embedding") if layer < 0 else _("layer {layer}", layer=layer)
-
-
 def _summary(row: dict[str, object], layer: int, about: str) -> str:
     share = {name: f"{100 * float(row[name]):.3g} %" for name in ("accuracy", "control", "majority", "by_word")}  # type: ignore[arg-type]  # fmt: skip
     left = number(100 * (float(row["accuracy"]) - float(row["control"])))  # type: ignore[arg-type]
     return _(
         "{place}: in {tokens} tokens of texts that it has not seen the probe is right at {accuracy}; with random labels one learns {control} by heart, so that {selectivity} points are left. The most frequent label alone would be right at {majority}, the word alone at {by_word}.",
-        place=_place_name(layer).capitalize(), tokens=row["tokens"], selectivity=left, **share,
+        place=place_name(layer).capitalize(), tokens=row["tokens"], selectivity=left, **share,
     )  # fmt: skip
 
 
@@ -183,6 +180,7 @@ def _chip(token: str, label: str, truth: str | None, names: Sequence[str], about
 def _grid(said: Said, names: Sequence[str], places: Sequence[int], marked: int, about: str) -> Grid:
     """A row for each layer: blue where the probe is right, brown where wrong, empty where nobody knows."""
     shown = {label: label_name(about, label) for label in names}
+    unknown = _("nobody knows what")
     values = np.array(
         [
             [
@@ -195,7 +193,7 @@ def _grid(said: Said, names: Sequence[str], places: Sequence[int], marked: int, 
     )
     hovers = [
         [
-            _("“{token}”, {place}: {label}, with a probability of {share}; true is {truth}", token=token_label(token), place=_place_name(places[row]), label=shown[names[label]], share=float(share), truth=shown.get(truth or "", _("nobody knows what")))
+            _("“{token}”, {place}: {label}, with a probability of {share}; true is {truth}", token=token_label(token), place=place_name(places[row]), label=shown[names[label]], share=float(share), truth=shown.get(truth or "", unknown))
             for token, label, share, truth in zip(said.tokens, said.labels[row], said.shares[row], said.truth, strict=True)
         ]
         for row in range(len(places))
@@ -203,7 +201,7 @@ def _grid(said: Said, names: Sequence[str], places: Sequence[int], marked: int, 
     return Grid(
         values=values, low=-1.0, high=1.0, signed=True, hovers=hovers, picks=[[[place, at] for at in range(len(said.tokens))] for place in places],
         texts=[[short(shown[names[label]], 7) if truth is not None else "" for label, truth in zip(labels, said.truth, strict=True)] for labels in said.labels],
-        rows=[_place_name(place) for place in places], columns=[short(token) for token in said.tokens], bar=_("right, or wrong"), upward=True,
+        rows=[place_name(place) for place in places], columns=[short(token) for token in said.tokens], bar=_("right, or wrong"), upward=True,
         marked=(marked, next((at for at, truth in enumerate(said.truth) if truth is not None), 0)), cell_width=58,
     )  # fmt: skip
 
@@ -230,7 +228,7 @@ def _show_confusion(selection: Selection, found: Layers, layer: int, about: str,
         picks=[[[row, column] for column in range(len(order))] for row in range(len(order))],
         texts=[[str(count) if count else "" for count in row] for row in counts.tolist()], column_title=_("the probe says"), cell_width=46,
     )  # fmt: skip
-    heading(_("What it takes for what, at {place}", place=_place_name(layer)))
+    heading(_("What it takes for what, at {place}", place=place_name(layer)))
     st.caption(_("A row is what tokens are, a column what the probe says; numbers are tokens."))
     table = as_table(("is", "says", "tokens"), ((order[row], order[column], int(counts[row, column])) for row in range(len(order)) for column in range(len(order))))  # fmt: skip
     drawing(
