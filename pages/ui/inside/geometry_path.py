@@ -102,7 +102,7 @@ def _stations(found: "Paths", at: int, asked: Asked, language: str) -> None:
         shown = ", ".join(f"{token_label(others.tokens[row])} ({number(cosine)})" for row, cosine in zip(near.ids, near.cosines, strict=True))  # fmt: skip
         rows.append(
             {
-                _("place"): place_name(place - 1),
+                _("place in the model"): place_name(place - 1),
                 _("length"): number(float(np.linalg.norm(here.states[place, at]))),
                 _("cosine to where it began"): number(float(found.turned[place, at])),
                 _("nearest tokens of other texts (cosine)"): shown,
