@@ -66,7 +66,7 @@ def vocabulary_cloud(
     special = set(tokenizer.separators)
     others = (token for token in range(len(vectors)) if token not in seen and token not in special)
     ids_shown = [*sorted(seen), *others][:MOST_POINTS]
-    labels = {
+    labels: dict[str, tuple[str | None, ...]] = {
         about: tuple(_only(seen[token][about]) if token in seen else None for token in ids_shown) for about in _WORDS
     }
     pieces, nowhere = tokenizer.pieces, np.full(len(ids_shown), -1)

@@ -43,7 +43,7 @@ def truth_of(text: str, side: Side, about: Property, words: Mapping[str, str], l
 def _depths(text: str) -> list[tuple[int, str]]:
     """After each bracket of a text how many are open, while they are closed as they should be."""
     waiting: list[int] = []
-    found = []
+    found: list[tuple[int, str]] = []
     for place, sign in enumerate(text):
         if sign in _OPEN:
             waiting.append(_OPEN.index(sign))

@@ -183,7 +183,7 @@ def _said(found: "Cloud", projection: "Projection", coloured: str) -> str:
 
 def pick(picked: object, found: "Cloud") -> None:
     """A point was clicked: the neighbours of its token are shown. What comes from the browser is checked."""
-    rows = np.flatnonzero(found.ids == picked) if type(picked) is int else ()
+    rows = np.flatnonzero(found.ids == picked) if type(picked) is int else np.zeros(0, dtype=np.int64)
     if len(rows):
         st.session_state[INSIDE_NEAR_KEY] = found.tokens[int(rows[0])]
         st.session_state[INSIDE_SHOWN_KEY] = "near"

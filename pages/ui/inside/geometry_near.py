@@ -84,10 +84,8 @@ def show(selection: Selection, predicted: Predicted) -> None:
         layer = layer_choice(selection, shape_of(store().find(selection.run)).layers, all_of_them=False)
     with places[2]:
         language = words_in(selection)
-    token = _token(asked, str(typed or ""))
-    here = token is None
-    if here:
-        token = _chosen_id(asked, selection)
+    named = _token(asked, str(typed or ""))
+    here, token = named is None, _chosen_id(asked, selection) if named is None else named
     columns = st.columns(3, gap="medium")
     for column, which, title in zip(columns, ("input", "output"), (_("As it is read"), _("As it is written")), strict=False):  # fmt: skip
         with column:

@@ -107,16 +107,17 @@ def lines(found: Layers, words: Words, colors: Colors, marked: int | None = None
 
 def _label(made: go.Figure, ends: list[tuple[float, str, str]], low: float) -> None:
     """Names at the ends of lines, never on each other: pushed up from below, and back where they leave the picture."""
-    placed = [list(end) for end in sorted(ends)]
-    for at, end in enumerate(placed):
-        end[0] = max(float(end[0]), low + 0.02 if at == 0 else float(placed[at - 1][0]) + _APART)
+    ordered = sorted(ends)
+    heights: list[float] = []
+    for value, _name, _color in ordered:
+        heights.append(max(value, heights[-1] + _APART if heights else low + 0.02))
     top = 1.04
-    for end in reversed(placed):
-        end[0] = min(float(end[0]), top)
-        top = float(end[0]) - _APART
-    for value, name, color in placed:
+    for at in reversed(range(len(heights))):
+        heights[at] = min(heights[at], top)
+        top = heights[at] - _APART
+    for value, (_value, name, color) in zip(heights, ordered, strict=True):
         made.add_annotation(
-            xref="paper", x=1, xanchor="left", xshift=8, y=value, text=safe(str(name)), showarrow=False, font={"color": color}
+            xref="paper", x=1, xanchor="left", xshift=8, y=value, text=safe(name), showarrow=False, font={"color": color}
         )  # fmt: skip
 
 

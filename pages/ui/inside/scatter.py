@@ -35,10 +35,10 @@ def figure(points: Points, look: str, colors: Colors) -> go.Figure:
     solid = points.places.shape[1] == 3
     made = go.Figure(layout=layout(colors))
     symbols, size = (_SOLID, 3.2) if solid else (_FLAT, 6.5)
-    for number, (name, rows, color) in enumerate(points.groups):
+    for number, (name, rows, by_look) in enumerate(points.groups):
         _add(made, solid, points.places[list(rows)], {
             "mode": "markers", "name": safe(name), "customdata": [points.picks[row] for row in rows],
-            "marker": {"size": size, "color": color[look], "symbol": symbols[number % len(symbols)], "opacity": 0.75, "line": {"width": 0}},
+            "marker": {"size": size, "color": by_look[look], "symbol": symbols[number % len(symbols)], "opacity": 0.75, "line": {"width": 0}},
             "hovertext": [safe(points.hovers[row]).replace("\n", "<br>") for row in rows], "hovertemplate": "%{hovertext}<extra></extra>",
         })  # fmt: skip
     for at, (rows, names) in enumerate(points.paths):
