@@ -115,7 +115,8 @@ def _found(about: str, found: Proved) -> str:
         "duplicate_token": _("In random tokens that come twice: the share of attention that goes from the second copy of a token to the first."),
     }[about]  # fmt: skip
     if not scores["chosen"]:
-        return f"{meaning} {_('No head does it at all, so that nothing is taken away.')}"
+        nothing = _("No head does it at all, so that nothing is taken away.")
+        return f"{meaning} {nothing}"
     names = ", ".join(map(head_of, scores["chosen"]))
     if scores["reached"]:
         which = _("These reach {least}: {names}.", least=scores["least"], names=names)
@@ -123,7 +124,8 @@ def _found(about: str, found: Proved) -> str:
         which = _("None reaches {least}; the best one is taken away below: {names}.", least=scores["least"], names=names)  # fmt: skip
     if scores["baseline"] is None:
         return f"{meaning} {which}"
-    return f"{meaning} {which} {_('The best that chance, or always looking equally far, gets: {baseline}.', baseline=scores['baseline'])}"  # fmt: skip
+    least = _("The best that chance, or always looking equally far, gets: {baseline}.", baseline=scores["baseline"])
+    return f"{meaning} {which} {least}"
 
 
 def told(found: Proved) -> str:
@@ -143,10 +145,14 @@ def told(found: Proved) -> str:
         said = _("With all heads the model gets {before} right, without {names} {after}. Without each of {of} other sets of as many heads, drawn at random, it gets {middle} in the middle and {worst} at worst; {worse} of them are missed as much or more.", **values)  # fmt: skip
     lost = chosen["before"] - chosen["after"]
     if lost < _LOST:
-        return f"{said} {_('So these heads are not missed: what they look at is not what the answers hang on, or others stand in.')}"  # fmt: skip
-    if proof["rank"] == 1:
-        return f"{said} {_('So it is these heads that the answers hang on, and no others are missed as much.')}"
-    return f"{said} {_('So the answers do hang on these heads, but not on them alone.')}"
+        verdict = _(
+            "So these heads are not missed: what they look at is not what the answers hang on, or others stand in."
+        )
+    elif proof["rank"] == 1:
+        verdict = _("So it is these heads that the answers hang on, and no others are missed as much.")
+    else:
+        verdict = _("So the answers do hang on these heads, but not on them alone.")
+    return f"{said} {verdict}"
 
 
 def _scores_csv(values: "dict[Component, float]") -> str:
