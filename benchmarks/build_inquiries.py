@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.steering_questions import steering_questions
 from benchmarks.training_questions import training_questions
 from llm_core.interpret.probe_labels import Property
 from llm_core.interpret.prove_heads import Kind
@@ -98,7 +99,7 @@ def config_of(run: Run, question: Question) -> InquiryConfig:
 def questions_of(run: Run) -> tuple[Question, ...]:
     """All that is answered of a bundled model: those of the table, and what is asked first of its training."""
     store = Store(Path(tempfile.gettempdir()), bundled=run.folder.parent)
-    return *QUESTIONS.get(run.id, ()), *training_questions(store, run)
+    return *QUESTIONS.get(run.id, ()), *training_questions(store, run), *steering_questions(run)
 
 
 def keep(name: str, question: Question, models: Path) -> dict[str, Any]:

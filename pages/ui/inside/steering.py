@@ -5,6 +5,7 @@ from html import escape
 
 import streamlit as st
 
+from llm_core.config import TaskConfig
 from llm_core.runs.inquired import InquiryConfig
 from pages.ui.attention.shape import shape_of
 from pages.ui.attention.words import token_label
@@ -59,7 +60,11 @@ def _measured(selection: Selection, steer: Steer, code: str) -> None:
     if not question.words or not question.tried:
         st.info(_("Say under “More” which word is wanted and in which texts: then it is counted how often it comes."))
         return
-    if getattr(shape_of(store().find(selection.run)), "has_source", False):
+    config = store().find(selection.run).model_config
+    if isinstance(config, TaskConfig) and config.task != "classify":
+        st.info(_("How far a model is moved is measured where it writes, fills in a hidden word or says a class."))
+        return
+    if shape_of(store().find(selection.run)).has_source:
         st.info(_("How far a translator is moved is not measured here; see above what it writes."))
         return
     answer = answered(

@@ -72,7 +72,9 @@ def _begin(selection: Selection, predicted: Predicted) -> None:
     state, of = st.session_state, (selection.run, selection.text)
     keys = (INSIDE_STEERED_WANTED_KEY, INSIDE_STEERED_OTHERS_KEY, INSIDE_STEERED_WORDS_KEY, INSIDE_STEERED_TRIED_KEY)
     if any(key not in state for key in keys) or state.get(INSIDE_STEERED_FOR_KEY, of) != of:
-        usual = first_contrast(selection.text) or _contrast(selection, predicted)
+        asks_words = not isinstance(store().find(selection.run).model_config, TaskConfig)
+        usual = first_contrast(selection.text) if asks_words else None
+        usual = usual or _contrast(selection, predicted)
         for key, texts in zip(keys, (usual.wanted, usual.others, usual.words, usual.tried), strict=True):
             if key not in state or state.get(INSIDE_STEERED_FOR_KEY, of) != of:
                 state[key] = (", " if key == INSIDE_STEERED_WORDS_KEY else "\n").join(texts)
