@@ -31,7 +31,7 @@ from llm_core.runs.run import Run
 
 _JUDGED = 64
 _LABELLED = 120
-_POINTS = 100
+_POINTS = 50
 """Steps of a training that are rows."""
 _LEARNT, _CONTROL = "learnt", "random"
 

@@ -120,7 +120,7 @@ def _show_report(question: FeaturesQuestion, answer: Answer, code: str, saved: s
     if learnt is None or random is None:
         raise UserError("This answer is not whole; have it worked out again.")
     shown = (
-        (_("Loss recovered"), "recovered", _("1 would be a model that loses nothing when it has only these features here, 0 one that has nothing here at all.")),
+        (_("Loss recovered"), "recovered", _("100 % would be a model that loses nothing when it has only these features here, 0 % one that has nothing here at all.")),
         (_("Variance explained"), "explained", _("Of the vectors at this place, in texts that it has not seen.")),
         (_("Speak at a token (L0)"), "active", _("Features that are not zero, on average.")),
         (_("Dead features"), "dead", _("Those that never speak in {count} tokens.", count=learnt["positions"])),
