@@ -13,7 +13,7 @@ from llm_core.runs.names import new_id
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
-from pages.ui import state
+from tests.pages.shared_store import shared_store
 
 STEPS = 60
 
@@ -41,14 +41,8 @@ def grow(root: Path, *, context: int = 32, layers: int = 1, batch_size: int = 8,
 @contextmanager
 def grown_store(places: pytest.TempPathFactory, *, bundled: bool = True, context: int = 32, masked: bool = False) -> Iterator[Run]:  # fmt: skip
     """A grown run in the store that pages share, with the models that come along beside it or without."""
-    root = places.mktemp("grown") / "runs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        if not bundled:
-            patch.setattr("llm_core.runs.store.BUNDLED_MODELS", root / "none")
-        state.store.cache_clear()
-        yield grow(root, context=context, masked=masked)
-    state.store.cache_clear()
+    with shared_store(places, bundled=bundled) as store:
+        yield grow(store.root, context=context, masked=masked)
 
 
 def _train(root: Path, context: int, layers: int, batch_size: int, masked: bool) -> Run:

@@ -27,6 +27,7 @@ from llm_core.runs.store import Store
 from llm_core.training.atomic import write_folder
 from pages.ui import state
 from tests.pages.recorded import write_run
+from tests.pages.shared_store import shared_store
 
 PAGE = Path(__file__).parents[2] / "pages" / "attention.py"
 DECODER, BOTH = "d" * 16, "e" * 16
@@ -56,17 +57,10 @@ def made(root: Path, name: str, architecture: str) -> None:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    root = tmp_path_factory.mktemp("made") / "runs"
-    root.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        patch.setattr("llm_core.runs.store.BUNDLED_MODELS", root / "none")
-        patch.setattr(state, "_warm_up", lambda: None)
-        state.store.cache_clear()
-        made(root, DECODER, "decoder")
-        made(root, BOTH, "encoder_decoder")
-        yield state.store()
-    state.store.cache_clear()
+    with shared_store(tmp_path_factory) as store:
+        made(store.root, DECODER, "decoder")
+        made(store.root, BOTH, "encoder_decoder")
+        yield store
 
 
 def open_page(**query: str) -> AppTest:

@@ -20,13 +20,13 @@ from llm_core.runs.inquiries import probes as probing
 from llm_core.runs.inquiries import tsne
 from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.store import Store
-from pages.ui import state
 from pages.ui.charts import DARK, LIGHT
 from pages.ui.inside import probe_rows
 from pages.ui.inside.labels import color_of, in_order
 from pages.ui.inside.probes import question_of
 from pages.ui.inside.scatter import Points, figure, groups_of
 from tests.pages.made_inside import made
+from tests.pages.shared_store import shared_store
 
 PAGE = Path(__file__).parents[2] / "pages" / "inside.py"
 MODEL = "c" * 16
@@ -35,17 +35,10 @@ TEXT = "the cat sees the dog"
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    root = tmp_path_factory.mktemp("made") / "runs"
-    root.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        patch.setattr("llm_core.runs.store.BUNDLED_MODELS", root / "none")
-        patch.setattr(state, "_warm_up", lambda: None)
-        state.store.cache_clear()
-        made(root, MODEL)
-        _answer(state.store())
-        yield state.store()
-    state.store.cache_clear()
+    with shared_store(tmp_path_factory) as store:
+        made(store.root, MODEL)
+        _answer(store)
+        yield store
 
 
 def _answer(store: Store) -> None:

@@ -16,30 +16,23 @@ from streamlit.testing.v1 import AppTest
 from llm_core.interpret.attention import HeadName, see
 from llm_core.interpret.reading import as_batch, read
 from llm_core.runs.store import Store
-from pages.ui import state
 from pages.ui.inside.views import VIEWS
 from pages.ui.text import LANGUAGES, translate
 from tests.pages.made_inside import TEXT, made
+from tests.pages.shared_store import shared_store
 
 PAGE = Path(__file__).parents[2] / "pages" / "inside.py"
 DECODER, ENCODER = "d" * 16, "e" * 16
-WORKED_OUT = {"probes"}
+WORKED_OUT = {"heads", "probes"}
 """Views whose picture comes from a worker: they have tests of their own."""
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    root = tmp_path_factory.mktemp("made") / "runs"
-    root.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        patch.setattr("llm_core.runs.store.BUNDLED_MODELS", root / "none")
-        patch.setattr(state, "_warm_up", lambda: None)
-        state.store.cache_clear()
-        made(root, DECODER)
-        made(root, ENCODER, "encoder", masked=True)
-        yield state.store()
-    state.store.cache_clear()
+    with shared_store(tmp_path_factory) as store:
+        made(store.root, DECODER)
+        made(store.root, ENCODER, "encoder", masked=True)
+        yield store
 
 
 def open_page(**query: str) -> AppTest:

@@ -16,10 +16,10 @@ from streamlit.testing.v1 import AppTest
 from llm_core.interpret.reading import as_batch, read
 from llm_core.runs.store import Store
 from llm_core.taps import observe
-from pages.ui import state
 from pages.ui.attention.shape import Shape
 from pages.ui.inside.off import is_there, named
 from tests.pages.made_inside import TEXT, made
+from tests.pages.shared_store import shared_store
 
 PAGE = Path(__file__).parents[2] / "pages" / "inside.py"
 RUN = "d" * 16
@@ -27,16 +27,9 @@ RUN = "d" * 16
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    root = tmp_path_factory.mktemp("made") / "runs"
-    root.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERRARIUM_RUNS", str(root))
-        patch.setattr("llm_core.runs.store.BUNDLED_MODELS", root / "none")
-        patch.setattr(state, "_warm_up", lambda: None)
-        state.store.cache_clear()
-        made(root, RUN)
-        yield state.store()
-    state.store.cache_clear()
+    with shared_store(tmp_path_factory) as store:
+        made(store.root, RUN)
+        yield store
 
 
 def open_page(**query: str) -> AppTest:
