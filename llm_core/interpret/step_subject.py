@@ -11,7 +11,7 @@ from llm_core.interpret.composition import Kind, composition
 from llm_core.interpret.head_scores import Exercise, exercises
 from llm_core.interpret.hidden_states import HiddenStates, hidden_states
 from llm_core.interpret.loss_texts import LossTexts
-from llm_core.interpret.probe_labels import LabelledTokens, labelled_tokens
+from llm_core.interpret.probe_labels import LabelledTokens, Property, labelled_tokens
 from llm_core.interpret.proof_texts import copying_texts
 from llm_core.interpret.reading import AnyTokenizer, Reading
 from llm_core.interpret.reading_out import spoken
@@ -77,7 +77,7 @@ class StepSubject:
         """Words of stories with their number; of Chinese ones, which show none, with their part of speech."""
         if self.language is None:
             raise UserError("This model speaks no language whose words a probe could be asked about.")
-        about = "number" if self.language == "en" else "part_of_speech"
+        about: Property = "number" if self.language == "en" else "part_of_speech"
         return labelled_tokens(
             self.last, self.tokenizer, about, texts=_PROBED, language=self.language, seed=self.seed
         )  # fmt: skip

@@ -77,7 +77,7 @@ PROBED_AT = {"layer": N_("The chosen layer"), "embedding": N_("Embedding")}
 """Where it is asked."""
 TEXTS_IN = {"en": N_("English"), "zh": N_("Chinese")}
 """In which language the texts of the grammar are."""
-TRAINING = {name: measure.title for name, measure in MEASURES_OVER_STEPS.items()}
+TRAINING: dict[str, str] = {str(name): measure.title for name, measure in MEASURES_OVER_STEPS.items()}
 """What is measured over the steps of training."""
 STEPS_AXES = {"log": N_("logarithmic"), "linear": N_("linear")}
 """How steps stand on an axis."""
