@@ -27,6 +27,7 @@ from llm_core.runs.inquired import (
     ProbesQuestion,
     ProofQuestion,
     Question,
+    RemovalQuestion,
     TrainingQuestion,
     TsneQuestion,
 )
@@ -47,12 +48,14 @@ def _proofs(*kinds: Kind) -> tuple[ProofQuestion, ...]:
 QUESTIONS: dict[str, tuple[Question, ...]] = {
     "stories-en": (
         *_probes("en", "part_of_speech", "entity", "number", "depth", "position"),
+        RemovalQuestion(),
         TsneQuestion(),
         FeaturesQuestion(),
         *_proofs("induction", "previous_token", "duplicate_token", "successor", "subject"),
     ),
     "stories-zh": (
         *_probes("zh", "part_of_speech", "entity", "depth", "position"),
+        RemovalQuestion(language="zh"),
         TsneQuestion(language="zh"),
         FeaturesQuestion(),
         *_proofs("induction", "previous_token", "duplicate_token", "successor", "subject"),

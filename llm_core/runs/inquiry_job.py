@@ -57,6 +57,10 @@ def answering(method: str) -> Answering:
         from llm_core.runs.inquiries import probes
 
         return probes.answer
+    if method == "probe_removal":
+        from llm_core.runs.inquiries import probe_removal
+
+        return probe_removal.answer
     if method == "tsne":
         from llm_core.runs.inquiries import tsne
 

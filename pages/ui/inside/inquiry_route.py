@@ -24,8 +24,10 @@ from pages.ui.inside import (
     patching_rows,
     probe_rows,
     proof_rows,
+    removal_rows,
     steering_rows,
     training_picture,
+    tsne_rows,
 )
 from pages.ui.state import OWNER, store
 from pages.ui.text import translate
@@ -48,6 +50,8 @@ class Picture:
 PICTURES: dict[str, Picture] = {
     "ablation": Picture(ablation_rows.figure, ablation_rows.csv, ablation_rows.height, ablation_rows.points),
     "steering": Picture(steering_rows.figure, steering_rows.csv, steering_rows.height, steering_rows.points),
+    "tsne": Picture(tsne_rows.figure, tsne_rows.csv, tsne_rows.height, tsne_rows.points),
+    "probe_removal": Picture(removal_rows.figure, removal_rows.csv, removal_rows.height, removal_rows.points),
     "probes": Picture(probe_rows.figure, probe_rows.csv, probe_rows.height, probe_rows.points),
     "proof": Picture(proof_rows.figure, proof_rows.csv, proof_rows.height, proof_rows.points),
     "inputs": Picture(inputs_rows.figure, inputs_rows.csv, inputs_rows.height, inputs_rows.points),

@@ -93,7 +93,7 @@ def lines(found: Layers, words: Words, colors: Colors, marked: int | None = None
         )  # fmt: skip
         ends.append((value, say(name), colors.quiet))
     low = min(0.0, *values["selectivity"]) - 0.03
-    _label(made, ends, low)
+    label_ends(made, ends, low)
     if marked in found.places:
         at = found.places.index(marked)
         made.add_shape(type="line", x0=at, x1=at, yref="paper", y0=0, y1=1, layer="below", line={"color": colors.quiet, "width": 7}, opacity=0.25)  # fmt: skip
@@ -105,7 +105,7 @@ def lines(found: Layers, words: Words, colors: Colors, marked: int | None = None
     return made
 
 
-def _label(made: go.Figure, ends: list[tuple[float, str, str]], low: float) -> None:
+def label_ends(made: go.Figure, ends: list[tuple[float, str, str]], low: float) -> None:
     """Names at the ends of lines, never on each other: pushed up from below, and back where they leave the picture."""
     ordered = sorted(ends)
     heights: list[float] = []

@@ -17,7 +17,7 @@ from llm_core.runs.run import Run
 from pages.ui.attention.words import token_label
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
-from pages.ui.inside import python
+from pages.ui.inside import python, removal
 from pages.ui.inside.choices import PROBED, PROBED_AT, TEXTS_IN
 from pages.ui.inside.computed import KEPT, Asked, Predicted, opened
 from pages.ui.inside.controls import choice, heading
@@ -89,6 +89,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
     )  # fmt: skip
     _show_text(selection, answer, found, layer, about, texts_in)
     _show_confusion(selection, found, layer, about, texts_in)
+    removal.show(selection, store().find(selection.run), texts_in)
 
 
 def _place(selection: Selection, found: Layers) -> int:
