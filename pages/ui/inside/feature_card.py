@@ -122,7 +122,7 @@ def _show_histogram(key: str, card: FeatureCard, code: str, name: str) -> None:
         return
     drawing(
         f"{key}_heights", (name, found.height, card.heights),
-        partial(strip, found.height, card.heights, _("highest above the mean, in standard deviations"), (card.name, card.random)),
+        partial(strip, found.height, card.heights, _("highest above the mean, in standard deviations"), (_("this one"), card.random)),
         label=_("How far the highest activation stands out, beside {others}", others=card.random), height=140, code=code,
         table=_control_csv("height", found.height, card.heights), name=f"{name}-height",
     )  # fmt: skip

@@ -27,6 +27,8 @@ RANDOM = 100
 """Directions drawn at random."""
 TOKENS = 8
 """Tokens that are promoted, and as many suppressed, that are shown."""
+_FEWEST = 8
+"""Tokens at which a neuron is on, below which it is not listed as standing out."""
 _LABELLED = 32
 """Texts whose truth is known."""
 _USUAL_LENGTH = 64
@@ -45,6 +47,12 @@ class Layer:
     random_heights: Floats
     texts: tuple[tuple[str, str | None], ...]
     own: bool
+
+    @property
+    def standing_out(self) -> Floats:
+        """(neurons,): the heights; 0 of a neuron that is on at a token or two alone, which no direction stands out above."""
+        found: Floats = np.where((self.activations.matrix > 0).sum(0) >= _FEWEST, self.heights, 0.0)
+        return found
 
 
 @dataclass(frozen=True)
@@ -130,14 +138,17 @@ def tokens_of(asked: Asked, part: str, layer: int, neuron: int) -> Tokens:
 
 @lru_cache(maxsize=KEPT)
 def listens_to(asked: Asked, part: str, layer: int, neuron: int) -> tuple[tuple[str, float], ...]:
-    """The tokens whose own vectors excite a neuron most, the strongest first, with its activation."""
+    """The tokens of its texts whose own vectors excite a neuron most, the strongest first, with its activation. Tokens that
+    no text has, such as bytes that none needs, have vectors that nobody has trained."""
+    sides = layer_of(asked, part, layer).activations.sides
+    there = np.unique(np.concatenate([side.ids for side in sides]))
     with inference():
         from llm_core.interpret.components import Component
         from llm_core.interpret.neurons import listens
 
         model, tokenizer = store().model(store().find(asked.run), asked.step)
         found = listens(model, Component(part, layer, "neuron", neuron))  # type: ignore[arg-type]
-        order = np.argsort(-found, kind="stable")[: 2 * TOKENS]
+        order = there[np.argsort(-found[there], kind="stable")][: 2 * TOKENS]
         return tuple((tokenizer.pieces[token], float(found[token])) for token in order if found[token] > 0)
 
 

@@ -119,17 +119,17 @@ def _values(
     selection: Selection, predicted: Predicted, part: str, found: Layer, order: str
 ) -> tuple[str, NDArray[np.floating]]:
     """What every neuron of the layer is listed by, (neurons,), and its title; how far it stands out where it has no such
-    value."""
+    value, of those that are on at some tokens."""
     try:
         if order == "effect":
             values = effects_on(asked(selection), part, selection.layer, selection.token, selection.target, selection.against)  # fmt: skip
             return explained(selection, predicted), values
         if order == "label":
             labels = labels_of(intact(selection), part, selection.layer, _property(), _language(selection))
-            return _("tells its best label apart: area above one half"), labels.strengths - 0.5
+            return _("best label told apart"), labels.strengths - 0.5
     except UserError as reason:
         st.info(as_text(explain(reason)))
-    return _("highest above the mean, in standard deviations"), found.heights
+    return _("highest above the mean, in standard deviations"), found.standing_out
 
 
 def _switches(selection: Selection, name: str) -> None:
@@ -154,7 +154,7 @@ def _show_listening(here: Asked, part: str, layer: int, neuron: int, saved: str,
         height=70 + 24 * len(bars), code=code, table=as_table(("token", "activation"), ((token, float(f"{value:.7g}")) for token, value in found)),
         name=f"{saved}-listens",
     )  # fmt: skip
-    st.caption(_("Each token's own vector goes straight to the neuron, without its place and without what other layers add; the deeper the layer, the less of the truth that is."))  # fmt: skip
+    st.caption(_("Of the tokens of these texts. Each token's own vector goes straight to the neuron, without its place and without what other layers add; the deeper the layer, the less of the truth that is."))  # fmt: skip
 
 
 def _show_labels(selection: Selection, here: Asked, part: str, neuron: int, saved: str, code: str) -> None:
@@ -177,7 +177,7 @@ def _show_labels(selection: Selection, here: Asked, part: str, neuron: int, save
     st.markdown(as_text(text))
     drawing(
         "inside_neuron_labels", (saved, about, texts_in, strength),
-        partial(strip, 100 * strength, [100 * float(value) for value in found.random], _("best label told apart, %"), (piece_of(f"{part}.{selection.layer}.feed_forward.{neuron}"), _("random directions of the layer"))),
+        partial(strip, 100 * strength, [100 * float(value) for value in found.random], _("best label told apart, %"), (_("this one"), _("random directions of the layer"))),
         label=_("How well it tells its best label apart, beside random directions"), height=140, code=code,
         table=as_table(("label", "tokens", "area"), ((name, int(count), "" if np.isnan(value) else float(f"{value:.6g}")) for name, count, value in zip(found.names, found.counts, found.areas[:, neuron], strict=True))),
         name=f"{saved}-labels",
