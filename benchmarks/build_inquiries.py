@@ -62,7 +62,6 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     ),
     "induction-en": _proofs("induction", "previous_token", "duplicate_token"),
     "translate-en-zh": _proofs("induction", "previous_token", "duplicate_token"),
-    "python-reference": _proofs("induction", "previous_token", "duplicate_token", "successor"),
     "cloze-en-zh": (
         *_proofs("previous_token", "duplicate_token"),
         *_probes("en", "part_of_speech", "entity", "number", "position"),
