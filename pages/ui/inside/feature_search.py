@@ -33,8 +33,7 @@ def show_search(labels: Sequence[Label], chosen: int, *, code: str, saved: str) 
         return
     known = {f"{label.about}.{label.label}": label for label in _sorted(labels)}
     if st.session_state.get(INSIDE_FEATURE_LABEL_KEY) not in known:
-        usual = next((name for name in known if name.startswith("number.")), next(iter(known)))
-        st.session_state[INSIDE_FEATURE_LABEL_KEY] = usual
+        st.session_state[INSIDE_FEATURE_LABEL_KEY] = max(known, key=lambda name: known[name].areas[0])
     name = st.selectbox(
         _("That tells"), list(known), key=INSIDE_FEATURE_LABEL_KEY, persist_state="session",
         format_func=lambda name: f"{_(PROBED[known[name].about])}: {label_name(known[name].about, known[name].label)}",
