@@ -2,36 +2,22 @@
 
 import argparse
 import tempfile
-import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from llm_core.commands.asked_inside import Asked, Table, Values, about_of, asked_of, print_table, told_of
+from llm_core.commands.over_steps import MEASURE, over_steps
 from llm_core.errors import UserError
+from llm_core.interpret.step_measures import MEASURES
 from llm_core.runs.inquired import ProbesQuestion, ProofQuestion
 from llm_core.runs.store import Store
 
 if TYPE_CHECKING:
-    from llm_core.interpret.reading import Reading
-    from llm_core.interpret.target import Target
     from llm_core.runs.inquiry_subject import Subject
 
-Values = dict[str, Any]
-Table = tuple[str, list[list[Any]]]
-"""A title, and rows of cells, the first of which names the columns."""
 _DIGITS = 6
 _TOP = 3
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is looked at: the model with its text, what of it is explained, and the flags."""
-
-    subject: "Subject"
-    reading: "Reading"
-    target: "Target"
-    flags: argparse.Namespace
 
 
 def inspect_flags(parser: argparse.ArgumentParser) -> None:
@@ -44,12 +30,13 @@ def inspect_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token", metavar="T", help="explain this token, or class; the likeliest otherwise")
     parser.add_argument("--against", metavar="T", help="hold it against this one, `others` or `nothing`; the next likeliest otherwise")  # fmt: skip
     parser.add_argument("--step", type=int, metavar="N", help="the model as it was at this step")
+    parser.add_argument("--measure", choices=tuple(MEASURES), default=MEASURE, metavar="NAME", help=f"for training: one of {', '.join(MEASURES)}")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the texts on which heads and probes are measured")  # fmt: skip
 
 
 def inspect(arguments: argparse.Namespace) -> Values:
     """Look inside a model: what each layer would say, what adds to an answer, what is lost without each piece, what brings
-    an answer back, heads that are found and proved, what can be read off each layer."""
+    an answer back, heads that are found and proved, what can be read off each layer, how it came about in training."""
     from llm_core.devices import physical_cores, use_threads
     from llm_core.runs.inquiry_subject import Subject
 
@@ -63,75 +50,17 @@ def inspect(arguments: argparse.Namespace) -> Values:
         if arguments.method in _ABOUT_A_MODEL:
             values, tables = _ABOUT_A_MODEL[arguments.method](subject, arguments)
         else:
-            asked = _asked(subject, arguments)
+            asked = asked_of(subject, arguments)
             found, tables = _ABOUT_A_TEXT[arguments.method](asked)
-            values = {**_told(asked), **found}
+            values = {**told_of(asked), **found}
     if not arguments.json:
         for title, rows in tables:
             print(title)
-            _print_table(rows)
+            print_table(rows)
     return {"run": run.id, "step": step, "method": arguments.method, **values}
 
 
-def _asked(subject: "Subject", flags: argparse.Namespace) -> _Asked:
-    import torch
-
-    from llm_core.interpret.reading import as_batch, read
-    from llm_core.interpret.target import Target, check_target, likeliest_target, refuse_two_streams
-
-    if flags.text is None:
-        raise UserError("{method} looks at one text: give it with {flag}.", method=flags.method, flag="--text")
-    model = subject.model
-    reading = read(model, subject.tokenizer, flags.text, flags.source)
-    refuse_two_streams(model)
-    if not reading.text.ids:
-        raise UserError("There is no text: give a few words with {flag}.", flag="--text")
-    with torch.inference_mode():
-        logits = model(as_batch(reading))[0]
-    target = likeliest_target(model, reading, logits)
-    if flags.position is not None:
-        check_target(model, reading, replace(target, position=flags.position))
-        best = logits[flags.position].topk(min(2, logits.shape[-1])).indices.tolist()
-        target = Target(flags.position, best[0], best[1] if len(best) > 1 else None)
-    row = logits if logits.ndim == 1 else logits[target.position or 0]
-    if flags.token is not None:
-        token = _named(subject, flags.token)
-        rival = next((each for each in row.topk(min(2, len(row))).indices.tolist() if each != token), None)
-        target = replace(target, token=token, against=rival)
-    if flags.against is not None:
-        plain: dict[str, Any] = {"others": "others", "nothing": None}
-        target = replace(target, against=plain[flags.against] if flags.against in plain else _named(subject, flags.against))  # fmt: skip
-    target.direction(len(row))  # refuses a token that is held against itself
-    return _Asked(subject, reading, target, flags)
-
-
-def _named(subject: "Subject", text: str) -> int:
-    """The token or class that is called so; a word without its space is the one with it, where there is one."""
-    names = list(subject.names)
-    for name in (f" {text}", text):
-        if name in names:
-            return names.index(name)
-    ids = subject.tokenizer.encode(text)
-    if len(ids) == 1 and len(names) == len(subject.tokenizer.pieces):
-        return ids[0]
-    raise UserError("This model has no single token or class {text!r}; name another one.", text=text[:100])
-
-
-def _told(asked: _Asked) -> Values:
-    """What is explained."""
-    target, names = asked.target, asked.subject.names
-    against = names[target.against] if isinstance(target.against, int) else target.against
-    return {"tokens": list(asked.reading.text.tokens), "position": target.position, "token": names[target.token], "against": against}  # fmt: skip
-
-
-def _about(asked: _Asked) -> str:
-    told = _told(asked)
-    rival = "" if told["against"] is None else " minus the mean of all others" if told["against"] == "others" else f" minus {told['against']!r}"  # fmt: skip
-    where = "" if told["position"] is None else f" at position {told['position']}"
-    return f"the logit of {told['token']!r}{rival}{where}"
-
-
-def _lens(asked: _Asked) -> tuple[Values, list[Table]]:
+def _lens(asked: Asked) -> tuple[Values, list[Table]]:
     from llm_core.interpret.logit_lens import logit_lens
 
     found = logit_lens(asked.subject.model, asked.reading, top=_TOP, pinned=[asked.target.token])
@@ -157,10 +86,10 @@ def _lens(asked: _Asked) -> tuple[Values, list[Table]]:
         "entropy (nats)",
         "KL to output (nats)",
     ]
-    return {"rows": rows}, [(f"logit lens, {_about(asked)}", [header, *cells])]
+    return {"rows": rows}, [(f"logit lens, {about_of(asked)}", [header, *cells])]
 
 
-def _attribution(asked: _Asked) -> tuple[Values, list[Table]]:
+def _attribution(asked: Asked) -> tuple[Values, list[Table]]:
     from llm_core.interpret.logit_attribution import attribute_logit
 
     found = attribute_logit(asked.subject.model, asked.reading, asked.target)
@@ -172,11 +101,11 @@ def _attribution(asked: _Asked) -> tuple[Values, list[Table]]:
         "contributions": contributions, "constants": constants, "explains": found.explains, "output": _short(found.output),
     }  # fmt: skip
     cap = f" before the soft cap ({found.output:.4f} after it)" if found.explains == "before_soft_cap" else ""
-    title = f"what adds to {_about(asked)}{cap}, {found.value:.4f} in all, {found.remainder:.1e} unexplained"
+    title = f"what adds to {about_of(asked)}{cap}, {found.value:.4f} in all, {found.remainder:.1e} unexplained"
     return values, [(title, [["piece", "adds"], *cells])]
 
 
-def _ablation(asked: _Asked) -> tuple[Values, list[Table]]:
+def _ablation(asked: Asked) -> tuple[Values, list[Table]]:
     from llm_core.interpret.ablation import map_ablations, target_of
 
     model = asked.subject.model
@@ -184,10 +113,10 @@ def _ablation(asked: _Asked) -> tuple[Values, list[Table]]:
     changes = {str(each.components[0]): _short(each.change) for each in found}
     before = _short(found[0].before.mean()) if found else None
     cells = [[name, change] for name, change in sorted(changes.items(), key=lambda item: -abs(item[1]))]
-    return {"value": before, "changes": changes}, [(f"{_about(asked)} is {before}; without a piece it changes by", [["piece", "change"], *cells])]  # fmt: skip
+    return {"value": before, "changes": changes}, [(f"{about_of(asked)} is {before}; without a piece it changes by", [["piece", "change"], *cells])]  # fmt: skip
 
 
-def _patching(asked: _Asked) -> tuple[Values, list[Table]]:
+def _patching(asked: Asked) -> tuple[Values, list[Table]]:
     from llm_core.interpret.components import streams
     from llm_core.interpret.pairs import pair_of_readings
     from llm_core.interpret.patching import Patching
@@ -201,10 +130,10 @@ def _patching(asked: _Asked) -> tuple[Values, list[Table]]:
     chosen = flags.position is not None or flags.token is not None or flags.against is not None
     pair = pair_of_readings(model, asked.reading, other, asked.subject.names, asked.target if chosen else None)
     found = Patching(model, pair).map("residual", streams(model)[0])
-    told = _told(_Asked(asked.subject, asked.reading, pair.target, flags))
+    told = told_of(Asked(asked.subject, asked.reading, pair.target, flags))
     values = [[_short(value) for value in row] for row in found.values]
     cells = [[row, *line] for row, line in zip(found.rows, values, strict=True)]
-    title = f"{_about(_Asked(asked.subject, asked.reading, pair.target, flags))}: {found.clean:.4f} in the text, {found.corrupted:.4f} in the other; the share that each place of the stream brings back"  # fmt: skip
+    title = f"{about_of(Asked(asked.subject, asked.reading, pair.target, flags))}: {found.clean:.4f} in the text, {found.corrupted:.4f} in the other; the share that each place of the stream brings back"  # fmt: skip
     return {
         **told, "clean": _short(found.clean), "corrupted": _short(found.corrupted), "rows": list(found.rows), "columns": list(found.columns), "values": values,
     }, [(title, [["place", *found.columns], *cells])]  # fmt: skip
@@ -269,11 +198,11 @@ def _probes(subject: "Subject", flags: argparse.Namespace) -> tuple[Values, list
     return {"properties": properties, "absent": absent}, tables
 
 
-_ABOUT_A_TEXT: dict[str, Callable[[_Asked], tuple[Values, list[Table]]]] = {
+_ABOUT_A_TEXT: dict[str, Callable[[Asked], tuple[Values, list[Table]]]] = {
     "lens": _lens, "attribution": _attribution, "ablation": _ablation, "patching": _patching,
 }  # fmt: skip
 _ABOUT_A_MODEL: dict[str, Callable[["Subject", argparse.Namespace], tuple[Values, list[Table]]]] = {
-    "heads": _heads, "probes": _probes,
+    "heads": _heads, "probes": _probes, "training": over_steps,
 }  # fmt: skip
 
 
@@ -283,20 +212,3 @@ def _short(value: Any) -> float:
 
 def _range(values: Sequence[float]) -> str:
     return f"{min(values):.3f} to {max(values):.3f}" if values else ""
-
-
-def _print_table(rows: Sequence[Sequence[Any]]) -> None:
-    """Cells under each other, numbers to the right; Chinese signs are two wide."""
-    shown = [[f"{cell:.4f}" if isinstance(cell, float) else " ".join(str(cell).split()) for cell in row] for row in rows]  # fmt: skip
-    widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
-    numbers = [all(isinstance(row[at], int | float) for row in rows[1:]) for at in range(len(widths))]
-    for cells in shown:
-        filled = [
-            " " * (width - _width(cell)) + cell if right else cell + " " * (width - _width(cell))
-            for cell, width, right in zip(cells, widths, numbers, strict=True)
-        ]
-        print("  ".join(filled).rstrip())
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
