@@ -99,7 +99,7 @@ def _asked_for(selection: Selection, predicted: Predicted) -> FeaturesQuestion:
     columns = st.columns([3, 1], vertical_alignment="bottom")
     with columns[0]:
         place = st.selectbox(
-            _("Place"), list(places), key=INSIDE_FEATURE_PLACE_KEY, format_func=lambda name: places[name], persist_state="session",
+            _("Place in the model"), list(places), key=INSIDE_FEATURE_PLACE_KEY, format_func=lambda name: places[name], persist_state="session",
             help=_("Where in the model vectors are taken apart."),
         )  # fmt: skip
     values = {}
