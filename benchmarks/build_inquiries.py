@@ -101,7 +101,7 @@ def config_of(run: Run, question: Question) -> InquiryConfig:
 def questions_of(run: Run) -> tuple[Question, ...]:
     """All that is answered of a bundled model: those of the table, and what is asked first of its training."""
     store = Store(Path(tempfile.gettempdir()), bundled=run.folder.parent)
-    return *QUESTIONS.get(run.id, ()), *training_questions(store, run), *steering_questions(run)
+    return *QUESTIONS.get(run.id, ()), *training_questions(store, run), *steering_questions(store, run)
 
 
 def keep(name: str, question: Question, models: Path) -> dict[str, Any]:

@@ -82,16 +82,24 @@ def direction_along(model: Model, place: Component, vector: Tensor, texts: Seque
 
 
 def token_direction(
-    model: Model, place: Component, token: int, texts: Sequence[Batch], *, written: bool = True
+    model: Model,
+    place: Component,
+    token: int,
+    texts: Sequence[Batch],
+    *,
+    against: int | None = None,
+    written: bool = True,
 ) -> Direction:
-    """The vector that a token is written by, up against the mean of all tokens; or else the one it is read by.
+    """The vector that a token is written by, up against that of another one or the mean of all; or else what it is read by.
 
     Raises UserError for a token that is not there, and for a model that writes none.
     """
     vectors = output_vectors(model) if written else input_vectors(model)
-    if not 0 <= token < len(vectors):
-        raise UserError("There is no token {token}: there are {count}, counted from 0.", token=token, count=len(vectors))  # fmt: skip
-    return direction_along(model, place, vectors[token] - vectors.mean(0), texts)
+    for each in (token, token if against is None else against):
+        if not 0 <= each < len(vectors):
+            raise UserError("There is no token {token}: there are {count}, counted from 0.", token=each, count=len(vectors))  # fmt: skip
+    other = vectors.mean(0) if against is None else vectors[against]
+    return direction_along(model, place, vectors[token] - other, texts)
 
 
 def neuron_direction(model: Model, place: Component, neuron: Component, texts: Sequence[Batch]) -> Direction:

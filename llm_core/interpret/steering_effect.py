@@ -172,7 +172,8 @@ def _measured(
     unsteered: tuple[float, float, float] | None = None
     for at, (chosen, strength) in enumerate(points):
         for number, direction in enumerate((chosen, *random_directions(chosen, random, seed))):
-            edits = steer(model, direction, strength) if direction.unit.any() else {}
+            # Where the direction is none, as one of the same length random ones are none, too.
+            edits = steer(model, direction, strength) if chosen.unit.any() else {}
             if edits or unsteered is None:
                 effect = measure(edits)
                 found = (effect.wanted, effect.valid, float(loss(edits).mean()))

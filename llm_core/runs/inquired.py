@@ -137,7 +137,7 @@ class FeaturesQuestion(Config):
 
 class SteeringQuestion(Config):
     """How a direction moves a model, by strength and by place. `source`: two sets of texts, `wanted` and `others`; the
-    token `number`; the neuron or the feature `number` of `place`'s layer. `tried`: texts that are written on from, or whose
+    token `number`, held against another one or against the mean of all; the neuron or the feature `number` of `place`'s layer. `tried`: texts that are written on from, or whose
     hidden token is asked for; `words`: what is wanted there."""
 
     method: Literal["steering"] = "steering"
@@ -145,6 +145,7 @@ class SteeringQuestion(Config):
     wanted: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(strict=False, default=(), max_length=64)
     others: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(strict=False, default=(), max_length=64)
     number: int = Field(default=0, ge=0)
+    against: int | None = Field(default=None, ge=0)
     place: str = Field(max_length=60)
     tried: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(strict=False, max_length=64)
     words: tuple[Annotated[str, Field(max_length=100)], ...] = Field(strict=False, max_length=32)

@@ -54,7 +54,7 @@ def directions_of(
     found = []
     for place in places:
         if question.source == "token":
-            found.append(token_direction(model, place, question.number, texts))
+            found.append(token_direction(model, place, question.number, texts, against=question.against))
         elif question.source == "neuron":
             found.append(neuron_direction(model, place, Component(place.part, place.layer or 0, "neuron", question.number), texts))  # fmt: skip
         else:

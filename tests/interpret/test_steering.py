@@ -170,6 +170,15 @@ def test_a_token_is_written_more_where_its_own_vector_is_added(model: Model) -> 
     assert shares[-1] > 2 * shares[1]
 
 
+def test_a_token_can_be_held_against_another(model: Model) -> None:
+    place = stream_places(model, "decoder")[-1]
+    direction = token_direction(model, place, 13, batches(ONE), against=4)
+    weights = output_vectors(model)
+    np.testing.assert_allclose(direction.unit * direction.share * direction.norm, weights[13] - weights[4], atol=1e-5)
+    with pytest.raises(UserError, match="no token 77"):
+        token_direction(model, place, 13, batches(ONE), against=77)
+
+
 def test_a_neuron_points_where_it_writes(model: Model) -> None:
     neuron = Component("decoder", 0, "neuron", 5)
     direction = neuron_direction(model, PLACE, neuron, batches(ONE))

@@ -7,7 +7,7 @@ import streamlit as st
 from llm_core.runs.inquired import FeaturesQuestion
 from pages.ui.address import Linked, follow_address, one_of, text_of, whole, write_address
 from pages.ui.attention.looking import PARTS
-from pages.ui.inside.choices import LINKED_CHOICES, MOST_STRENGTH
+from pages.ui.inside.choices import LINKED_CHOICES, MOST_STRENGTH, STEERED_BY
 from pages.ui.inside.off import named
 from pages.ui.inside.selection import LONGEST_TEXT, Selection
 from pages.ui.inside.views import VIEWS
@@ -34,6 +34,8 @@ from pages.ui.state import (
     INSIDE_OTHER_KEY,
     INSIDE_PART_KEY,
     INSIDE_SOURCE_KEY,
+    INSIDE_STEERED_AGAINST_KEY,
+    INSIDE_STEERED_BY_KEY,
     INSIDE_STEERED_FOR_KEY,
     INSIDE_STEERED_OTHERS_KEY,
     INSIDE_STEERED_TRIED_KEY,
@@ -82,6 +84,8 @@ LINKED: Linked = {
     "edited": (INSIDE_EDITED_KEY, text_of(LONGEST_TEXT)),
     "wanted": (INSIDE_STEERED_WANTED_KEY, text_of(LONGEST_TEXT)),
     "others": (INSIDE_STEERED_OTHERS_KEY, text_of(LONGEST_TEXT)),
+    "by": (INSIDE_STEERED_BY_KEY, one_of(*STEERED_BY)),
+    "word_against": (INSIDE_STEERED_AGAINST_KEY, text_of(_LONGEST_TOKEN)),
     "word": (INSIDE_STEERED_WORD_KEY, text_of(_LONGEST_TOKEN)),
     "words": (INSIDE_STEERED_WORDS_KEY, text_of(_LONGEST_TOKEN)),
     "tried": (INSIDE_STEERED_TRIED_KEY, text_of(LONGEST_TEXT)),
@@ -90,7 +94,7 @@ LINKED: Linked = {
 }
 _OF_VIEWS = {
     "geometry": ("near", "first", "second", "third", "beside_run", "beside_step"),
-    "steering": ("wanted", "others", "word", "neuron", "feature", "words", "tried", "strength"),
+    "steering": ("by", "wanted", "others", "word", "word_against", "neuron", "feature", "words", "tried", "strength"),
     "compare": ("edited", "beside_run", "beside_step"),
 }  # fmt: skip
 """What only one view depends on."""

@@ -34,7 +34,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
     steer = asked_for(selection, predicted)
     found = seen(steer)
     code = as_python(selection, steer)
-    labels = (_("Without"), _("With the direction"), _("With a random direction"))
+    labels = (_("Without steering"), _("With the direction"), _("With a random direction"))
     if found.texts:
         for place, label, text in zip(st.columns(3, gap="medium"), labels, found.texts, strict=True):
             with place:

@@ -23,7 +23,7 @@ batches = lambda texts: [as_batch(read(model, tokenizer, text)) for text in text
 """
     code += {
         "texts": f"(direction,) = differences(model, [place], batches({list(question.wanted)!r}), batches({list(question.others)!r}))\n",
-        "token": f"direction = token_direction(model, place, {question.number}, [as_batch(reading)])\n",
+        "token": f"direction = token_direction(model, place, {question.number}, [as_batch(reading)], against={question.against})\n",
         "neuron": f"direction = neuron_direction(model, place, Component(place.part, place.layer, 'neuron', {question.number}), [as_batch(reading)])\n",
         "feature": f"from llm_core.runs.features import trained_autoencoder\nfeature = trained_autoencoder(store, store.find({selection.run!r}), {selection.step}, str(place)).direction({question.number})\ndirection = direction_along(model, place, feature, [as_batch(reading)])\n",
     }[question.source]  # fmt: skip

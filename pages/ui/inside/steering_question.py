@@ -18,6 +18,7 @@ from pages.ui.inside.steering_seen import Steer
 from pages.ui.state import (
     INSIDE_FEATURE_KEY,
     INSIDE_NEURON_KEY,
+    INSIDE_STEERED_AGAINST_KEY,
     INSIDE_STEERED_BY_KEY,
     INSIDE_STEERED_FOR_KEY,
     INSIDE_STEERED_OTHERS_KEY,
@@ -48,7 +49,7 @@ def asked_for(selection: Selection, predicted: Predicted) -> Steer:
         by = choice(_("Where the direction comes from"), INSIDE_STEERED_BY_KEY, known, None if trained else _("Features can be steered by as soon as an autoencoder of this model has been trained, in the view Features."))  # fmt: skip
     with right:
         way = choice(_("What is done with it"), INSIDE_STEERED_WAY_KEY, STEERED_WAYS, _("Added, it pushes the model its way; taken out at every layer, nothing of it is left."))  # fmt: skip
-    number, place = _source(by, selection, predicted, shape, [each.place for each in trained])
+    number, against, place = _source(by, selection, predicted, shape, [each.place for each in trained])
     places = st.columns([2, 3, 3], vertical_alignment="bottom")
     with places[0]:
         _layer(selection, shape, fixed=by == "feature")
@@ -62,7 +63,7 @@ def asked_for(selection: Selection, predicted: Predicted) -> Steer:
     words, tried = _more(writes)
     question = SteeringQuestion(
         source=by, wanted=_lines(INSIDE_STEERED_WANTED_KEY) if by == "texts" else (), others=_lines(INSIDE_STEERED_OTHERS_KEY) if by == "texts" else (),
-        number=number, place=place, tried=tried, words=words,
+        number=number, against=against, place=place, tried=tried, words=words,
     )  # type: ignore[arg-type]  # fmt: skip
     return Steer(intact(selection), selection.token, question, int(st.session_state[INSIDE_STRENGTH_KEY]), way, where)
 
@@ -70,17 +71,23 @@ def asked_for(selection: Selection, predicted: Predicted) -> Steer:
 def _begin(selection: Selection, predicted: Predicted) -> None:
     """What belongs to one text begins anew with another."""
     state, of = st.session_state, (selection.run, selection.text)
-    keys = (INSIDE_STEERED_WANTED_KEY, INSIDE_STEERED_OTHERS_KEY, INSIDE_STEERED_WORDS_KEY, INSIDE_STEERED_TRIED_KEY)
-    if any(key not in state for key in keys) or state.get(INSIDE_STEERED_FOR_KEY, of) != of:
-        asks_words = not isinstance(store().find(selection.run).model_config, TaskConfig)
-        usual = first_contrast(selection.text) if asks_words else None
-        usual = usual or _contrast(selection, predicted)
-        for key, texts in zip(keys, (usual.wanted, usual.others, usual.words, usual.tried), strict=True):
-            if key not in state or state.get(INSIDE_STEERED_FOR_KEY, of) != of:
-                state[key] = (", " if key == INSIDE_STEERED_WORDS_KEY else "\n").join(texts)
+    config = store().find(selection.run).model_config
+    usual = None if isinstance(config, TaskConfig) else first_contrast(selection.text)
+    usual = usual or _contrast(selection, predicted)
+    told = predicted.names[selection.target].strip()
+    word = usual.words[0] if usual.words else told
+    values = {
+        INSIDE_STEERED_WANTED_KEY: "\n".join(usual.wanted), INSIDE_STEERED_OTHERS_KEY: "\n".join(usual.others),
+        INSIDE_STEERED_WORDS_KEY: ", ".join(usual.words), INSIDE_STEERED_TRIED_KEY: "\n".join(usual.tried),
+        INSIDE_STEERED_WORD_KEY: word, INSIDE_STEERED_AGAINST_KEY: told if told != word else "",
+    }  # fmt: skip
+    for key, value in values.items():
+        if key not in state or state.get(INSIDE_STEERED_FOR_KEY, of) != of:
+            state[key] = value
     state[INSIDE_STEERED_FOR_KEY] = of
     state.setdefault(INSIDE_STRENGTH_KEY, _USUAL)
-    state.setdefault(INSIDE_STEERED_WORD_KEY, state[INSIDE_STEERED_WORDS_KEY].split(",")[0].strip())
+    # A hidden word can be named, where two sets of texts leave little trace in a small encoder.
+    state.setdefault(INSIDE_STEERED_BY_KEY, "token" if getattr(config, "architecture", "") == "encoder" else "texts")
 
 
 def _contrast(selection: Selection, predicted: Predicted) -> Contrast:
@@ -94,8 +101,8 @@ def _contrast(selection: Selection, predicted: Predicted) -> Contrast:
     return Contrast((sets[0],), (sets[1],), (against.strip(),) if against else (), (text,))
 
 
-def _source(by: str, selection: Selection, predicted: Predicted, shape: Shape, trained: list[str]) -> tuple[int, str]:
-    """What the direction is made of: its number, and the place."""
+def _source(by: str, selection: Selection, predicted: Predicted, shape: Shape, trained: list[str]) -> tuple[int, int | None, str]:  # fmt: skip
+    """What the direction is made of: its number, that of a word it is held against, and the place."""
     stream = "decoder" if selection.part == "cross" else selection.part
     place = f"{stream}.{selection.layer}.residual_after"
     if by == "texts":
@@ -104,24 +111,28 @@ def _source(by: str, selection: Selection, predicted: Predicted, shape: Shape, t
         ):  # fmt: skip
             with column:
                 st.text_area(label, key=key, height=110, max_chars=LONGEST_TEXT, persist_state="session", help=_("What counts is where a text ends, since the next word is to change; of an encoder the hidden word, written [MASK]."))  # fmt: skip
-        return 0, place
+        return 0, None, place
     if by == "token":
-        st.text_input(
-            _("Word"), key=INSIDE_STEERED_WORD_KEY, max_chars=_LONGEST_WORD, persist_state="session", width=260
-        )
-        return _token(str(st.session_state[INSIDE_STEERED_WORD_KEY]), predicted.names), place
+        left, right = st.columns(2)
+        with left:
+            st.text_input(_("Towards this word"), key=INSIDE_STEERED_WORD_KEY, max_chars=_LONGEST_WORD, persist_state="session")  # fmt: skip
+        with right:
+            st.text_input(_("and away from this one"), key=INSIDE_STEERED_AGAINST_KEY, max_chars=_LONGEST_WORD, persist_state="session", help=_("Left empty, it is the mean of all words."))  # fmt: skip
+        other = str(st.session_state[INSIDE_STEERED_AGAINST_KEY])
+        number = token_of(str(st.session_state[INSIDE_STEERED_WORD_KEY]), predicted.names)
+        return number, token_of(other, predicted.names) if other.strip() else None, place
     if by == "neuron":
         state = st.session_state
         state[INSIDE_NEURON_KEY] = min(max(int(state.get(INSIDE_NEURON_KEY) or 0), 0), shape.neurons - 1)
         st.number_input(_("Neuron"), 0, shape.neurons - 1, key=INSIDE_NEURON_KEY, persist_state="session", width=200)
-        return int(state[INSIDE_NEURON_KEY]), place
+        return int(state[INSIDE_NEURON_KEY]), None, place
     own = next((each for each in trained if each == place), trained[0])
     st.session_state[INSIDE_FEATURE_KEY] = max(int(st.session_state.get(INSIDE_FEATURE_KEY) or 0), 0)
     st.number_input(_("Feature"), 0, key=INSIDE_FEATURE_KEY, persist_state="session", width=200)
-    return int(st.session_state[INSIDE_FEATURE_KEY]), own
+    return int(st.session_state[INSIDE_FEATURE_KEY]), None, own
 
 
-def _token(word: str, names: tuple[str, ...]) -> int:
+def token_of(word: str, names: tuple[str, ...]) -> int:
     """The token that is this word; one that begins with a space first, as words within a text do."""
     found = [number for number, name in enumerate(names) if name.strip() == word.strip()]
     if not word.strip() or not found:

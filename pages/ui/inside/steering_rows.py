@@ -18,7 +18,7 @@ from pages.ui.inside.probe_rows import layer_of
 _PANEL = 180
 _WORDS = {
     "wanted_written": N_("texts with a wanted word"), "wanted_said": N_("probability of what is wanted"), "valid": N_("valid sentences"),
-    "loss": N_("loss on other texts (nats)"), "strength": N_("strength, in mean lengths of the stream's vectors"), "this": N_("this direction"),
+    "loss": N_("loss on other texts (nats)"), "strength": N_("strength, in mean vector lengths"), "this": N_("this direction"),
     "random": N_("random ones"), "said_this": N_("At strength {strength}: {value}"), "said_random": N_("Random directions at strength {strength}: from {low} to {high}"),
     "embedding": N_("embedding"), "layer": N_("layer {layer}"), "said_place": N_("{place}: {value}, random directions {low} to {high}"),
 }  # fmt: skip
@@ -66,7 +66,14 @@ def curves(answer: Answer, words: Words, colors: Colors, marked: float | None = 
     made.update_layout(margin={"l": 62, "r": 104, "t": 22, "b": 46})
     for at, name in enumerate(panels):
         _panel(made, answer, name, at, len(panels), words, colors)
-    last = {"title": {"text": safe(words(_WORDS["strength"])), "standoff": 6}, "showticklabels": True}
+    last = {
+        "title": {
+            "text": safe(words(_WORDS["strength"])),
+            "standoff": 6,
+            "font": {"size": 12.5, "color": colors.quiet},
+        },
+        "showticklabels": True,
+    }
     for at in range(len(panels)):
         made.update_layout({f"xaxis{at + 1 if at else ''}": {"matches": None if not at else "x", "range": _range(answer), **(last if at == len(panels) - 1 else {"showticklabels": False})}})  # fmt: skip
     made.add_shape(
