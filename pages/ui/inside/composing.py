@@ -46,12 +46,12 @@ def pairs(found: "Composition", kind: str, threshold: float) -> list[Pair]:
 
 
 def usual(found: "Composition", kind: str) -> float:
-    """The threshold, in hundredths, at which about `AIM` pairs are left."""
+    """The threshold, in steps of 0.005, at which about `AIM` pairs are left."""
     scores = found.scores[kind]  # type: ignore[index]
     known = np.sort(scores[np.isfinite(scores)])[::-1]
     if not len(known):
         return 0.0
-    return float(np.ceil(100 * known[min(AIM, len(known)) - 1]) / 100)
+    return float(np.floor(200 * known[min(AIM, len(known)) - 1]) / 200)
 
 
 def highest(found: "Composition", kind: str) -> float:

@@ -48,9 +48,9 @@ class Whole:
 
     def usual(self) -> float:
         """The threshold at which about `AIM` edges are left that a head or a feed-forward layer brings."""
-        for hundredths in range(round(100 * LEAST), 51):
-            if len(brought(self.at(hundredths / 100))) <= AIM:
-                return hundredths / 100
+        for thousandths in range(round(1000 * LEAST), 501, 5):
+            if len(brought(self.at(thousandths / 1000))) <= AIM:
+                return thousandths / 1000
         return 0.5
 
 

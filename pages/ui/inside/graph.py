@@ -67,20 +67,20 @@ def _show_composition(selection: Selection, kind: str) -> None:
 
 
 def _threshold(kind: str, usual: float, least: float, most: float, help_text: str) -> float:
-    """The threshold that was chosen for this graph, else the usual one of it; in the session and the link as hundredths."""
+    """The threshold that was chosen for this graph, else the usual one of it; in the session and the link as thousandths."""
     state = st.session_state
     if state.setdefault(INSIDE_THRESHOLD_FOR_KEY, kind) != kind:
         state.pop(INSIDE_THRESHOLD_KEY, None)
         state[INSIDE_THRESHOLD_FOR_KEY] = kind
-    low, high = round(100 * least), max(round(100 * most), round(100 * least) + 1)
+    low, high = round(1000 * least), max(5 * round(200 * most), round(1000 * least) + 5)
     now = state.get(INSIDE_THRESHOLD_KEY)
-    value = min(max(round(100 * usual) if now is None else now, low), high)
+    value = min(max(round(1000 * usual) if now is None else now, low), high)
     key = f"inside_threshold_{kind}_{low}_{high}_{value}"  # another one where another text has another usual one
 
     def follow() -> None:
-        state[INSIDE_THRESHOLD_KEY] = round(100 * state[key])
+        state[INSIDE_THRESHOLD_KEY] = round(1000 * state[key])
 
-    return float(st.slider(_("Threshold"), low / 100, high / 100, value / 100, 0.01, key=key, on_change=follow, help=help_text, width=420))  # fmt: skip
+    return float(st.slider(_("Threshold"), low / 1000, high / 1000, value / 1000, 0.005, format="%.3f", key=key, on_change=follow, help=help_text, width=420))  # fmt: skip
 
 
 def pick(picked: object) -> None:

@@ -117,7 +117,7 @@ def _found(about: str, found: Proved) -> str:
     if not scores["chosen"]:
         nothing = _("No head does it at all, so that nothing is taken away.")
         return f"{meaning} {nothing}"
-    names = ", ".join(map(head_of, scores["chosen"]))
+    names = "; ".join(map(head_of, scores["chosen"]))
     if scores["reached"]:
         which = _("These reach {least}: {names}.", least=scores["least"], names=names)
     else:
@@ -136,20 +136,21 @@ def told(found: Proved) -> str:
     after = sorted(row["after"] for row in found.others)
     share = lambda value: f"{100 * value:.3g} %"  # noqa: E731
     values = {
-        "names": ", ".join(map(head_of, chosen["components"])), "before": share(chosen["before"]), "after": share(chosen["after"]),
+        "before": share(chosen["before"]), "after": share(chosen["after"]),
         "of": proof["of"] - 1, "worst": share(after[0]), "middle": share(after[len(after) // 2]), "worse": proof["rank"] - 1,
     }  # fmt: skip
     if proof["exhaustive"]:
-        said = _("With all heads the model gets {before} right, without {names} {after}. Without each of all {of} other sets of as many heads it gets {middle} in the middle and {worst} at worst; {worse} of them are missed as much or more.", **values)  # fmt: skip
+        said = _("With all heads the model gets {before} right, without those that were found {after}. Without each of all {of} other sets of as many heads it gets {middle} in the middle and {worst} at worst; {worse} of them are missed as much or more.", **values)  # fmt: skip
     else:
-        said = _("With all heads the model gets {before} right, without {names} {after}. Without each of {of} other sets of as many heads, drawn at random, it gets {middle} in the middle and {worst} at worst; {worse} of them are missed as much or more.", **values)  # fmt: skip
+        said = _("With all heads the model gets {before} right, without those that were found {after}. Without each of {of} other sets of as many heads, drawn at random, it gets {middle} in the middle and {worst} at worst; {worse} of them are missed as much or more.", **values)  # fmt: skip
     lost = chosen["before"] - chosen["after"]
     if lost < _LOST:
         verdict = _(
             "So these heads are not missed: what they look at is not what the answers hang on, or others stand in."
         )
     elif proof["rank"] == 1:
-        verdict = _("So it is these heads that the answers hang on, and no others are missed as much.")
+        near = chosen["before"] - after[0] > lost / 2
+        verdict = _("So the answers do hang on these heads. Some other sets come near: they may hold what these heads need.") if near else _("So it is these heads that the answers hang on, and no others are missed as much.")  # fmt: skip
     else:
         verdict = _("So the answers do hang on these heads, but not on them alone.")
     return f"{said} {verdict}"
