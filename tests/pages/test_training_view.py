@@ -64,7 +64,7 @@ def open_page(**query: str) -> AppTest:
 
 def drawn(test: AppTest) -> dict[str, Any]:
     parts = [json.loads(node.proto.json) for node in test.get("bidi_component")]
-    (data,) = [data for data in parts if str(data.get("name", "")).startswith("terrarium-training-")]
+    (data,) = [data for data in parts if "figures" in data and data["name"].startswith("terrarium-training-")]
     return data
 
 
@@ -112,6 +112,25 @@ def test_what_takes_longer_is_asked_for_and_drawn_when_it_is_known(store: Store)
     assert panel["address"] == f"inquiry/{config.digest}"
     assert work(store.create(config, name="copying", identity=config.digest, threads=1)).state == "finished"
     assert {trace["yaxis"] for trace in drawn(open_page(over="copying", text="a dog"))["figures"]["dark"]["data"] if "yaxis" in trace} == {"y2"}  # fmt: skip
+
+
+def test_what_is_known_of_fewer_steps_is_drawn_and_the_new_ones_can_be_measured(store: Store) -> None:
+    question = TrainingQuestion(text="", token=0, measure="composition", until=1)
+    before = InquiryConfig(run=MODEL, question=question)
+    assert work(store.create(before, name="before", identity=before.digest, threads=1)).state == "finished"
+    folder = store.find(MODEL).folder / "steps"
+    shutil.copytree(folder / "00000001", folder / "00000005")
+    try:
+        test = open_page(over="composition", step="1")
+        rows = list(csv.DictReader(io.StringIO(drawn(test)["table"])))
+        assert {row["step"] for row in rows} == {"0", "1"}
+        parts = [json.loads(node.proto.json) for node in test.get("bidi_component")]
+        (panel,) = [data for data in parts if str(data.get("address", "")).startswith("inquiry/")]
+        after = InquiryConfig(run=MODEL, question=question.model_copy(update={"until": 5}))
+        assert panel["address"] == f"inquiry/{after.digest}"
+        assert panel["labels"]["measure"] == "Measure the new steps"
+    finally:
+        shutil.rmtree(folder / "00000005")
 
 
 def test_a_run_with_one_step_says_that_there_is_nothing_to_see(store: Store) -> None:

@@ -56,19 +56,25 @@ def show(selection: Selection, predicted: Predicted) -> None:
     question = question_of(run, measure, selection.text, selection.source, selection.token, selection.target, selection.against)  # fmt: skip
     code = as_python(selection, question)
     known = _known(run, question, predicted)
+    if known is not None:
+        _draw(selection, predicted, run, known, logarithmic, code)
+        return
+    before = [_table(one) for one in _asked_before(run, question) if one.status().state == "finished"]
+    heads = table_of_heads(measure, rows_of(run))
+    known = next((table for table in (*before, heads) if table is not None), None)
     missing = () if known is None else tuple(step for step in run.steps() if step not in known.steps)
     if known is not None:
         _draw(selection, predicted, run, known, logarithmic, code)
-    if known is None or (missing and run.status().under_way):
-        answer = answered(
-            "inside_training_inquiry", InquiryConfig(run=run.id, question=question), name=_("Over the steps"),
+    if known is None or missing:
+        # One that is under way goes on with the steps that there were when it began.
+        coming = next((one.settings for one in _asked_before(run, question) if one.status().under_way), None)
+        config = coming if isinstance(coming, InquiryConfig) else InquiryConfig(run=run.id, question=question)
+        answered(
+            "inside_training_inquiry", config, name=_("Over the steps"),
             picture=_("{measure} over the steps of training", measure=_(MEASURES[measure].title)), code=code,
             button=_("Measure the new steps") if missing else _("Measure all steps"),
             empty=_("{count} steps have been kept since.", count=len(missing)) if missing else "",
         )  # fmt: skip
-        found = None if answer is None else table_of(measure, answer.rows)
-        if found is not None:
-            _draw(selection, predicted, run, found, logarithmic, code)
 
 
 def _controls() -> tuple[MeasureName, bool]:
@@ -86,31 +92,33 @@ def _controls() -> tuple[MeasureName, bool]:
 
 
 def _known(run: Run, question: TrainingQuestion, predicted: Predicted) -> OverSteps | None:
-    """What is known without asking anybody: of heads from what has been measured of them; from an answer, also one to the
-    same question about fewer steps; and what is measured in a moment. Raises UserError where it does not apply."""
-    measure = question.measure
-    if measure in ("previous_token", "duplicate_token", "induction"):
-        heads = table_of_heads(measure, rows_of(run))
-        if heads is not None:
-            return heads
+    """What is known of all steps, or measured in a moment; None where a worker is needed. Raises UserError where a measure
+    does not apply."""
     config = InquiryConfig(run=run.id, question=question)
     answer = inquiry.known(store(), config)
     if answer is not None and answer.finished:
-        return table_of(measure, answer.rows)
+        return table_of(question.measure, answer.rows)
     tokens = len(predicted.tokens) + len(predicted.source_tokens)
     if seconds_of(run, question, tokens, len(predicted.names)) <= 1:
-        return table_of(measure, at_once(config, ask(run.id, question.until, "").moment).rows)
-    return _before(run, question) if run.status().under_way else None
+        return table_of(question.measure, at_once(config, ask(run.id, question.until, "").moment).rows)
+    return None
 
 
-def _before(run: Run, question: TrainingQuestion) -> OverSteps | None:
-    """The answer to the same question when the run had kept fewer steps."""
+def _asked_before(run: Run, question: TrainingQuestion) -> list[Run]:
+    """The runs that answer, or have answered, the same question when the run had kept fewer steps; the newest first."""
+    found = []
     for one in store().runs():
-        if isinstance(one.settings, InquiryConfig) and one.settings.run == run.id and one.status().state == "finished":
+        if isinstance(one.settings, InquiryConfig) and one.settings.run == run.id:
             other = one.settings.question
             if isinstance(other, TrainingQuestion) and other.model_copy(update={"until": question.until}) == question:
-                return table_of(question.measure, inquiry.answer_of(one).rows)
-    return None
+                found.append(one)
+    return found
+
+
+def _table(answering: Run) -> OverSteps | None:
+    assert isinstance(answering.settings, InquiryConfig)
+    assert isinstance(answering.settings.question, TrainingQuestion)
+    return table_of(answering.settings.question.measure, inquiry.answer_of(answering).rows)
 
 
 def seconds_of(run: Run, question: TrainingQuestion, tokens: int, choices: int) -> float:
