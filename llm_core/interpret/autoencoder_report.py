@@ -72,14 +72,15 @@ def judge_autoencoder(model: Model, autoencoder: SparseAutoencoder, asked: LossT
     vectors = vectors_at(model, place, asked.batches)
     counts = torch.zeros(autoencoder.features, device=vectors.device)
     missed = torch.zeros((), dtype=torch.float64)
-    for piece in vectors.split(_VECTORS_AT_ONCE):
+    for start in range(0, len(vectors), _VECTORS_AT_ONCE):
+        piece = vectors[start : start + _VECTORS_AT_ONCE]
         strengths = autoencoder.encode(piece)
         counts += (strengths > 0).sum(0)
         missed += (piece - autoencoder.decode(strengths)).double().square().sum().cpu()
     variance = (vectors - vectors.mean(0)).double().square().sum().cpu()
     score = loss_of(model, asked)
     mean = reference(model, [place], asked.batches)
-    edits = ({}, splice(model, autoencoder), ablate(model, [place]), ablate(model, [place], "mean", others=mean))
+    edits: list[dict[str, Edit]] = [{}, splice(model, autoencoder), ablate(model, [place]), ablate(model, [place], "mean", others=mean)]  # fmt: skip
     intact, spliced, zeroed, averaged = (float(score(each).mean()) for each in edits)
     density: Floats = (counts / len(vectors)).cpu().numpy()
     return AutoencoderReport(

@@ -7,6 +7,7 @@ feature stands out, and how much it promotes some token.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,14 +66,12 @@ class FeatureTable:
 def load_table(path: Path) -> FeatureTable:
     """Read what `save` has written. Raises UserError where the file is missing or holds something else."""
     try:
-        arrays = load_file(path)
-        return FeatureTable(
-            **{
-                each.name: arrays[each.name].astype(np.float32 if arrays[each.name].dtype.kind == "f" else np.int64)
-                for each in fields(FeatureTable)
-            }
-        )
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        arrays: dict[str, Any] = {
+            name: values.astype(np.float32 if values.dtype.kind == "f" else np.int64)
+            for name, values in load_file(path).items()
+        }
+        return FeatureTable(**arrays)
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
         raise UserError("The file {name} holds no features.", name=path.name) from error
 
 

@@ -111,7 +111,7 @@ def _asked_for(selection: Selection, predicted: Predicted) -> FeaturesQuestion:
             values[name] = int(st.number_input(_(title), least, most, key=key, help=_(help_text), persist_state="session"))  # fmt: skip
     if values["k"] > values["features"]:
         raise UserError("Of {features} features at most as many can speak at once; choose a number from 1, not {k}.", features=values["features"], k=values["k"])  # fmt: skip
-    return FeaturesQuestion(place=str(place), **values)
+    return FeaturesQuestion(place=str(place), features=values["features"], k=values["k"], steps=values["steps"], seed=values["seed"])  # fmt: skip
 
 
 def _show_report(question: FeaturesQuestion, answer: Answer, code: str, saved: str) -> None:
