@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from llm_core.commands import classifying, inspecting, lists, models, training
+from llm_core.commands import classifying, inspecting, lists, models, neurons, training
 from llm_core.errors import UserError
 
 Values = dict[str, Any]
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     actions = {
         "train": training.train, "resume": training.resume, "race": classifying.race, "generate": models.generate,
         "fill": models.fill, "classify": classifying.classify, "evaluate": models.evaluate, "export": models.export,
-        "import": models.bring_in, "inspect": inspecting.inspect,
+        "import": models.bring_in, "inspect": inspecting.inspect, "neurons": neurons.neurons,
     }  # fmt: skip
     for name, action in actions.items():
         made = command(name, action, run=name not in ("train", "race", "import"))
@@ -75,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
             classifying.classify_flags(made)
         elif name == "inspect":
             inspecting.inspect_flags(made)
+        elif name == "neurons":
+            neurons.neurons_flags(made)
         elif name == "generate":
             made.add_argument("--prompt", required=True, metavar="TEXT")
             made.add_argument("--step", type=int, metavar="N", help="the model as it was at this step")

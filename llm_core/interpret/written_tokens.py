@@ -93,7 +93,8 @@ def way_out(model: Model, place: Component, readings: Sequence[Reading]) -> WayO
 
 def _norms_after(model: Model, stream: Part, place: Component) -> list[tuple[Norm, tuple[str, ...]]]:
     """The norms that a vector passes from its place to the end, each with the taps whose sum it reads."""
-    of, found = stack(model, stream), []
+    of = stack(model, stream)
+    found: list[tuple[Norm, tuple[str, ...]]] = []
     if of.config.norm_position == "after":
         for layer, block in enumerate(of.blocks):
             name = block_name(model, stream, layer)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from llm_core.interpret.components import Component
 from llm_core.interpret.logit_attribution import attribute_logit
 from llm_core.interpret.reading import as_batch, read
 from llm_core.interpret.target import Target
@@ -19,7 +20,7 @@ from llm_core.runs.own_texts import own_texts
 from llm_core.runs.store import Store
 from llm_core.taps import observe
 from pages.ui import state
-from pages.ui.inside import neurons
+from pages.ui.inside import direct, neurons
 from pages.ui.inside.neuron_data import TEXTS
 from pages.ui.state import INSIDE_NEURON_KEY, INSIDE_OFF_KEY
 from tests.pages.made_inside import TEXT, made
@@ -124,3 +125,13 @@ def test_what_comes_from_the_browser_is_checked(store: Store, monkeypatch: pytes
     assert kept == {}
     neurons.pick(7)
     assert kept == {INSIDE_NEURON_KEY: 7}
+
+
+def test_a_neuron_among_those_that_add_most_is_looked_at_with_a_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[str, Any] = {}
+    monkeypatch.setattr(direct.st, "session_state", kept)
+    for picked in ("1", -1, None, [1], True, 10**9):
+        direct._pick_neuron("decoder", picked)
+    assert kept == {}
+    direct._pick_neuron("encoder", direct._number_of(Component("encoder", 3, "neuron", 411)))
+    assert kept == {"inside_layer": 3, "inside_part": "encoder", INSIDE_NEURON_KEY: 411, "inside_view": "neurons"}

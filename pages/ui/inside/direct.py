@@ -16,15 +16,17 @@ from pages.ui.inside.controls import heading
 from pages.ui.inside.grid import figure
 from pages.ui.inside.head_grid import head_grid, pick_head
 from pages.ui.inside.places import name_of
-from pages.ui.inside.selection import Against, Selection, asked, choose_piece
+from pages.ui.inside.selection import Against, Selection, asked, choose_piece, choose_view
 from pages.ui.inside.words import explained
-from pages.ui.state import inference
+from pages.ui.state import INSIDE_NEURON_KEY, inference
 from pages.ui.text import _, number
 
 if TYPE_CHECKING:
+    from llm_core.interpret.components import Component
     from llm_core.interpret.logit_attribution import LogitAttribution
 
 _NEURONS = 10
+_NEURONS_AT_MOST = 100_000
 _ROUNDING = 1e-3
 
 
@@ -65,13 +67,13 @@ def show(selection: Selection, predicted: Predicted) -> None:
         if len(found.neurons):
             heading(_("The neurons that add most"))
             named = [
-                Bar(name_of(neuron), float(value), _("activation {activation}", activation=float(active[-1])))
+                Bar(name_of(neuron), float(value), _("activation {activation}", activation=float(active[-1])), _number_of(neuron))
                 for neuron, value, active in zip(found.neurons, found.neuron_contributions, found.activations, strict=True)
             ]  # fmt: skip
             drawing(
                 "inside_direct_neurons", (selection, "neurons"), partial(across, named, what),
                 label=_("The neurons that have added most to {what}", what=what), height=70 + 26 * len(named), code=code,
-                table=neurons_csv(found), name=f"terrarium-logit-attribution-neurons-{run}",
+                table=neurons_csv(found), name=f"terrarium-logit-attribution-neurons-{run}", on_picked=partial(_pick_neuron, found.stream),
             )  # fmt: skip
 
 
@@ -109,6 +111,20 @@ def _pick_layer(picked: object) -> None:
     """A bar was clicked. What comes from the browser is checked."""
     if type(picked) is int and 0 <= picked < 1000:
         choose_piece(picked)
+
+
+def _number_of(neuron: "Component") -> int:
+    """Its layer and its number as one number, which a click gives back."""
+    return (neuron.layer or 0) * _NEURONS_AT_MOST + (neuron.index or 0)
+
+
+def _pick_neuron(part: str, picked: object) -> None:
+    """A neuron was clicked: look at it. What comes from the browser is checked."""
+    if type(picked) is int and 0 <= picked < 1000 * _NEURONS_AT_MOST:
+        layer, neuron = divmod(picked, _NEURONS_AT_MOST)
+        choose_piece(layer, None, part)
+        st.session_state[INSIDE_NEURON_KEY] = neuron
+        choose_view("neurons")
 
 
 def as_csv(found: "LogitAttribution") -> str:

@@ -29,6 +29,10 @@ def look_for(selection: Selection, run: Run) -> None:
             {"patching": _("Patch it")},
         ),
         (
+            _("One neuron can add more to a word than all others of its layer. Read the texts that excite it: what have they in common, and does the word fall without it?"),
+            {"neurons": _("Look at neurons")},
+        ),
+        (
             _("Push the model in the direction in which two sets of texts differ: it says what the one set would have it say. A random direction of the same size does not."),
             {"steering": _("Steer it")},
         ),

@@ -168,7 +168,7 @@ def labels_of(asked: Asked, part: str, layer: int, about: str, language: str) ->
             )
         labelled = labelled_tokens(model, tokenizer, about, texts=_LABELLED, language=language)  # type: ignore[arg-type]
         refuse_slow(model, 1, sum(len(reading.text.ids) for reading in labelled.readings))
-        read_here = neuron_activations(model, Component(part, layer, "feed_forward"), labelled.readings)  # type: ignore[arg-type]
+        read_here = neuron_activations(model, Component(part, layer, "feed_forward"), labelled.readings)
         values = at_labels(read_here.by_text, labelled)
         count = values.shape[1]
         random = values @ random_directions(RANDOM, count).T
