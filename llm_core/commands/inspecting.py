@@ -44,7 +44,8 @@ def inspect(arguments: argparse.Namespace) -> Values:
     run = store.find(arguments.run, paths=True)
     use_threads(physical_cores())
     model, tokenizer = store.model(run, arguments.step)
-    step = arguments.step if arguments.step is not None else (run.steps() or [None])[-1]
+    steps = run.steps()
+    step = arguments.step if arguments.step is not None or not steps else steps[-1]
     with tempfile.TemporaryDirectory() as folder:
         subject = Subject(store, run, step, model, tokenizer, Path(folder), ())
         if arguments.method in _ABOUT_A_MODEL:
@@ -66,7 +67,7 @@ def _lens(asked: Asked) -> tuple[Values, list[Table]]:
     found = logit_lens(asked.subject.model, asked.reading, top=_TOP, pinned=[asked.target.token])
     column = len(found.columns) - 1 if asked.target.position is None else asked.target.position
     names = asked.subject.names
-    rows = [
+    rows: list[Values] = [
         {
             "place": str(place), "top": [{"token": names[token], "probability": _short(share)} for token, share in zip(found.top[row, column], found.probabilities[row, column], strict=True)],
             "token_probability": _short(found.pinned_probabilities[row, column, 0]), "token_rank": int(found.pinned_ranks[row, column, 0]),

@@ -134,10 +134,9 @@ def told(found: Proved) -> str:
     assert found.proof is not None
     chosen, proof = found.chosen, found.proof
     after = sorted(row["after"] for row in found.others)
-    share = lambda value: f"{100 * value:.3g} %"  # noqa: E731
     values = {
-        "before": share(chosen["before"]), "after": share(chosen["after"]),
-        "of": proof["of"] - 1, "worst": share(after[0]), "middle": share(after[len(after) // 2]), "worse": proof["rank"] - 1,
+        "before": _percent(chosen["before"]), "after": _percent(chosen["after"]), "of": proof["of"] - 1, "worst": _percent(after[0]),
+        "middle": _percent(after[len(after) // 2]), "worse": proof["rank"] - 1,
     }  # fmt: skip
     if proof["exhaustive"]:
         said = _("With all heads the model gets {before} right, without those that were found {after}. Without each of all {of} other sets of as many heads it gets {middle} in the middle and {worst} at worst; {worse} of them are missed as much or more.", **values)  # fmt: skip
@@ -154,6 +153,10 @@ def told(found: Proved) -> str:
     else:
         verdict = _("So the answers do hang on these heads, but not on them alone.")
     return f"{said} {verdict}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _scores_csv(values: "dict[Component, float]") -> str:
