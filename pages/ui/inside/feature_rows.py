@@ -89,7 +89,7 @@ def curve(rows: Sequence[Row], words: Words, colors: Colors) -> go.Figure:
         )  # fmt: skip
     made.update_layout(
         margin={"l": 64, "r": 128, "t": 10, "b": 46}, xaxis={"title": {"text": safe(words(_WORDS["updates"])), "standoff": 6}, "rangemode": "tozero"},
-        yaxis={"type": "log", "tickformat": ".1~%", "title": {"text": safe(words(_WORDS["unexplained"])), "standoff": 8}},
+        yaxis={"type": "log", "dtick": "D2", "tickformat": ".1~%", "title": {"text": safe(words(_WORDS["unexplained"])), "standoff": 8}},
     )  # fmt: skip
     return made
 
