@@ -1,7 +1,7 @@
 """The command that opens a neuron: `neurons`."""
 
 import argparse
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from llm_core.errors import UserError
 from llm_core.runs.own_texts import own_readings
@@ -30,7 +30,6 @@ def neurons(arguments: argparse.Namespace) -> Values:
     import numpy as np
 
     from llm_core.devices import physical_cores, use_threads
-    from llm_core.interpret.attention import Part
     from llm_core.interpret.components import Component, streams
     from llm_core.interpret.neurons import listens, neuron_activations, random_directions, random_heights, writes
     from llm_core.interpret.reading import read
@@ -41,10 +40,10 @@ def neurons(arguments: argparse.Namespace) -> Values:
     use_threads(physical_cores())
     model, tokenizer = store.model(run, arguments.step)
     part = arguments.part or next(reversed(streams(model)), "decoder")
-    if part not in get_args(Part) or part == "cross" or arguments.texts < 1:
-        raise UserError("A part is encoder or decoder, and one text or more are read.")
-    neuron = Component(part, arguments.layer, "neuron", arguments.neuron)
-    layer = Component(part, arguments.layer, "feed_forward")
+    if arguments.texts < 1:
+        raise UserError("Give at least one text.")
+    neuron = Component.parse(f"{part}.{arguments.layer}.feed_forward.{arguments.neuron}")
+    layer = Component(neuron.part, neuron.layer, "feed_forward")
     readings = [read(model, tokenizer, text) for text in arguments.text] if arguments.text else own_readings(run, model, tokenizer, arguments.texts)  # fmt: skip
     found = neuron_activations(model, layer, readings)
     excited = found.excitement(arguments.neuron)
