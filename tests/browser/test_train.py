@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Opened, Server, downloaded, enter, press, start_server, stop_server
+from tests.browser.conftest import Opened, Server, at_rest, downloaded, enter, press, start_server, stop_server
 from tests.pages.recorded import write_run
 
 TEXT = "".join(f"The {who} {does} the {what}.\n" for who in ("cat", "dog", "bird", "child", "moon") for does in ("sees", "likes", "follows", "hears") for what in ("river", "hill", "house", "lamp", "road", "sea")) * 6  # fmt: skip
@@ -88,14 +88,12 @@ def test_a_run_is_trained_watched_paused_resumed_stepped_and_stopped(opened: Ope
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))
     page.reload()
     page.wait_for_function("() => Number(document.querySelector('.t-live')?.dataset.points) > 5")
-    page.wait_for_timeout(1500)
-    plot, before = page.locator(".t-plot").element_handle(), points(page)
-    drawn = page.evaluate(DRAWN)
+    at_rest(page)
+    plot, drawn = page.locator(".t-plot").element_handle(), page.evaluate(DRAWN)
     assert frames
     frames.clear()
-    page.wait_for_timeout(2500)
-    assert points(page) > before
-    assert page.evaluate(DRAWN) > drawn
+    page.wait_for_function(f"() => ({DRAWN})() > {drawn}")
+    page.wait_for_function(f"() => Number(document.querySelector('.t-live').dataset.points) > {points(page) + 20}")
     assert frames == []
     assert page.evaluate("plot => plot.isConnected", plot)
 
@@ -208,7 +206,7 @@ def test_text_from_people_and_models_is_only_ever_text(opened: Opened, server: S
                 f"el => {{ el.value = {index}; el.dispatchEvent(new Event('input')); }}"
             )
         home = opened(f"/?lang={language}")
-        home.wait_for_timeout(500)
+        home.locator(".t-runs p, .t-run").first.wait_for()
         assert page.title() != "hacked"
         assert home.title() != "hacked"
         assert page.locator(".t-host img, .t-host script").count() == 0
