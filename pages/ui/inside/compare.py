@@ -202,7 +202,10 @@ def _grid(selection: Selection, found: Laid, both: Both, values: Floats, texts: 
     rows = [name_of(Component.parse(row)) for row in both.rows]
     column = _column(selection, found)
     most = max(0.05, float(np.nanmax(np.abs(values), initial=0.0))) if difference else 1.0
-    say = lambda value: "–" if not np.isfinite(value) else signed(value) if difference else f"{100 * value:.3g} %"  # noqa: E731
+
+    def say(value: float) -> str:
+        return "–" if not np.isfinite(value) else signed(value) if difference else f"{100 * value:.3g} %"
+
     return Grid(
         values=values, low=-most if difference else 0.0, high=most, signed=difference,
         hovers=[[f"{rows[row]}, {name}: {say(float(value))}" for name, value in zip(names, line, strict=True)] for row, line in enumerate(values)],

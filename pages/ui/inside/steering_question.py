@@ -62,9 +62,10 @@ def asked_for(selection: Selection, predicted: Predicted) -> Steer:
         where = choice(_("Where in the text"), INSIDE_STEERED_WHERE_KEY, STEERED_WHERE if writes else {"all": STEERED_WHERE["all"]})  # fmt: skip
     words, tried = _more(writes)
     question = SteeringQuestion(
-        source=by, wanted=_lines(INSIDE_STEERED_WANTED_KEY) if by == "texts" else (), others=_lines(INSIDE_STEERED_OTHERS_KEY) if by == "texts" else (),
+        source=by,  # type: ignore[arg-type]
+        wanted=_lines(INSIDE_STEERED_WANTED_KEY) if by == "texts" else (), others=_lines(INSIDE_STEERED_OTHERS_KEY) if by == "texts" else (),
         number=number, against=against, place=place, tried=tried, words=words,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
     return Steer(intact(selection), selection.token, question, int(st.session_state[INSIDE_STRENGTH_KEY]), way, where)
 
 

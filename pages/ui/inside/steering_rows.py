@@ -88,7 +88,10 @@ def _panel(made: go.Figure, answer: Answer, name: str, at: int, count: int, word
     known = sorted(points_of(answer, "strength", name), key=lambda point: point.strength)
     axes = {"xaxis": f"x{at + 1 if at else ''}", "yaxis": f"y{at + 1 if at else ''}"}
     shares = name != "loss"
-    say = lambda value: f"{100 * value:.3g} %" if shares else f"{value:.3g}"  # noqa: E731
+
+    def say(value: float | None) -> str:
+        return "–" if value is None else f"{100 * value:.3g} %" if shares else f"{value:.3g}"
+
     color = {"wanted": colors.training, "valid": colors.held_out, "loss": colors.ngram}[name]
     beside = [point for point in known if point.random]
     x = [point.strength for point in beside]
