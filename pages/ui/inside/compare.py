@@ -7,32 +7,24 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from llm_core.config import TransformerConfig, network
 from llm_core.data.table_writing import as_table
 from pages.ui.attention.words import token_label
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.inside.bars import Bar, upright
-from pages.ui.inside.choices import COMPARED, COMPARED_SHOWN
-from pages.ui.inside.computed import Predicted, ask
+from pages.ui.inside.choices import COMPARED_SHOWN
+from pages.ui.inside.compare_pair import labels_of, pair_of
+from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import choice, heading
-from pages.ui.inside.first_text import other_text
 from pages.ui.inside.grid import Grid, figure, short
 from pages.ui.inside.grouped_bars import Series, grouped
 from pages.ui.inside.laid import Both, Floats, Laid, Pair, attributions, laid, lenses
 from pages.ui.inside.places import name_of
-from pages.ui.inside.selection import LONGEST_TEXT, Selection, choose_piece, choose_token, intact
+from pages.ui.inside.selection import Selection, choose_piece, choose_token
 from pages.ui.inside.words import explained, signed
 from pages.ui.state import (
-    INSIDE_BESIDE_RUN_KEY,
-    INSIDE_BESIDE_STEP_KEY,
-    INSIDE_COMPARED_KEY,
     INSIDE_COMPARED_SHOWN_KEY,
-    INSIDE_EDITED_FOR_KEY,
-    INSIDE_EDITED_KEY,
-    store,
 )
-from pages.ui.subject import available, titles
 from pages.ui.text import _, explain, number
 
 _SHOWN = 8
@@ -41,12 +33,12 @@ _LEFT, _RIGHT = "light-dark(#94650c, #dcb457)", "light-dark(#2f5f8f, #8ab4dc)"
 
 def show(selection: Selection, predicted: Predicted) -> None:
     """What stands beside it, both texts, and what is seen of both. Raises UserError."""
-    pair = _pair(selection)
+    pair = pair_of(selection)
     if pair is None:
         return
     shown = choice(_("Seen of both"), INSIDE_COMPARED_SHOWN_KEY, COMPARED_SHOWN)
     found = laid(pair)
-    labels = _labels(selection, pair)
+    labels = labels_of(selection, pair)
     st.html(_texts(found, labels))
     if shown == "said":
         _said(selection, pair, found, labels)
@@ -54,66 +46,6 @@ def show(selection: Selection, predicted: Predicted) -> None:
         _lens(selection, predicted, pair, found, labels)
     else:
         _inputs(selection, predicted, pair, found, labels)
-
-
-def _pair(selection: Selection) -> Pair | None:
-    """The controls: what it is compared with; None where there is nothing yet."""
-    steps = tuple(step for step in store().find(selection.run).steps() if step != selection.step)
-    runs = {run.id: run for run in available(needs_steps=True) if run.id != selection.run and _fits(selection, run.model_config)}  # fmt: skip
-    known = {name: label for name, label in COMPARED.items() if {"text": True, "step": steps, "model": runs}[name]}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        compared = choice(_("Beside it"), INSIDE_COMPARED_KEY, known)
-        run, step, text, source = selection.run, selection.step, selection.text, selection.source
-        if compared == "step":
-            step = _step(steps, steps[0])
-        elif compared == "model":
-            if st.session_state.get(INSIDE_BESIDE_RUN_KEY) not in runs:
-                st.session_state[INSIDE_BESIDE_RUN_KEY] = next(iter(runs))
-            run = str(st.selectbox(_("Model"), list(runs), key=INSIDE_BESIDE_RUN_KEY, format_func=titles(runs.values()).__getitem__, persist_state="session", width=320))  # fmt: skip
-            own = tuple(runs[run].steps())
-            step = _step(own, own[-1])
-    if compared == "text":
-        edited = _edited(selection)
-        if not edited.strip():
-            st.info(_("Change a word in the other text, take one away or put one in: both are laid side by side."))
-            return None
-        text, source = (text, edited) if selection.source else (edited, source)
-    return Pair(intact(selection), ask(run, step, text, source))
-
-
-def _fits(selection: Selection, config: object) -> bool:
-    """Whether a model reads as many texts, and has layers."""
-    body = network(config) if config is not None else None  # type: ignore[arg-type]
-    crossed = isinstance(body, TransformerConfig) and body.architecture == "encoder_decoder"
-    return isinstance(body, TransformerConfig) and body.layers > 0 and crossed == bool(selection.source)
-
-
-def _step(steps: tuple[int, ...], usual: int) -> int:
-    if st.session_state.get(INSIDE_BESIDE_STEP_KEY) not in steps:
-        st.session_state[INSIDE_BESIDE_STEP_KEY] = usual
-    return int(st.selectbox(_("Step"), steps[::-1], key=INSIDE_BESIDE_STEP_KEY, persist_state="session", width=220))
-
-
-def _edited(selection: Selection) -> str:
-    """The other text; it begins anew with the text that it is for: one with another telling word, or without the first."""
-    state, of = st.session_state, (selection.text, selection.source)
-    if INSIDE_EDITED_KEY not in state or state.get(INSIDE_EDITED_FOR_KEY, of) != of:
-        text = selection.source or selection.text
-        state[INSIDE_EDITED_KEY] = other_text(text) or (text.split(maxsplit=1)[1] if len(text.split()) > 1 else text[1:])  # fmt: skip
-    state[INSIDE_EDITED_FOR_KEY] = of
-    label = _("The other source") if selection.source else _("The other text")
-    help_text = _("Words may be changed, taken away or put in.")
-    return str(st.text_area(label, key=INSIDE_EDITED_KEY, height=68, max_chars=LONGEST_TEXT, persist_state="session", help=help_text))  # fmt: skip
-
-
-def _labels(selection: Selection, pair: Pair) -> tuple[str, str]:
-    """What the two are called."""
-    if pair.one.run != pair.other.run:
-        names = titles([store().find(pair.one.run), store().find(pair.other.run)])
-        return names[pair.one.run], names[pair.other.run]
-    if pair.one.step != pair.other.step:
-        return _("Step {step}", step=pair.one.step), _("Step {step}", step=pair.other.step)
-    return _("This text"), _("The other text")
 
 
 def _texts(found: Laid, labels: tuple[str, str]) -> str:
