@@ -103,11 +103,11 @@ class RemovalQuestion(Config):
     """Whether a verb still agrees when what a probe reads of its number is taken out of the stream."""
 
     method: Literal["probe_removal"] = "probe_removal"
-    texts: int = Field(120, ge=20, le=1_000)
+    texts: int = Field(default=120, ge=20, le=1_000)
     language: Literal["en", "zh"] = "en"
-    directions: int = Field(4, ge=1, le=32)
-    draws: int = Field(8, ge=1, le=100)
-    seed: int = Field(0, ge=0)
+    directions: int = Field(default=4, ge=1, le=32)
+    draws: int = Field(default=8, ge=1, le=100)
+    seed: int = Field(default=0, ge=0)
 
 
 class TsneQuestion(Config):

@@ -1,16 +1,17 @@
 """Geometry: where vectors lie. One of four pictures: a map, neighbours and analogies, a path, likeness of layers."""
 
-from pages.ui.inside import geometry_alike, geometry_map, geometry_near, geometry_path
 from pages.ui.inside.choices import SHOWN
 from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import choice
+from pages.ui.inside.geometry_alike import show as show_alike
+from pages.ui.inside.geometry_map import show as show_map
+from pages.ui.inside.geometry_near import show as show_near
+from pages.ui.inside.geometry_path import show as show_path
 from pages.ui.inside.selection import Selection
 from pages.ui.state import INSIDE_SHOWN_KEY
 from pages.ui.text import _
 
-_SHOWS = {
-    "map": geometry_map.show, "near": geometry_near.show, "path": geometry_path.show, "alike": geometry_alike.show,
-}  # fmt: skip
+_SHOWS = {"map": show_map, "near": show_near, "path": show_path, "alike": show_alike}
 
 
 def show(selection: Selection, predicted: Predicted) -> None:
