@@ -28,7 +28,7 @@ from pages.ui.charts import DARK, LIGHT
 from pages.ui.inside import training, training_picture
 from pages.ui.inside.loss_curve import LossCurve, loss_curve
 from pages.ui.inside.training_picture import Seen, figure
-from pages.ui.inside.training_rows import Labels, OverSteps, as_csv, name_in, table_of, table_of_heads
+from pages.ui.inside.training_rows import Labels, OverSteps, as_csv, names_in, table_of, table_of_heads
 from pages.ui.text import translate
 from tests.pages.made_inside import TEXT, made
 
@@ -236,8 +236,10 @@ def test_scores_of_heads_that_were_measured_over_many_texts_are_taken() -> None:
 
 def test_names_are_said_in_words_of_both_languages() -> None:
     labels = Labels(("a", " b"), " was", "")
-    said = [name_in(ENGLISH, name, labels) for name in ("decoder.0.1", "cross.1.2", "decoder.1.residual_after", "decoder.embedding", "1", "7", "K decoder.0.1 decoder.1.0", "target", "against", "cross.0.attention")]  # fmt: skip
+    said = names_in(ENGLISH, ("decoder.0.1", "cross.1.2", "decoder.1.residual_after", "decoder.embedding", "1", "7", "K decoder.0.1 decoder.1.0", "target", "against", "cross.0.attention"), labels)  # fmt: skip
     assert said == ["layer 0, head 1", "layer 1, cross-attention head 2", "after layer 1", "embedding", "1 ·b", "token 7", "0.1 → 1.0, K", "·was", "held against it", "layer 0, cross-attention"]  # fmt: skip
+    assert names_in(ENGLISH, ("encoder.0.1",), labels) == ["layer 0, head 1"]
+    assert names_in(ENGLISH, ("encoder.0.1", "decoder.0.1"), labels) == ["encoder, layer 0, head 1", "layer 0, head 1"]
     chinese = partial(translate, code="zh")
     for measure in MEASURES.values():
         for words in (measure.title, measure.meaning, measure.unit):

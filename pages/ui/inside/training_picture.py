@@ -16,7 +16,7 @@ from llm_core.runs.inquiry import Answer
 from pages.ui.charts import Colors, layout
 from pages.ui.inside.grid import safe
 from pages.ui.inside.loss_curve import LossCurve, Points, loss_curve
-from pages.ui.inside.training_rows import Labels, OverSteps, Words, as_csv, labels_of, name_in, table_of
+from pages.ui.inside.training_rows import Labels, OverSteps, Words, as_csv, labels_of, names_in, table_of
 from pages.ui.state import store
 from pages.ui.text import number
 
@@ -149,7 +149,7 @@ def _add_losses(made: go.Figure, curve: LossCurve, found: OverSteps, seen: Seen,
 
 def _add_lines(made: go.Figure, found: OverSteps, seen: Seen, words: Words, colors: Colors) -> int:
     measure = MEASURES[found.measure]
-    drawn = [(name_in(words, name, seen.labels), found.values[:, at], colors.categories[at % len(colors.categories)], "solid") for at, name in enumerate(found.names)]  # fmt: skip
+    drawn = [(name, found.values[:, at], colors.categories[at % len(colors.categories)], "solid") for at, name in enumerate(names_in(words, found.names, seen.labels))]  # fmt: skip
     drawn += [(words(CONTROLS[name]), values, colors.quiet, "dash") for name, values in found.controls.items()]  # type: ignore[index]
     ends = []
     for at, (name, values, color, dash) in enumerate(drawn):
@@ -172,7 +172,7 @@ def _add_lines(made: go.Figure, found: OverSteps, seen: Seen, words: Words, colo
 
 def _add_cells(made: go.Figure, found: OverSteps, seen: Seen, words: Words, colors: Colors) -> int:
     measure = MEASURES[found.measure]
-    names = [name_in(words, name, seen.labels) for name in found.names]
+    names = names_in(words, found.names, seen.labels)
     names += [words(CONTROLS[name]) for name in found.controls]  # type: ignore[index]
     values = np.concatenate([found.values, *(control[:, None] for control in found.controls.values())], axis=1).T
     low, high = _range(found)

@@ -77,8 +77,14 @@ def table_of_heads(measure: MeasureName, rows: HeadRows) -> OverSteps | None:
     return OverSteps(measure, tuple(steps), names, values, controls)
 
 
-def name_in(words: Words, name: str, labels: Labels) -> str:
-    """What stands at a row or at the end of a line."""
+def names_in(words: Words, names: Iterable[str], labels: Labels) -> list[str]:
+    """What stands at the rows or at the ends of lines; of a model with two stacks which of them is meant."""
+    known = list(names)
+    several = len({name.partition(".")[0] for name in known} & {"encoder", "decoder"}) > 1
+    return [_name(words, name, labels, several) for name in known]
+
+
+def _name(words: Words, name: str, labels: Labels, several: bool) -> str:
     say: Callable[..., str] = lambda key, **values: words(_WORDS[key]).format(**values)  # noqa: E731
     if name in ("target", "against"):
         label = labels.target if name == "target" else labels.against
@@ -93,7 +99,7 @@ def name_in(words: Words, name: str, labels: Labels) -> str:
         return say("pair", first=first.partition(".")[2], second=second.partition(".")[2], kind=kind)
     part, *place_in = name.split(".")
     said = _place(say, part, place_in)
-    return say("encoder", place=said) if part == "encoder" and labels.tokens == () else said
+    return say("encoder", place=said) if part == "encoder" and several else said
 
 
 def _place(say: Callable[..., str], part: str, place: list[str]) -> str:
