@@ -114,7 +114,7 @@ def _panel(made: go.Figure, answer: Answer, name: str, at: int, count: int, word
     title = words(_WORDS[_title(answer, name)])
     made.update_layout(
         {
-            f"xaxis{at + 1 if at else ''}": {"anchor": f"y{at + 1 if at else ''}", "zeroline": False},
+            f"xaxis{at + 1 if at else ''}": {"anchor": f"y{at + 1 if at else ''}", "zeroline": False, "showgrid": False, "tickfont": {"size": 12, "color": colors.quiet}},
             f"yaxis{at + 1 if at else ''}": {
                 "domain": [high - 1 / count + (gap if at < count - 1 else 0), high - 0.05], "gridcolor": colors.grid, "zeroline": False,
                 "tickfont": {"size": 12, "color": colors.quiet},
