@@ -65,7 +65,9 @@ def test_a_text_of_ones_own_gives_what_was_held_out(tmp_path: Path) -> None:
 
 def test_of_a_model_that_was_brought_in_nobody_knows(bundled: Store, tmp_path: Path) -> None:
     model = bundled.find("stories-en").model_config
-    run = bundled.keep(ImportConfig(model=model, model_type="gpt2", source="elsewhere"), lambda folder: None, name="brought")
+    run = bundled.keep(
+        ImportConfig(model=model, model_type="gpt2", source="elsewhere"), lambda folder: None, name="brought"
+    )
     assert not has_own_texts(run)
     with pytest.raises(UserError, match="Nobody knows"):
         own_texts(run, tokenizer_of(bundled.find("stories-en")), 2)
