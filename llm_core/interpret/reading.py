@@ -1,5 +1,6 @@
 """A text as a model reads it: its tokens with the control tokens around them, and where each stands in the text."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +38,10 @@ class AnyTokenizer(Protocol):
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without control tokens."""
+        ...
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of some ids."""
         ...
 
     def spans(self, text: str) -> list[tuple[int, int]]:

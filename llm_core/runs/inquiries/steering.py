@@ -80,7 +80,7 @@ def _measure(question: SteeringQuestion, subject: Subject) -> Measure:
         prompts = [list(read(model, tokenizer, text).text.ids) for text in question.tried for _ in range(_TIMES)]
         world = world_of(settings.data) if isinstance(settings, RunConfig) else None
         stop = getattr(tokenizer, "end_of_text", None)
-        return written(model, tokenizer, tokenizer.decode, prompts, question.words, _WRITTEN, stop=stop, checked=world)  # type: ignore[attr-defined]  # fmt: skip
+        return written(model, tokenizer, tokenizer.decode, prompts, question.words, _WRITTEN, stop=stop, checked=world)  # fmt: skip
     readings = [read(model, tokenizer, text) for text in question.tried]
     tokens = tokens_named(subject.names, question.words)
     if not tokens:

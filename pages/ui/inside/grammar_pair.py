@@ -108,8 +108,8 @@ def typed(tokenizer: "AnyTokenizer", side: "Side") -> str:
     run_of: list[int] = []
     for place in own:
         if side.tokens[place] == MASK:
-            parts += [tokenizer.decode(run_of), MASK]  # type: ignore[attr-defined]
+            parts += [tokenizer.decode(run_of), MASK]
             run_of = []
         else:
             run_of.append(side.ids[place])
-    return "".join([*parts, tokenizer.decode(run_of)])  # type: ignore[attr-defined]
+    return "".join([*parts, tokenizer.decode(run_of)])
