@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from benchmarks.steering_questions import steering_questions
 from benchmarks.training_questions import training_questions
-from llm_core.interpret.probe_labels import Property
-from llm_core.interpret.prove_heads import Kind
+from llm_core.interpret.circuits.prove_heads import Kind
+from llm_core.interpret.probes.probe_labels import Property
 from llm_core.runs import inquiry
 from llm_core.runs.inquired import (
     FeaturesQuestion,

@@ -27,9 +27,9 @@ from llm_core.data.corpora import with_corpus
 from llm_core.data.generated import grammar_digest
 from llm_core.data.prepare import open_corpus
 from llm_core.devices import physical_cores
-from llm_core.interpret.head_rows import Heads, Scored
-from llm_core.interpret.head_scores import SCORES
-from llm_core.interpret.head_scores_over_steps import score_steps
+from llm_core.interpret.attention.head_rows import Heads, Scored
+from llm_core.interpret.attention.head_scores import SCORES
+from llm_core.interpret.attention.head_scores_over_steps import score_steps
 from llm_core.models.files import load_model, model_files
 from llm_core.models.size import count_parameters
 from llm_core.runs import history

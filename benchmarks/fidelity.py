@@ -30,13 +30,13 @@ from transformers import PreTrainedTokenizerFast
 
 from llm_core import hub
 from llm_core.devices import physical_cores
-from llm_core.interpret.ablation import map_ablations, target_of
+from llm_core.interpret.ablation.ablation import map_ablations, target_of
+from llm_core.interpret.attribution.logit_attribution import attribute_logit
+from llm_core.interpret.circuits.composition import KINDS, composition
 from llm_core.interpret.components import Component
-from llm_core.interpret.composition import KINDS, composition
-from llm_core.interpret.logit_attribution import attribute_logit
-from llm_core.interpret.logit_lens import logit_lens
-from llm_core.interpret.pairs import pair_of_readings
-from llm_core.interpret.patching import Patching
+from llm_core.interpret.lenses.logit_lens import logit_lens
+from llm_core.interpret.patching.pairs import pair_of_readings
+from llm_core.interpret.patching.patching import Patching
 from llm_core.interpret.reading import Reading, Side
 from llm_core.interpret.target import Target
 from llm_core.models.base import Model

@@ -21,8 +21,8 @@ from torch import Tensor
 from llm_core.config import TransformerConfig
 from llm_core.devices import physical_cores
 from llm_core.interpret.components import Component, site
-from llm_core.interpret.pairs import Pair
-from llm_core.interpret.patching import Patching, Where
+from llm_core.interpret.patching.pairs import Pair
+from llm_core.interpret.patching.patching import Patching, Where
 from llm_core.interpret.reading import Reading, Side, as_batch
 from llm_core.interpret.target import Target
 from llm_core.models.base import Model

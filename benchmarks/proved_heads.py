@@ -2,7 +2,7 @@
 
     python -m benchmarks.proved_heads [--models induction-en stories-en stories-zh] [--texts 200] [--draws 200] [--threads 1] [--seed 0]
 
-Every kind of head that a model can have is looked for (`llm_core/interpret/prove_heads.py`), those that reach 0.4 are taken away,
+Every kind of head that a model can have is looked for (`llm_core/interpret/circuits/prove_heads.py`), those that reach 0.4 are taken away,
 set to zero, and so are other sets of as many heads: all there are, or as many as are drawn. Reported are the share of right
 answers before and after, the loss, the distribution without the others, and how much of it is due to sets that contain a head
 of another kind: to break copying it is enough to take away the heads that induction heads listen to.
@@ -20,8 +20,8 @@ import torch
 
 from llm_core.devices import physical_cores
 from llm_core.errors import UserError
+from llm_core.interpret.circuits.prove_heads import KINDS, Found, Kind, find_heads, prove_found
 from llm_core.interpret.outcome import outcome
-from llm_core.interpret.prove_heads import KINDS, Found, Kind, find_heads, prove_found
 from llm_core.runs.store import Store
 from llm_core.runs.used_tokens import spoken_language, used_tokens
 

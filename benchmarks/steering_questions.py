@@ -10,9 +10,9 @@ from llm_core.runs.inquired import SteeringQuestion
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from pages.ui.attention.first_head import first_head
-from pages.ui.inside.first_steering import first_contrast
 from pages.ui.inside.first_text import first_text
-from pages.ui.inside.steering_question import token_of
+from pages.ui.inside.steering.first_steering import first_contrast
+from pages.ui.inside.steering.steering_question import token_of
 from pages.ui.text import LANGUAGES
 
 

@@ -23,11 +23,11 @@ import torch
 from numpy.typing import NDArray
 
 from llm_core.devices import physical_cores
-from llm_core.interpret.agreement_texts import AgreementText, agreement_texts, ahead, batch_of, chunks
-from llm_core.interpret.all_sets import hidden_without
+from llm_core.interpret.ablation.agreement_texts import AgreementText, agreement_texts, ahead, batch_of, chunks
+from llm_core.interpret.ablation.all_sets import hidden_without
+from llm_core.interpret.circuits.prove_heads import find_heads
 from llm_core.interpret.components import Component
 from llm_core.interpret.interventions import Ablation, Reference, reference
-from llm_core.interpret.prove_heads import find_heads
 from llm_core.models.base import Model
 from llm_core.models.transformer import Transformer
 from llm_core.runs.store import Store

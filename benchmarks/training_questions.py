@@ -3,15 +3,15 @@
 import torch
 
 from llm_core.config import TaskConfig
+from llm_core.interpret.dynamics.step_measures import MeasureName
 from llm_core.interpret.names import names_of
 from llm_core.interpret.reading import as_batch, read
-from llm_core.interpret.step_measures import MeasureName
 from llm_core.interpret.target import likeliest_target
 from llm_core.runs.inquired import TrainingQuestion
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from pages.ui.inside.first_text import first_source, first_text, telling
-from pages.ui.inside.training import question_of, seconds_of
+from pages.ui.inside.training.training import question_of, seconds_of
 
 PROBED = ("stories-en", "stories-zh")
 

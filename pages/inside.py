@@ -7,29 +7,20 @@ from pages.ui.attention.controls import no_attention
 from pages.ui.attention.shape import shape_of
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
-from pages.ui.inside import (
-    ablation,
-    circuit,
-    compare,
-    controls,
-    direct,
-    features,
-    geometry,
-    graph,
-    guide,
-    heads,
-    inputs,
-    lens,
-    link,
-    neurons,
-    patching,
-    probes,
-    sentence,
-    steering,
-    training,
-)
+from pages.ui.inside import controls, direct, guide, link, sentence
+from pages.ui.inside.ablation import ablation
+from pages.ui.inside.circuits import circuit, graph, heads
+from pages.ui.inside.compare import compare
 from pages.ui.inside.computed import predicted
+from pages.ui.inside.features import features, neurons
+from pages.ui.inside.geometry import geometry
+from pages.ui.inside.inputs import inputs
+from pages.ui.inside.lens import lens
+from pages.ui.inside.patching import patching
+from pages.ui.inside.probes import probes
 from pages.ui.inside.selection import asked, begin, intact, whole
+from pages.ui.inside.steering import steering
+from pages.ui.inside.training import training
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_core.interpret.feature_table import load_table
+from llm_core.interpret.features.feature_table import load_table
 from llm_core.runs import inquiry
 from llm_core.runs.features import AUTOENCODER, TABLE, trained_autoencoder
 from llm_core.runs.inquired import FeaturesQuestion, InquiryConfig

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from llm_core.interpret.attention import Part, parts
-from llm_core.interpret.head_scores import Score, score
-from llm_core.interpret.head_summaries import KINDS
+from llm_core.interpret.attention.attention import Part, parts
+from llm_core.interpret.attention.head_scores import Score, score
+from llm_core.interpret.attention.head_summaries import KINDS
 from llm_core.interpret.outcome import outcome
 from llm_core.runs.head_scores import FILE, find_rows
 from llm_core.runs.head_scores_job import exercises_for

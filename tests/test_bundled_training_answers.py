@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.training_questions import training_questions
-from llm_core.interpret.over_steps import at_step
+from llm_core.interpret.dynamics.over_steps import at_step
 from llm_core.runs import inquiry
 from llm_core.runs.inquired import InquiryConfig, TrainingQuestion
 from llm_core.runs.run import Run

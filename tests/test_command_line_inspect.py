@@ -9,11 +9,11 @@ import torch
 
 from llm_core import __main__ as command_line
 from llm_core import devices
-from llm_core.interpret.ablation import map_ablations, target_of
-from llm_core.interpret.logit_attribution import attribute_logit
-from llm_core.interpret.logit_lens import logit_lens
-from llm_core.interpret.pairs import pair_of_readings
-from llm_core.interpret.patching import Patching
+from llm_core.interpret.ablation.ablation import map_ablations, target_of
+from llm_core.interpret.attribution.logit_attribution import attribute_logit
+from llm_core.interpret.lenses.logit_lens import logit_lens
+from llm_core.interpret.patching.pairs import pair_of_readings
+from llm_core.interpret.patching.patching import Patching
 from llm_core.interpret.reading import as_batch, read
 from llm_core.interpret.target import Target
 from llm_core.runs.store import Store

@@ -7,7 +7,7 @@ import pytest
 
 from llm_core import __main__ as command_line
 from llm_core import devices
-from llm_core.interpret.logit_lens import logit_lens
+from llm_core.interpret.lenses.logit_lens import logit_lens
 from llm_core.interpret.reading import read
 from llm_core.runs.store import Store
 from tests import foreign

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from llm_core.commands.asked_inside import Asked, Table, Values, about_of, asked_of, print_table, told_of
 from llm_core.commands.over_steps import MEASURE, over_steps
 from llm_core.errors import UserError
-from llm_core.interpret.step_measures import MEASURES
+from llm_core.interpret.dynamics.step_measures import MEASURES
 from llm_core.runs.inquired import ProbesQuestion, ProofQuestion
 from llm_core.runs.store import Store
 
@@ -62,7 +62,7 @@ def inspect(arguments: argparse.Namespace) -> Values:
 
 
 def _lens(asked: Asked) -> tuple[Values, list[Table]]:
-    from llm_core.interpret.logit_lens import logit_lens
+    from llm_core.interpret.lenses.logit_lens import logit_lens
 
     found = logit_lens(asked.subject.model, asked.reading, top=_TOP, pinned=[asked.target.token])
     column = len(found.columns) - 1 if asked.target.position is None else asked.target.position
@@ -91,7 +91,7 @@ def _lens(asked: Asked) -> tuple[Values, list[Table]]:
 
 
 def _attribution(asked: Asked) -> tuple[Values, list[Table]]:
-    from llm_core.interpret.logit_attribution import attribute_logit
+    from llm_core.interpret.attribution.logit_attribution import attribute_logit
 
     found = attribute_logit(asked.subject.model, asked.reading, asked.target)
     contributions = {str(name): _short(value) for name, value in zip(found.components, found.contributions, strict=True)}  # fmt: skip
@@ -107,7 +107,7 @@ def _attribution(asked: Asked) -> tuple[Values, list[Table]]:
 
 
 def _ablation(asked: Asked) -> tuple[Values, list[Table]]:
-    from llm_core.interpret.ablation import map_ablations, target_of
+    from llm_core.interpret.ablation.ablation import map_ablations, target_of
 
     model = asked.subject.model
     found = list(map_ablations(model, target_of(model, asked.reading, asked.target)))
@@ -119,8 +119,8 @@ def _ablation(asked: Asked) -> tuple[Values, list[Table]]:
 
 def _patching(asked: Asked) -> tuple[Values, list[Table]]:
     from llm_core.interpret.components import streams
-    from llm_core.interpret.pairs import pair_of_readings
-    from llm_core.interpret.patching import Patching
+    from llm_core.interpret.patching.pairs import pair_of_readings
+    from llm_core.interpret.patching.patching import Patching
     from llm_core.interpret.reading import read
 
     flags, model = asked.flags, asked.subject.model

@@ -8,7 +8,7 @@ from llm_core.runs.own_texts import own_readings
 from llm_core.runs.store import Store
 
 if TYPE_CHECKING:
-    from llm_core.interpret.excitements import Excerpt
+    from llm_core.interpret.neurons.excitements import Excerpt
 
 Values = dict[str, Any]
 _DIGITS = 6
@@ -31,9 +31,15 @@ def neurons(arguments: argparse.Namespace) -> Values:
 
     from llm_core.devices import physical_cores, use_threads
     from llm_core.interpret.components import Component, streams
-    from llm_core.interpret.neurons import listens, neuron_activations, random_directions, random_heights, writes
+    from llm_core.interpret.neurons.neurons import (
+        listens,
+        neuron_activations,
+        random_directions,
+        random_heights,
+        writes,
+    )
+    from llm_core.interpret.neurons.written_tokens import way_out
     from llm_core.interpret.reading import read
-    from llm_core.interpret.written_tokens import way_out
 
     store = Store(arguments.runs)
     run = store.find(arguments.run, paths=True)

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from llm_core.commands.asked_inside import Table, Values, about_of, asked_of, told_of
-from llm_core.interpret.step_measures import MEASURES, AtStep, MeasureName, measure_named
+from llm_core.interpret.dynamics.step_measures import MEASURES, AtStep, MeasureName, measure_named
 
 if TYPE_CHECKING:
     from llm_core.runs.inquiry_subject import Subject

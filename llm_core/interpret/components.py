@@ -12,7 +12,7 @@ from torch import Tensor
 
 from llm_core.config import TransformerConfig, network
 from llm_core.errors import UserError
-from llm_core.interpret.attention import HeadName, Part, parts, place
+from llm_core.interpret.attention.attention import HeadName, Part, parts, place
 from llm_core.models.base import Model
 from llm_core.models.size import inner_width
 from llm_core.models.transformer import Stack

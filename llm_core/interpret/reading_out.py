@@ -9,7 +9,7 @@ from torch import Tensor
 
 from llm_core.config import TaskConfig
 from llm_core.errors import UserError
-from llm_core.interpret.attention import Part
+from llm_core.interpret.attention.attention import Part
 from llm_core.interpret.components import stack, streams
 from llm_core.interpret.target import refuse_two_streams
 from llm_core.models.base import Model

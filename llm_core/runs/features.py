@@ -12,7 +12,7 @@ from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 
 if TYPE_CHECKING:
-    from llm_core.interpret.sparse_autoencoder import SparseAutoencoder
+    from llm_core.interpret.features.sparse_autoencoder import SparseAutoencoder
 
 AUTOENCODER = "autoencoder.safetensors"
 TABLE = "features.safetensors"
@@ -31,7 +31,7 @@ class Trained:
 
     def load(self) -> "SparseAutoencoder":
         """Raises UserError where the file is gone or broken."""
-        from llm_core.interpret.sparse_autoencoder import load_autoencoder
+        from llm_core.interpret.features.sparse_autoencoder import load_autoencoder
 
         return load_autoencoder(self.path)
 

@@ -1,6 +1,6 @@
 """Head scores of a run: where they are kept, and how more come about. Knows no torch.
 
-They are rows (`llm_core.interpret.head_rows.Heads`) in `heads.jsonl` of a bundled model, and in the history of a run of
+They are rows (`llm_core.interpret.attention.head_rows.Heads`) in `heads.jsonl` of a bundled model, and in the history of a run of
 the kind "head_scores" for any other.
 """
 

@@ -12,8 +12,8 @@ from llm_core.data.generated import documents
 from llm_core.data.prepare import open_corpus
 from llm_core.devices import choose_device
 from llm_core.errors import UserError
-from llm_core.interpret.head_scores import Exercise, exercises
-from llm_core.interpret.head_scores_over_steps import score_steps
+from llm_core.interpret.attention.head_scores import Exercise, exercises
+from llm_core.interpret.attention.head_scores_over_steps import score_steps
 from llm_core.models.base import Model
 from llm_core.runs import history, slots
 from llm_core.runs.headless import refuse_headless

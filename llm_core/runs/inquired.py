@@ -12,7 +12,7 @@ from pydantic import Field
 
 from llm_core.config import Config, setting
 from llm_core.errors import N_
-from llm_core.interpret.step_measures import MeasureName
+from llm_core.interpret.dynamics.step_measures import MeasureName
 
 Against = Annotated[int, Field(ge=0)] | Literal["others"] | None
 """What a token is held against: another one, the mean of all others, or nothing."""

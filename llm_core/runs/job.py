@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from llm_core.interpret.head_rows import Heads, Scored, Underway
+from llm_core.interpret.attention.head_rows import Heads, Scored, Underway
 from llm_core.runs.history import Row
 from llm_core.runs.run import Run
 from llm_core.training.records import Record, Snapshot

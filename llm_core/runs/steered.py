@@ -14,7 +14,7 @@ from llm_core.runs.store import Store
 if TYPE_CHECKING:
     from llm_core.interpret.components import Component
     from llm_core.interpret.reading import AnyTokenizer
-    from llm_core.interpret.steering import Direction
+    from llm_core.interpret.steering.steering import Direction
     from llm_core.models.base import Batch, Model
 
 _NORM_TEXTS = 8
@@ -36,7 +36,7 @@ def directions_of(
     """
     from llm_core.interpret.components import Component
     from llm_core.interpret.reading import as_batch, read
-    from llm_core.interpret.steering import differences, direction_along, neuron_direction, token_direction
+    from llm_core.interpret.steering.steering import differences, direction_along, neuron_direction, token_direction
 
     def batches(texts: Sequence[str]) -> "list[Batch]":
         return [as_batch(read(model, tokenizer, text, source)) for text in texts if text.strip()]

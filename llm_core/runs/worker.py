@@ -14,7 +14,7 @@ import psutil
 
 from llm_core.config import RunConfig
 from llm_core.errors import N_, UserError
-from llm_core.interpret.head_rows import Scored, Underway
+from llm_core.interpret.attention.head_rows import Scored, Underway
 from llm_core.runs import history, slots
 from llm_core.runs import status as statuses
 from llm_core.runs.failure import is_full, plain, sentence_of

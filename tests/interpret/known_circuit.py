@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from llm_core.config import TransformerConfig
-from llm_core.interpret.attention import HeadName
+from llm_core.interpret.attention.attention import HeadName
 from llm_core.interpret.reading import Reading, Side
 from llm_core.models.attention import SelfAttention
 from llm_core.models.base import Model

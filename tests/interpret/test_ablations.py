@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from llm_core.errors import UserError
-from llm_core.interpret.ablation import (
+from llm_core.interpret.ablation.ablation import (
     Ablated,
     Control,
     ablated,

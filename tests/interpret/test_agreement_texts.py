@@ -8,12 +8,12 @@ import torch
 
 from llm_core.data.tokenizers import Tokenizer
 from llm_core.errors import UserError
-from llm_core.interpret.agreement_texts import AgreementText, agreement_texts, ahead, as_loss_texts, batch_of
-from llm_core.interpret.all_sets import hidden_without
+from llm_core.interpret.ablation.agreement_texts import AgreementText, agreement_texts, ahead, as_loss_texts, batch_of
+from llm_core.interpret.ablation.all_sets import hidden_without
+from llm_core.interpret.circuits.prove_heads import find_heads, preferred, prove_heads
 from llm_core.interpret.components import heads
 from llm_core.interpret.interventions import ablate, reference
 from llm_core.interpret.outcome import outcome
-from llm_core.interpret.prove_heads import find_heads, preferred, prove_heads
 from llm_core.models.base import Batch, Model
 from llm_core.taps import observe
 from tests.interpret.opened import model_of

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from llm_core.interpret.answers import Measure, answer, prepare_batches, sums_by_text
-from llm_core.interpret.attention import Part
-from llm_core.interpret.questions import NO_UNIT, AskedText, Question
+from llm_core.interpret.attention.answers import Measure, answer, prepare_batches, sums_by_text
+from llm_core.interpret.attention.attention import Part
+from llm_core.interpret.attention.questions import NO_UNIT, AskedText, Question
 from llm_core.interpret.reading import Reading, Side
 
 LAYERS, HEADS = 2, 3

@@ -7,7 +7,7 @@ import torch
 from llm_core.config import RecurrentConfig, TaskConfig, TransformerConfig
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.errors import UserError
-from llm_core.interpret.attention import HeadName, parts, place, see, see_patterns
+from llm_core.interpret.attention.attention import HeadName, parts, place, see, see_patterns
 from llm_core.interpret.reading import as_batch, read
 from llm_core.models.build import build
 from llm_core.models.task_model import TaskModel

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from llm_core.config import TransformerConfig
-from llm_core.interpret.attribution_patching import correlation, estimates
-from llm_core.interpret.pairs import Pair
-from llm_core.interpret.patching import Patching, PatchingMap, Where
+from llm_core.interpret.patching.attribution_patching import correlation, estimates
+from llm_core.interpret.patching.pairs import Pair
+from llm_core.interpret.patching.patching import Patching, PatchingMap, Where
 from llm_core.interpret.reading import Reading, as_batch
 from llm_core.interpret.target import Target
 from llm_core.models.base import Model

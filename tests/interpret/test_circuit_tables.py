@@ -8,8 +8,8 @@ import torch
 
 from llm_core.config import TaskConfig, TransformerConfig
 from llm_core.errors import UserError
-from llm_core.interpret.attention import see
-from llm_core.interpret.circuit_tables import CircuitTable, copying, ov_circuit, qk_circuit
+from llm_core.interpret.attention.attention import see
+from llm_core.interpret.circuits.circuit_tables import CircuitTable, copying, ov_circuit, qk_circuit
 from llm_core.interpret.components import Component
 from llm_core.interpret.reading import Reading
 from llm_core.models.base import Model

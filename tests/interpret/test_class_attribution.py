@@ -12,7 +12,7 @@ from llm_core.errors import UserError
 from llm_core.inference.classifiers.base import NetworkClassifier, Tokens
 from llm_core.inference.classifiers.encoder import EncoderClassifier
 from llm_core.inference.classifiers.words import placed_words
-from llm_core.interpret.class_attribution import (
+from llm_core.interpret.attribution.class_attribution import (
     Attribution,
     gradient_times_input,
     integrated_gradients,

@@ -7,11 +7,11 @@ from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.sampler import sample
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.errors import UserError
-from llm_core.interpret.analogies import number_pairs, score_analogies, token_of
-from llm_core.interpret.clouds import readings_of, states_cloud, vocabulary_cloud
-from llm_core.interpret.geometry import analogy, neighbours_of, paths, project
-from llm_core.interpret.hidden_states import hidden_states
-from llm_core.interpret.token_vectors import input_vectors
+from llm_core.interpret.geometry.analogies import number_pairs, score_analogies, token_of
+from llm_core.interpret.geometry.clouds import readings_of, states_cloud, vocabulary_cloud
+from llm_core.interpret.geometry.geometry import analogy, neighbours_of, paths, project
+from llm_core.interpret.geometry.hidden_states import hidden_states
+from llm_core.interpret.geometry.token_vectors import input_vectors
 from llm_core.models.base import Model
 from tests.interpret.opened import model_of, reading_of
 

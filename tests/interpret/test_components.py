@@ -7,7 +7,7 @@ import torch
 
 from llm_core.config import RecurrentConfig
 from llm_core.errors import UserError
-from llm_core.interpret.attention import HeadName
+from llm_core.interpret.attention.attention import HeadName
 from llm_core.interpret.components import (
     Component,
     feed_forwards,

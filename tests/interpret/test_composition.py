@@ -7,8 +7,8 @@ from torch import Tensor
 
 from llm_core.config import NgramConfig
 from llm_core.errors import UserError
+from llm_core.interpret.circuits.composition import composition
 from llm_core.interpret.components import Component
-from llm_core.interpret.composition import composition
 from llm_core.models.base import Model
 from llm_core.models.build import build
 from llm_core.models.layers import Norm

@@ -8,9 +8,9 @@ import torch
 
 from llm_core.config import NgramConfig, Task, TaskConfig, TransformerConfig
 from llm_core.errors import UserError
-from llm_core.interpret.attention import see
+from llm_core.interpret.attention.attention import see
+from llm_core.interpret.circuits.contributions import ContributionGraph, Edge, check, contribution_graph
 from llm_core.interpret.components import Component, feed_forwards, heads
-from llm_core.interpret.contributions import ContributionGraph, Edge, check, contribution_graph
 from llm_core.interpret.reading import Reading, as_batch
 from llm_core.models.base import Model
 from llm_core.models.build import build

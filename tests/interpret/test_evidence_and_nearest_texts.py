@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from llm_core.inference.classifiers.words import word_ngrams, words
-from llm_core.interpret.evidence import evidence
-from llm_core.interpret.nearest_texts import HasVectors, NearestByVectors, NearestByWords
+from llm_core.interpret.attribution.evidence import evidence
+from llm_core.interpret.attribution.nearest_texts import HasVectors, NearestByVectors, NearestByWords
 from tests.interpret.hand_made import Negated
 
 TEXTS = ["good food", "good day", "good and bad", "bad food", "bad bad day", "once"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from llm_core.interpret.excitements import excite, heights, side_read
+from llm_core.interpret.neurons.excitements import excite, heights, side_read
 from llm_core.interpret.reading import Reading
 from tests.interpret.opened import side_of
 

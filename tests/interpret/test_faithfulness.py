@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from llm_core.config import TransformerConfig
-from llm_core.interpret.faithfulness import faithfulness
-from llm_core.interpret.input_attribution import Explained, occlusion
+from llm_core.interpret.attribution.faithfulness import faithfulness
+from llm_core.interpret.attribution.input_attribution import Explained, occlusion
 from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.models.base import Batch

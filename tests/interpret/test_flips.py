@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from llm_core.inference.classifiers.words import placed_words
-from llm_core.interpret.evidence import evidence
-from llm_core.interpret.flips import Edit, apply, deletions, flip, opposites, synonym_swaps
+from llm_core.interpret.attribution.evidence import evidence
+from llm_core.interpret.attribution.flips import Edit, apply, deletions, flip, opposites, synonym_swaps
 from tests.interpret.hand_made import Negated, WordWeights
 
 WORDS = ("one", "two", "three", "four", "five", "six", "seven")

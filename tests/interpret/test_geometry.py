@@ -6,9 +6,9 @@ from sklearn.manifold import trustworthiness
 
 from llm_core.config import NgramConfig, RecurrentConfig, TaskConfig, TransformerConfig
 from llm_core.errors import UserError
-from llm_core.interpret.geometry import Method, analogy, neighbours, paths, project
-from llm_core.interpret.hidden_states import hidden_states
-from llm_core.interpret.token_vectors import input_vectors, output_vectors
+from llm_core.interpret.geometry.geometry import Method, analogy, neighbours, paths, project
+from llm_core.interpret.geometry.hidden_states import hidden_states
+from llm_core.interpret.geometry.token_vectors import input_vectors, output_vectors
 from llm_core.models.build import build
 from tests.interpret.opened import model_of, reading_of
 

@@ -2,7 +2,7 @@
 
 import random
 
-from llm_core.interpret.questions import NO_UNIT, Question, best_offset, find_units
+from llm_core.interpret.attention.questions import NO_UNIT, Question, best_offset, find_units
 
 
 def test_a_word_of_several_tokens_is_one_unit_and_control_tokens_are_none() -> None:

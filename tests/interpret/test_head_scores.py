@@ -12,15 +12,15 @@ from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.sampler import sample
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.errors import UserError
-from llm_core.interpret import head_scores as module
-from llm_core.interpret.attention import Part, see
-from llm_core.interpret.head_rows import Heads, Scored, Underway
-from llm_core.interpret.head_scores import SCORES, Exercise, Score, exercises, head_scores
-from llm_core.interpret.head_scores_over_steps import score_steps
-from llm_core.interpret.head_summaries import KINDS, summarize
-from llm_core.interpret.known_links import known_texts
+from llm_core.interpret.attention import head_scores as module
+from llm_core.interpret.attention.attention import Part, see
+from llm_core.interpret.attention.head_rows import Heads, Scored, Underway
+from llm_core.interpret.attention.head_scores import SCORES, Exercise, Score, exercises, head_scores
+from llm_core.interpret.attention.head_scores_over_steps import score_steps
+from llm_core.interpret.attention.head_summaries import KINDS, summarize
+from llm_core.interpret.attention.known_links import known_texts
+from llm_core.interpret.attention.repeated_tokens import repeated_texts
 from llm_core.interpret.outcome import outcome
-from llm_core.interpret.repeated_tokens import repeated_texts
 from llm_core.models.base import Batch, Model
 from llm_core.models.build import build
 from tests.interpret.opened import model_of

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from llm_core.interpret.attention import Attention, Part, Seen, see, see_patterns
-from llm_core.interpret.head_summaries import KINDS, summarize, summarize_texts
+from llm_core.interpret.attention.attention import Attention, Part, Seen, see, see_patterns
+from llm_core.interpret.attention.head_summaries import KINDS, summarize, summarize_texts
 from llm_core.interpret.reading import Reading
 from llm_core.models.base import Batch
 from tests.interpret.opened import model_of, reading_of, side_of

@@ -6,8 +6,8 @@ import torch
 
 from llm_core.config import NgramConfig
 from llm_core.errors import UserError
-from llm_core.interpret.attention import Part
-from llm_core.interpret.hidden_states import hidden_states
+from llm_core.interpret.attention.attention import Part
+from llm_core.interpret.geometry.hidden_states import hidden_states
 from llm_core.interpret.reading import Reading, as_batch
 from llm_core.models.build import build
 from llm_core.taps import observe

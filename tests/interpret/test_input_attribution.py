@@ -10,7 +10,7 @@ from torch import Tensor
 from llm_core.config import TaskConfig, TransformerConfig
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.errors import UserError
-from llm_core.interpret.input_attribution import (
+from llm_core.interpret.attribution.input_attribution import (
     Explained,
     gradient_times_input,
     integrated_gradients,

@@ -2,7 +2,7 @@
 
 import torch
 
-from llm_core.interpret.attention import see
+from llm_core.interpret.attention.attention import see
 from tests.interpret.known_circuit import (
     CIRCUIT,
     INDUCTION_HEAD,

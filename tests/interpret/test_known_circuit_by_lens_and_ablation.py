@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from llm_core.interpret.ablation import against_others, loss_of, map_ablations, target_of
+from llm_core.interpret.ablation.ablation import against_others, loss_of, map_ablations, target_of
+from llm_core.interpret.attribution.logit_attribution import attribute_logit
 from llm_core.interpret.components import Component, heads
-from llm_core.interpret.logit_attribution import attribute_logit
-from llm_core.interpret.logit_lens import logit_lens
+from llm_core.interpret.lenses.logit_lens import logit_lens
 from llm_core.interpret.loss_texts import loss_texts
 from llm_core.interpret.target import Target
 from tests.interpret.known_circuit import (

@@ -11,9 +11,9 @@ from llm_core.data.grammar.parallel import ParallelSentence
 from llm_core.data.grammar.sampler import Sampled, sample
 from llm_core.data.grammar.truth import Chain, Item, Link, Node, Truth, Word
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
-from llm_core.interpret.attention import Part
-from llm_core.interpret.known_links import aligned_texts, ask_pair, ask_text, known_texts
-from llm_core.interpret.questions import NO_UNIT, AskedText, Question
+from llm_core.interpret.attention.attention import Part
+from llm_core.interpret.attention.known_links import aligned_texts, ask_pair, ask_text, known_texts
+from llm_core.interpret.attention.questions import NO_UNIT, AskedText, Question
 from llm_core.models.base import Model
 from tests import foreign
 from tests.interpret.opened import model_of

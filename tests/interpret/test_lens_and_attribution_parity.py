@@ -12,9 +12,9 @@ import transformers
 from torch import Tensor, nn
 
 from llm_core import hub
+from llm_core.interpret.attribution.logit_attribution import attribute_logit
 from llm_core.interpret.components import Component
-from llm_core.interpret.logit_attribution import attribute_logit
-from llm_core.interpret.logit_lens import logit_lens
+from llm_core.interpret.lenses.logit_lens import logit_lens
 from llm_core.interpret.reading import Reading
 from llm_core.interpret.target import Target
 from llm_core.models.base import Model

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from llm_core.errors import UserError
+from llm_core.interpret.attribution.logit_attribution import attribute_logit
 from llm_core.interpret.components import Component, block_name, layer_parts, stack_prefix
 from llm_core.interpret.interventions import ablate
-from llm_core.interpret.logit_attribution import attribute_logit
 from llm_core.interpret.reading import Reading, as_batch
 from llm_core.interpret.reading_out import spoken
 from llm_core.interpret.target import Target

@@ -9,7 +9,7 @@ from llm_core.config import RecurrentConfig, TaskConfig
 from llm_core.errors import UserError
 from llm_core.interpret.components import Component, residuals, site, stack
 from llm_core.interpret.interventions import ablate
-from llm_core.interpret.logit_lens import Lens, logit_lens
+from llm_core.interpret.lenses.logit_lens import Lens, logit_lens
 from llm_core.interpret.reading import Reading, as_batch
 from llm_core.interpret.reading_out import read_out, read_out_text, spoken, uncapped
 from llm_core.models.base import Model
@@ -96,7 +96,7 @@ def test_every_number_is_what_its_name_says(name: str) -> None:
 def test_a_large_vocabulary_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     model = variety_of("gpt2")
     whole = logit_lens(model, reading_of(model), pinned=[3])
-    monkeypatch.setattr("llm_core.interpret.logit_lens._FLOATS_AT_ONCE", 40)
+    monkeypatch.setattr("llm_core.interpret.lenses.logit_lens._FLOATS_AT_ONCE", 40)
     assert_same(logit_lens(model, reading_of(model), pinned=[3]), whole)
 
 
@@ -114,7 +114,7 @@ def test_a_class_is_read_out_of_each_token_alone_and_of_all_of_them(
     assert logits.shape == (3,)
     for cut in (False, True):
         if cut:
-            monkeypatch.setattr("llm_core.interpret.logit_lens._FLOATS_AT_ONCE", 6)
+            monkeypatch.setattr("llm_core.interpret.lenses.logit_lens._FLOATS_AT_ONCE", 6)
         lens = logit_lens(model, reading_of(model), top=3, truth=[None] * 6 + [2])
         assert lens.whole
         assert len(lens.columns) == 7

@@ -5,19 +5,19 @@ import pytest
 import torch
 
 from llm_core.errors import UserError
+from llm_core.interpret.attribution.logit_attribution import attribute_logit
 from llm_core.interpret.components import Component, feed_forwards, heads, site
 from llm_core.interpret.interventions import ablate
-from llm_core.interpret.logit_attribution import attribute_logit
-from llm_core.interpret.neurons import (
+from llm_core.interpret.neurons.neurons import (
     listens,
     neuron_activations,
     random_directions,
     random_heights,
     writes,
 )
+from llm_core.interpret.neurons.written_tokens import way_out
 from llm_core.interpret.reading import Reading, as_batch
 from llm_core.interpret.target import Target
-from llm_core.interpret.written_tokens import way_out
 from llm_core.models.base import Batch, Model
 from llm_core.taps import observe
 from tests.interpret.opened import SIZE, side_of, task_model_of, variety_of

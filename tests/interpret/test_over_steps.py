@@ -6,19 +6,19 @@ import torch
 import torch.nn.functional as F
 
 from llm_core.errors import UserError
-from llm_core.interpret.ablation import ablated, loss_of, target_of
+from llm_core.interpret.ablation.ablation import ablated, loss_of, target_of
+from llm_core.interpret.attribution.logit_attribution import attribute_logit
+from llm_core.interpret.circuits.composition import composition
 from llm_core.interpret.components import feed_forwards, heads
-from llm_core.interpret.composition import composition
-from llm_core.interpret.hidden_states import hidden_states
-from llm_core.interpret.logit_attribution import attribute_logit
-from llm_core.interpret.logit_lens import logit_lens
+from llm_core.interpret.dynamics.measure_snapshot import FUNCTIONS
+from llm_core.interpret.dynamics.over_steps import NotHere, at_step, over_steps
+from llm_core.interpret.dynamics.step_measures import MEASURES, AtStep, MeasureName, coarse_to_fine, measure_named
+from llm_core.interpret.dynamics.step_subject import StepSubject
+from llm_core.interpret.geometry.hidden_states import hidden_states
+from llm_core.interpret.geometry.similarity import linear_cka
+from llm_core.interpret.lenses.logit_lens import logit_lens
 from llm_core.interpret.loss_texts import loss_texts
-from llm_core.interpret.measure_snapshot import FUNCTIONS
-from llm_core.interpret.over_steps import NotHere, at_step, over_steps
 from llm_core.interpret.reading import Reading, as_batch
-from llm_core.interpret.similarity import linear_cka
-from llm_core.interpret.step_measures import MEASURES, AtStep, MeasureName, coarse_to_fine, measure_named
-from llm_core.interpret.step_subject import StepSubject
 from llm_core.interpret.target import Target
 from llm_core.models.base import Batch, Model
 from tests.interpret.known_circuit import INDUCTION_HEAD, PREVIOUS_HEAD, TOKENIZER, known_circuit, read_letters

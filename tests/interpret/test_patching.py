@@ -14,9 +14,9 @@ from torch import Tensor
 from llm_core import hub
 from llm_core.config import TaskConfig, TransformerConfig
 from llm_core.errors import UserError
-from llm_core.interpret.attention import Part
-from llm_core.interpret.pairs import Pair
-from llm_core.interpret.patching import Patching, Where, columns_of, rows_of
+from llm_core.interpret.attention.attention import Part
+from llm_core.interpret.patching.pairs import Pair
+from llm_core.interpret.patching.patching import Patching, Where, columns_of, rows_of
 from llm_core.interpret.reading import Reading, Side, as_batch
 from llm_core.interpret.target import Target
 from llm_core.models.base import Model

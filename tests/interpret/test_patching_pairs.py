@@ -14,7 +14,7 @@ from llm_core.data.grammar.sampler import texts
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.data.vocabulary import MASK
 from llm_core.errors import UserError
-from llm_core.interpret.pairs import Kind, Pair, grammar_pairs, pair_of_readings
+from llm_core.interpret.patching.pairs import Kind, Pair, grammar_pairs, pair_of_readings
 from llm_core.interpret.reading import as_batch, read
 from llm_core.interpret.target import Target
 from llm_core.models.base import Model
@@ -154,7 +154,7 @@ def test_models_that_cannot_be_asked_say_so() -> None:
 
 
 def test_where_no_two_texts_have_as_many_tokens_the_search_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llm_core.interpret.pairs._PATIENCE", 5)
+    monkeypatch.setattr("llm_core.interpret.patching.pairs._PATIENCE", 5)
     tokenizer = tokenizer_of("en")
     short = build(TransformerConfig(vocabulary_size=tokenizer.vocabulary_size, **{**SIZE, "context": 4}), seed=0).eval()  # type: ignore[arg-type]
     with pytest.raises(UserError, match="5 texts"):

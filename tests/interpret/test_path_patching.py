@@ -12,9 +12,9 @@ from torch import Tensor
 from llm_core.config import TransformerConfig
 from llm_core.errors import UserError
 from llm_core.interpret.components import Component
-from llm_core.interpret.pairs import Pair
-from llm_core.interpret.patching import Patching
-from llm_core.interpret.path_patching import Inputs, patch_path, patch_paths
+from llm_core.interpret.patching.pairs import Pair
+from llm_core.interpret.patching.patching import Patching
+from llm_core.interpret.patching.path_patching import Inputs, patch_path, patch_paths
 from llm_core.interpret.reading import Reading, as_batch
 from llm_core.interpret.target import Target
 from llm_core.models.base import Model

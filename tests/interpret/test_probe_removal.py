@@ -8,9 +8,9 @@ from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.sampler import sample
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.errors import UserError
-from llm_core.interpret.agreement_texts import agreement_texts
-from llm_core.interpret.probe_removal import Removal, probe_axes, probe_removal, without
-from llm_core.interpret.probes import trained_probe
+from llm_core.interpret.ablation.agreement_texts import agreement_texts
+from llm_core.interpret.probes.probe_removal import Removal, probe_axes, probe_removal, without
+from llm_core.interpret.probes.probes import trained_probe
 from llm_core.interpret.reading import as_batch
 from tests.interpret.opened import model_of
 

@@ -13,9 +13,9 @@ from llm_core.data.grammar.tagged import tagged_text
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.errors import UserError
 from llm_core.interpret.components import streams
-from llm_core.interpret.probe_labels import LabelledTokens, Property, labelled_tokens
-from llm_core.interpret.probe_truth import lexicon, truth_of
-from llm_core.interpret.probes import Probed, control_labels, probe, trained_probe
+from llm_core.interpret.probes.probe_labels import LabelledTokens, Property, labelled_tokens
+from llm_core.interpret.probes.probe_truth import lexicon, truth_of
+from llm_core.interpret.probes.probes import Probed, control_labels, probe, trained_probe
 from llm_core.interpret.reading import Side, read
 from llm_core.models.base import Model
 from tests.interpret.opened import model_of

@@ -8,12 +8,12 @@ import torch
 
 from llm_core.config import NgramConfig, TaskConfig, TransformerConfig
 from llm_core.errors import UserError
-from llm_core.interpret.attention import HeadName
+from llm_core.interpret.attention.attention import HeadName
+from llm_core.interpret.circuits.proof_texts import copying_texts, sequence_texts, sequences_of
+from llm_core.interpret.circuits.prove_heads import Kind, Proof, find_heads, prove_heads
 from llm_core.interpret.components import Component
 from llm_core.interpret.loss_texts import UNASKED
 from llm_core.interpret.outcome import outcome
-from llm_core.interpret.proof_texts import copying_texts, sequence_texts, sequences_of
-from llm_core.interpret.prove_heads import Kind, Proof, find_heads, prove_heads
 from llm_core.models.base import Model
 from llm_core.models.build import build
 from llm_core.runs.store import Store

@@ -6,8 +6,8 @@ import networkx
 import numpy as np
 import pytest
 
-from llm_core.interpret.flow import flow, flow_into
-from llm_core.interpret.rollout import rollout
+from llm_core.interpret.attention.flow import flow, flow_into
+from llm_core.interpret.attention.rollout import rollout
 
 
 def pattern_of(seed: int, layers: int, heads: int, length: int, causal: bool, sharpness: float = 3.0) -> np.ndarray:

@@ -13,7 +13,7 @@ import transformers
 from llm_core import hub
 from llm_core.config import RecurrentConfig
 from llm_core.errors import UserError
-from llm_core.interpret.attention import HeadName, Part, Seen, parts, place, see, see_patterns
+from llm_core.interpret.attention.attention import HeadName, Part, Seen, parts, place, see, see_patterns
 from llm_core.interpret.reading import Reading
 from llm_core.models.attention import Attention as AttentionLayer
 from llm_core.models.base import Batch, Model

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from llm_core.errors import UserError
 from llm_core.interpret.components import Component
-from llm_core.interpret.hidden_states import HiddenStates, hidden_states
+from llm_core.interpret.geometry.hidden_states import HiddenStates, hidden_states
+from llm_core.interpret.geometry.similarity import linear_cka, similarity
 from llm_core.interpret.reading import Reading, Side
-from llm_core.interpret.similarity import linear_cka, similarity
 from tests.interpret.opened import model_of, side_of
 
 Array = NDArray[np.float64]

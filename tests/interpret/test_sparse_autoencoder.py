@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 
 from llm_core.errors import UserError
-from llm_core.interpret.autoencoder_report import (
+from llm_core.interpret.components import Component
+from llm_core.interpret.features.autoencoder_report import (
     features_of_texts,
     judge_autoencoder,
     splice,
     without_each,
     without_features,
 )
-from llm_core.interpret.autoencoder_training import AutoencoderStep, _Parameters, train_autoencoder, vectors_at
-from llm_core.interpret.components import Component
+from llm_core.interpret.features.autoencoder_training import AutoencoderStep, _Parameters, train_autoencoder, vectors_at
+from llm_core.interpret.features.sparse_autoencoder import SparseAutoencoder, keep_strongest, load_autoencoder
 from llm_core.interpret.loss_texts import loss_texts
 from llm_core.interpret.outcome import outcome
 from llm_core.interpret.reading import Reading, as_batch
-from llm_core.interpret.sparse_autoencoder import SparseAutoencoder, keep_strongest, load_autoencoder
 from llm_core.interpret.target import Target
 from llm_core.models.base import Model
 from llm_core.taps import observe

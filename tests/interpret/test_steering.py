@@ -8,7 +8,8 @@ from llm_core.config import DecodingConfig
 from llm_core.errors import UserError
 from llm_core.inference.generate import generate
 from llm_core.interpret.components import Component, site
-from llm_core.interpret.steering import (
+from llm_core.interpret.geometry.token_vectors import output_vectors
+from llm_core.interpret.steering.steering import (
     At,
     Direction,
     differences,
@@ -21,7 +22,6 @@ from llm_core.interpret.steering import (
     token_direction,
     while_writing,
 )
-from llm_core.interpret.token_vectors import output_vectors
 from llm_core.models.base import Batch, Model
 from llm_core.models.transformer import Transformer
 from llm_core.taps import observe

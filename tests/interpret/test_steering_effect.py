@@ -12,11 +12,11 @@ from llm_core.data.grammar.sampler import texts
 from llm_core.errors import UserError
 from llm_core.evaluate.world import World
 from llm_core.inference.generate import generate
-from llm_core.interpret.ablation import loss_of
+from llm_core.interpret.ablation.ablation import loss_of
 from llm_core.interpret.loss_texts import loss_texts
 from llm_core.interpret.outcome import outcome
-from llm_core.interpret.steering import Direction, steer, stream_places, token_direction
-from llm_core.interpret.steering_effect import (
+from llm_core.interpret.steering.steering import Direction, steer, stream_places, token_direction
+from llm_core.interpret.steering.steering_effect import (
     Effect,
     SteeringPoint,
     mentions,

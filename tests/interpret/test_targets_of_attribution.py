@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from llm_core.errors import UserError
-from llm_core.interpret.class_attribution import margins
+from llm_core.interpret.attribution.class_attribution import margins
 from llm_core.interpret.reading import Reading, Side
 from llm_core.interpret.reading_out import spoken
 from llm_core.interpret.target import Against, Target, check_target, likeliest_target, true_tokens

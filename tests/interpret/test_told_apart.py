@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from llm_core.errors import UserError
-from llm_core.interpret.probe_labels import LabelledTokens
-from llm_core.interpret.told_apart import at_labels, told_apart
+from llm_core.interpret.neurons.told_apart import at_labels, told_apart
+from llm_core.interpret.probes.probe_labels import LabelledTokens
 
 NAMES = ("adjective", "noun", "rare", "verb")
 

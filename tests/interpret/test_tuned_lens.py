@@ -9,10 +9,10 @@ import torch
 from llm_core.errors import UserError
 from llm_core.interpret.adam import Adam
 from llm_core.interpret.components import residuals
-from llm_core.interpret.logit_lens import logit_lens
+from llm_core.interpret.lenses.logit_lens import logit_lens
+from llm_core.interpret.lenses.tuned_lens import TunedLensReport, TuningStep, train_tuned_lens
 from llm_core.interpret.reading import Reading
 from llm_core.interpret.reading_out import spoken
-from llm_core.interpret.tuned_lens import TunedLensReport, TuningStep, train_tuned_lens
 from llm_core.models.base import Batch, Model
 from tests.interpret.opened import model_of, side_of, task_model_of, variety_of
 

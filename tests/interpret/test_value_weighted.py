@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from llm_core.interpret.attention import see
-from llm_core.interpret.value_weighted import norms
+from llm_core.interpret.attention.attention import see
+from llm_core.interpret.attention.value_weighted import norms
 from llm_core.models.attention import SelfAttention
 from llm_core.models.base import Batch
 from llm_core.taps import observe

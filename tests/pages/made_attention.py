@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from llm_core.interpret.attention import Floats, Seen, see
+from llm_core.interpret.attention.attention import Floats, Seen, see
 from llm_core.interpret.reading import Reading, Side
 from tests.interpret.opened import model_of
 

@@ -12,7 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from llm_core.interpret.attention import see
+from llm_core.interpret.attention.attention import see
 from llm_core.interpret.reading import read
 from llm_core.runs.run import Run
 from pages.ui import state

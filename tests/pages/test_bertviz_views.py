@@ -17,7 +17,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from llm_core.interpret.attention import Attention, Seen
+from llm_core.interpret.attention.attention import Attention, Seen
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from pages.ui.attention import bertviz, bertviz_scripts

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llm_core.interpret.autoencoder_report import features_of_texts, without_each
+from llm_core.interpret.features.autoencoder_report import features_of_texts, without_each
+from llm_core.interpret.features.sparse_autoencoder import load_autoencoder
 from llm_core.interpret.reading import read
-from llm_core.interpret.sparse_autoencoder import load_autoencoder
 from llm_core.interpret.target import Target
 from llm_core.runs import inquiry
 from llm_core.runs.features import AUTOENCODER, TABLE
@@ -22,7 +22,7 @@ from llm_core.runs.inquiries import features
 from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.store import Store
 from pages.ui.charts import DARK, LIGHT
-from pages.ui.inside import feature_rows
+from pages.ui.inside.features import feature_rows
 from tests.pages.made_inside import made
 from tests.pages.shared_store import shared_store
 

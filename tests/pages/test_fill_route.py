@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from llm_core.inference.fill_mask import fill, predict, predict_everywhere, pseudo_perplexity
 from llm_core.inference.masks import read_masked
-from llm_core.interpret.attention import see
+from llm_core.interpret.attention.attention import see
 from llm_core.interpret.reading import read
 from llm_core.runs.importing import import_folder
 from llm_core.runs.run import Run

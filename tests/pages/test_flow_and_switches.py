@@ -16,10 +16,10 @@ from streamlit.testing.v1 import AppTest
 from llm_core.config import TransformerConfig
 from llm_core.data.tokenizers import train_tokenizer
 from llm_core.errors import UserError
-from llm_core.interpret.attention import HeadName, see
-from llm_core.interpret.flow import flow_into
+from llm_core.interpret.attention.attention import HeadName, see
+from llm_core.interpret.attention.flow import flow_into
+from llm_core.interpret.attention.rollout import rollout
 from llm_core.interpret.reading import read
-from llm_core.interpret.rollout import rollout
 from llm_core.models.build import build
 from llm_core.models.files import model_files
 from llm_core.runs.run import Run
@@ -285,7 +285,7 @@ def test_the_maximum_flow_is_searched_once(store: Store, monkeypatch: pytest.Mon
         searched.append(position)
         return flow_into(pattern, position)
 
-    monkeypatch.setattr("llm_core.interpret.flow.flow_into", search)
+    monkeypatch.setattr("llm_core.interpret.attention.flow.flow_into", search)
     test = open_page(flow="flow", into="2.3")
     test.select_slider(key=state.ATTENTION_FLOW_THRESHOLD_KEY).set_value(0.1).run()
     expected = flow_into(seen_directly(store.find(DECODER)).parts["decoder"].pattern, 3)

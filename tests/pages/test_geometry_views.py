@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llm_core.interpret.clouds import readings_of, states_cloud
-from llm_core.interpret.hidden_states import hidden_states
-from llm_core.interpret.similarity import similarity
-from llm_core.interpret.token_vectors import input_vectors
+from llm_core.interpret.geometry.clouds import readings_of, states_cloud
+from llm_core.interpret.geometry.hidden_states import hidden_states
+from llm_core.interpret.geometry.similarity import similarity
+from llm_core.interpret.geometry.token_vectors import input_vectors
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.inquiries import probes as probing
 from llm_core.runs.inquiries import tsne
 from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.store import Store
 from pages.ui.charts import DARK, LIGHT
-from pages.ui.inside import probe_rows
 from pages.ui.inside.labels import color_of, in_order
-from pages.ui.inside.probes import question_of
-from pages.ui.inside.scatter import Points, figure, groups_of
+from pages.ui.inside.pictures.scatter import Points, figure, groups_of
+from pages.ui.inside.probes import probe_rows
+from pages.ui.inside.probes.probes import question_of
 from tests.pages.made_inside import made
 from tests.pages.shared_store import shared_store
 

@@ -8,7 +8,7 @@ from llm_core.errors import UserError
 from llm_core.interpret.reading import read
 from llm_core.runs.store import Store
 from pages.ui import state
-from pages.ui.inside.grammar_pair import _grammar, pair_of
+from pages.ui.inside.patching.grammar_pair import _grammar, pair_of
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,6 @@ def test_buttons_stand_where_the_model_knows_the_world_of_the_grammar() -> None:
 
 
 def test_where_no_text_makes_a_pair_a_sentence_says_so(bundled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llm_core.interpret.pairs._PATIENCE", 3)
+    monkeypatch.setattr("llm_core.interpret.patching.pairs._PATIENCE", 3)
     with pytest.raises(UserError, match="pair of this kind"):
         pair_of("cloze-en-zh", bundled.find("cloze-en-zh").steps()[-1], "number", "stories", "zh", 5)

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llm_core.interpret.composition import composition
-from llm_core.interpret.contributions import check, contribution_graph
+from llm_core.interpret.circuits.composition import composition
+from llm_core.interpret.circuits.contributions import check, contribution_graph
 from llm_core.interpret.reading import read
 from llm_core.runs.inquired import InquiryConfig, ProofQuestion
 from llm_core.runs.inquiry import Answer
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
 from pages.ui.charts import LIGHT
-from pages.ui.inside import composing, heads, proof_rows
-from pages.ui.inside.contribution_graph import Whole, brought, figure
-from pages.ui.inside.heads import offered, question_of, told
+from pages.ui.inside.circuits import composing, heads, proof_rows
+from pages.ui.inside.circuits.contribution_graph import Whole, brought, figure
+from pages.ui.inside.circuits.heads import offered, question_of, told
 from pages.ui.text import number
 from tests.pages.made_inside import TEXT, made
 from tests.pages.shared_store import shared_store
@@ -159,7 +159,7 @@ def test_pairs_are_those_above_the_threshold_the_highest_first(store: Store) -> 
 
 def clicked(values: list[object]) -> None:
     """Let both views hear each of these."""
-    from pages.ui.inside import graph, heads
+    from pages.ui.inside.circuits import graph, heads
 
     for value in values:
         graph.pick(value)

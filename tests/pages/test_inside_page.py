@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
-from llm_core.interpret.attention import HeadName, see
+from llm_core.interpret.attention.attention import HeadName, see
 from llm_core.interpret.reading import as_batch, read
 from llm_core.runs.store import Store
 from pages.ui.inside.views import VIEWS
@@ -223,8 +223,10 @@ def test_every_sentence_about_a_view_is_translated() -> None:
 
 def clicked(values: list[object]) -> None:
     """Let every part of the page hear each of these."""
-    from pages.ui.inside import ablation, head_grid, sentence
+    from pages.ui.inside import sentence
+    from pages.ui.inside.ablation import ablation
     from pages.ui.inside.computed import Predicted
+    from pages.ui.inside.pictures import head_grid
     from pages.ui.inside.selection import Selection
 
     now = Selection("d" * 16, 1, "a b", "", "lens", "decoder", 0, 0, (), 1, 0, 1)

@@ -12,16 +12,17 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from llm_core.interpret.attribution.logit_attribution import attribute_logit
 from llm_core.interpret.components import Component
-from llm_core.interpret.logit_attribution import attribute_logit
 from llm_core.interpret.reading import as_batch, read
 from llm_core.interpret.target import Target
 from llm_core.runs.own_texts import own_texts
 from llm_core.runs.store import Store
 from llm_core.taps import observe
 from pages.ui import state
-from pages.ui.inside import direct, neurons
-from pages.ui.inside.neuron_data import TEXTS
+from pages.ui.inside import direct
+from pages.ui.inside.features import neurons
+from pages.ui.inside.features.neuron_data import TEXTS
 from pages.ui.state import INSIDE_NEURON_KEY, INSIDE_OFF_KEY
 from tests.pages.made_inside import TEXT, made
 

@@ -16,16 +16,17 @@ from streamlit.testing.v1 import AppTest
 from llm_core.interpret.components import Component
 from llm_core.interpret.reading import as_batch, read
 from llm_core.interpret.side_by_side import Subject, side_by_side
-from llm_core.interpret.steering import differences, steer
+from llm_core.interpret.steering.steering import differences, steer
 from llm_core.runs.inquired import InquiryConfig, SteeringQuestion
 from llm_core.runs.inquiry import Answer
 from llm_core.runs.store import Store
 from llm_core.taps import observe
 from pages.ui.charts import LIGHT
-from pages.ui.inside import first_text, steering_rows
-from pages.ui.inside.compare import pick
-from pages.ui.inside.first_steering import first_contrast
+from pages.ui.inside import first_text
+from pages.ui.inside.compare.compare import pick
 from pages.ui.inside.inquiry_route import PICTURES
+from pages.ui.inside.steering import steering_rows
+from pages.ui.inside.steering.first_steering import first_contrast
 from tests.pages.made_inside import TEXT, made
 from tests.pages.shared_store import shared_store
 

@@ -16,8 +16,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from llm_core.interpret.dynamics.step_measures import MEASURES, measure_named
 from llm_core.interpret.reading import as_batch, read
-from llm_core.interpret.step_measures import MEASURES, measure_named
 from llm_core.runs.inquired import InquiryConfig, TrainingQuestion
 from llm_core.runs.inquiry import Answer
 from llm_core.runs.store import Store
@@ -25,10 +25,10 @@ from llm_core.runs.worker import work
 from pages.ui import state
 from pages.ui.attention.head_rows import read_rows
 from pages.ui.charts import DARK, LIGHT
-from pages.ui.inside import training, training_picture
-from pages.ui.inside.loss_curve import LossCurve, loss_curve
-from pages.ui.inside.training_picture import Seen, figure
-from pages.ui.inside.training_rows import Labels, OverSteps, as_csv, names_in, table_of, table_of_heads
+from pages.ui.inside.training import training, training_picture
+from pages.ui.inside.training.loss_curve import LossCurve, loss_curve
+from pages.ui.inside.training.training_picture import Seen, figure
+from pages.ui.inside.training.training_rows import Labels, OverSteps, as_csv, names_in, table_of, table_of_heads
 from pages.ui.text import translate
 from tests.pages.made_inside import TEXT, made
 

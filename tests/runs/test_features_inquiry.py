@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from llm_core.errors import UserError
-from llm_core.interpret.autoencoder_report import features_of_texts, judge_autoencoder
+from llm_core.interpret.features.autoencoder_report import features_of_texts, judge_autoencoder
 from llm_core.interpret.components import Component
-from llm_core.interpret.excitements import heights
-from llm_core.interpret.feature_labels import find_labelled
-from llm_core.interpret.feature_table import excitement_of, load_table
+from llm_core.interpret.neurons.excitements import heights
+from llm_core.interpret.features.feature_labels import find_labelled
+from llm_core.interpret.features.feature_table import excitement_of, load_table
 from llm_core.interpret.loss_texts import loss_texts
-from llm_core.interpret.sparse_autoencoder import load_autoencoder
-from llm_core.interpret.written_tokens import way_out
+from llm_core.interpret.features.sparse_autoencoder import load_autoencoder
+from llm_core.interpret.neurons.written_tokens import way_out
 from llm_core.runs import inquiry
 from llm_core.runs.features import AUTOENCODER, TABLE, trained_autoencoder, trained_autoencoders
 from llm_core.runs.inquired import FeaturesQuestion, InquiryConfig

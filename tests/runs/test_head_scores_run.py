@@ -118,7 +118,7 @@ def test_what_was_interrupted_goes_on_and_comes_to_the_same(store: Store, watche
 
 
 def test_it_stops_between_two_batches_of_texts(store: Store, watched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llm_core.interpret.answers._LARGEST", 2000)
+    monkeypatch.setattr("llm_core.interpret.attention.answers._LARGEST", 2000)
     run = scoring(store, watched, texts=20)
     seen: list[Row] = []
     records = HeadScoresJob.records

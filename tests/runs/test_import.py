@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 
 from llm_core import hub
 from llm_core.errors import UserError
-from llm_core.interpret.attention import see
+from llm_core.interpret.attention.attention import see
 from llm_core.interpret.reading import read
 from llm_core.models.base import Batch
 from llm_core.runs import importing, unpacking

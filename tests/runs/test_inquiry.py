@@ -13,12 +13,12 @@ from starlette.testclient import TestClient
 
 from llm_core.config import Config, parse
 from llm_core.errors import UserError
-from llm_core.interpret.ablation import ablated, against_others, map_ablations, target_of
+from llm_core.interpret.ablation.ablation import ablated, against_others, map_ablations, target_of
 from llm_core.interpret.components import Component
 from llm_core.interpret.names import names_of
 from llm_core.interpret.outcome import outcome
-from llm_core.interpret.pairs import pair_of_readings
-from llm_core.interpret.patching import Patching
+from llm_core.interpret.patching.pairs import pair_of_readings
+from llm_core.interpret.patching.patching import Patching
 from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.runs import history, inquiry
@@ -30,7 +30,8 @@ from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
-from pages.ui.inside import inquiry_route, patching_rows
+from pages.ui.inside.patching import patching_rows
+from pages.ui.inside import inquiry_route
 from tests.pages.made_inside import made
 
 MODEL = "d" * 16

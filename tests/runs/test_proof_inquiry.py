@@ -6,7 +6,7 @@ import pytest
 
 from llm_core.errors import UserError
 from llm_core.interpret.outcome import outcome
-from llm_core.interpret.prove_heads import find_heads, prove_heads
+from llm_core.interpret.circuits.prove_heads import find_heads, prove_heads
 from llm_core.runs.inquired import ProofQuestion
 from llm_core.runs.inquiries.proof import answer
 from llm_core.runs.inquiry_subject import Subject

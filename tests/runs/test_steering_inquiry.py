@@ -9,7 +9,7 @@ import torch
 from llm_core.errors import UserError
 from llm_core.interpret.components import Component
 from llm_core.interpret.reading import as_batch, read
-from llm_core.interpret.steering import steer
+from llm_core.interpret.steering.steering import steer
 from llm_core.runs.inquired import InquiryConfig, SteeringQuestion
 from llm_core.runs.inquiries import steering
 from llm_core.runs.inquiries.steering import EVERYWHERE, RANDOM, STRENGTHS, answer, tokens_named

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from llm_core.interpret.array_files import read_arrays
-from llm_core.interpret.logit_lens import logit_lens
+from llm_core.interpret.lenses.logit_lens import logit_lens
 from llm_core.interpret.reading import read
 from llm_core.runs import inquiry
 from llm_core.runs.inquired import InquiryConfig, TunedLensQuestion
 from llm_core.runs.store import BUNDLED_MODELS, Store
 from llm_core.runs.worker import work
-from pages.ui.inside import lens_rows
+from pages.ui.inside.lens import lens_rows
 
 
 def test_a_trained_lens_says_more_of_the_output_and_is_read_again_as_it_was(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from llm_core.interpret.ablation import Ablated, Score, ablated, against_others, loss_of, map_ablations, target_of
+from llm_core.interpret.ablation.ablation import Ablated, Score, ablated, against_others, loss_of, map_ablations, target_of
 from llm_core.interpret.components import Component, feed_forwards, heads, streams
 from llm_core.interpret.interventions import Reference, reference
 from llm_core.interpret.loss_texts import loss_texts

@@ -11,16 +11,16 @@ from llm_core.config import RunConfig, TaskConfig
 from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA
 from llm_core.errors import UserError
-from llm_core.interpret.autoencoder_report import features_of_texts, judge_autoencoder
-from llm_core.interpret.autoencoder_training import AutoencoderStep, train_autoencoder, vectors_at
+from llm_core.interpret.features.autoencoder_report import features_of_texts, judge_autoencoder
+from llm_core.interpret.features.autoencoder_training import AutoencoderStep, train_autoencoder, vectors_at
 from llm_core.interpret.components import Component, streams
-from llm_core.interpret.feature_labels import LabelFeatures, find_labelled
-from llm_core.interpret.feature_table import feature_table
+from llm_core.interpret.features.feature_labels import LabelFeatures, find_labelled
+from llm_core.interpret.features.feature_table import feature_table
 from llm_core.interpret.loss_texts import LossTexts, loss_texts
-from llm_core.interpret.probe_labels import Property, labelled_tokens
+from llm_core.interpret.probes.probe_labels import Property, labelled_tokens
 from llm_core.interpret.read_together import batches_of
 from llm_core.interpret.reading import Reading, as_batch
-from llm_core.interpret.sparse_autoencoder import SparseAutoencoder, load_autoencoder
+from llm_core.interpret.features.sparse_autoencoder import SparseAutoencoder, load_autoencoder
 from llm_core.models.base import Model
 from llm_core.runs.features import AUTOENCODER, LOOKED_AT, TABLE
 from llm_core.runs.history import Row

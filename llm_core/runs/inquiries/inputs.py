@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from llm_core.interpret import input_attribution as attribution
-from llm_core.interpret.faithfulness import faithfulness
-from llm_core.interpret.input_attribution import Explained, InputAttribution
+from llm_core.interpret.attribution import input_attribution as attribution
+from llm_core.interpret.attribution.faithfulness import faithfulness
+from llm_core.interpret.attribution.input_attribution import Explained, InputAttribution
 from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.runs.history import Row

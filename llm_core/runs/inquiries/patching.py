@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from llm_core.interpret.attribution_patching import correlation, estimates
-from llm_core.interpret.pairs import pair_of_readings
-from llm_core.interpret.patching import Patching, PatchingMap, columns_of, rows_of
+from llm_core.interpret.patching.attribution_patching import correlation, estimates
+from llm_core.interpret.patching.pairs import pair_of_readings
+from llm_core.interpret.patching.patching import Patching, PatchingMap, columns_of, rows_of
 from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.runs.history import Row

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from llm_core.interpret.probe_removal import probe_removal
+from llm_core.interpret.probes.probe_removal import probe_removal
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import RemovalQuestion
 from llm_core.runs.inquiry_subject import Subject

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from llm_core.errors import UserError
-from llm_core.interpret.attention import Floats
+from llm_core.interpret.attention.attention import Floats
 from llm_core.interpret.components import streams
-from llm_core.interpret.hidden_states import layer_ends
-from llm_core.interpret.probe_labels import labelled_tokens
-from llm_core.interpret.probe_truth import lexicon
-from llm_core.interpret.probes import LinearProbe, probe
+from llm_core.interpret.geometry.hidden_states import layer_ends
+from llm_core.interpret.probes.probe_labels import labelled_tokens
+from llm_core.interpret.probes.probe_truth import lexicon
+from llm_core.interpret.probes.probes import LinearProbe, probe
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import ProbesQuestion
 from llm_core.runs.inquiry_subject import Subject

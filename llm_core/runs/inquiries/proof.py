@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from llm_core.interpret.ablation import Ablated
-from llm_core.interpret.prove_heads import LEAST, find_heads, prove_found
+from llm_core.interpret.ablation.ablation import Ablated
+from llm_core.interpret.circuits.prove_heads import LEAST, find_heads, prove_found
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import ProofQuestion
 from llm_core.runs.inquiry_subject import Subject

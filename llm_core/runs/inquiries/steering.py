@@ -8,12 +8,12 @@ from llm_core.config import DecodingConfig, RunConfig, TaskConfig
 from llm_core.errors import UserError
 from llm_core.evaluate.world import world_of
 from llm_core.inference.masks import mask_of
-from llm_core.interpret.ablation import Score, loss_of
+from llm_core.interpret.ablation.ablation import Score, loss_of
 from llm_core.interpret.components import Component
 from llm_core.interpret.loss_texts import loss_texts
 from llm_core.interpret.reading import Reading, as_batch, read
-from llm_core.interpret.steering import Direction, stream_places
-from llm_core.interpret.steering_effect import (
+from llm_core.interpret.steering.steering import Direction, stream_places
+from llm_core.interpret.steering.steering_effect import (
     Measure,
     SteeringPoint,
     predicted,

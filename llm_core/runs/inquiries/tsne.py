@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from llm_core.interpret.clouds import Cloud, states_cloud, vocabulary_cloud
-from llm_core.interpret.geometry import project
+from llm_core.interpret.geometry.clouds import Cloud, states_cloud, vocabulary_cloud
+from llm_core.interpret.geometry.geometry import project
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import TsneQuestion
 from llm_core.runs.inquiry_subject import Subject

@@ -6,7 +6,7 @@ import numpy as np
 
 from llm_core.interpret.array_files import write_arrays
 from llm_core.interpret.loss_texts import loss_texts
-from llm_core.interpret.tuned_lens import TunedLensReport, train_tuned_lens
+from llm_core.interpret.lenses.tuned_lens import TunedLensReport, train_tuned_lens
 from llm_core.models.base import Batch
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import TunedLensQuestion

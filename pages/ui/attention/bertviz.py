@@ -78,7 +78,7 @@ def code(looking: Looking) -> str:
     return f"""\
 from pathlib import Path
 
-from llm_core.interpret.attention import {"HeadName, see" if heads else "see"}
+from llm_core.interpret.attention.attention import {"HeadName, see" if heads else "see"}
 from llm_core.interpret.reading import read
 from llm_core.runs.store import Store
 from pages.ui.attention.bertviz_file import standalone  # needs no running Streamlit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from llm_core.interpret.attention import Attention, Floats, Seen
+    from llm_core.interpret.attention.attention import Attention, Floats, Seen
 
 MOST_TOKENS = {"head_view": 64, "model_view": 40, "neuron_view": 40}
 FEWEST_TOKENS = 8

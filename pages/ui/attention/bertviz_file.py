@@ -20,7 +20,7 @@ from pages.ui.attention.bertviz_looks import looks
 from pages.ui.attention.bertviz_scripts import LIBRARIES, VIEWS, library, view_script
 
 if TYPE_CHECKING:
-    from llm_core.interpret.attention import Seen
+    from llm_core.interpret.attention.attention import Seen
 
 BROWSER = Path(__file__).resolve().parents[3] / "assets" / "browser"
 

@@ -27,7 +27,7 @@ from pages.ui.subject import Subject
 from pages.ui.text import _
 
 if TYPE_CHECKING:
-    from llm_core.interpret.attention import Floats
+    from llm_core.interpret.attention.attention import Floats
     from llm_core.interpret.reading import Side
 
 _LONGEST_FLOW, _MOST_NODES = 256, 512
@@ -136,7 +136,7 @@ def _lines(
         head = pattern[looking.layer, looking.head]
         lines = token_graph.between(head, 0, 1, least)
         return (lines, None) if into is None else (lines.among(lines.into_token == into.token), head[into.token])
-    from llm_core.interpret.rollout import mix
+    from llm_core.interpret.attention.rollout import mix
 
     steps = mix(pattern)
     if into is None:
@@ -165,7 +165,7 @@ def _flow_into(pattern: "Floats", looking: Looking, into: Into, least: float) ->
 
 def _found_flow(pattern: "Floats", looking: Looking, into: Into) -> NDArray[np.float64]:
     """(T,): searched once, and kept for the next run of the script."""
-    from llm_core.interpret.flow import flow_into
+    from llm_core.interpret.attention.flow import flow_into
 
     asked, shares = st.session_state.get(ATTENTION_FLOW_FOUND_KEY, (None, None))
     if asked != (looking, into):
@@ -253,7 +253,7 @@ def _python(looking: Looking, kind: str, into: Into | None) -> str:
     }
     imported = "" if kind == "head" else f"from llm_core.interpret.{names[kind]}\n"
     return f"""\
-from llm_core.interpret.attention import HeadName, see
+from llm_core.interpret.attention.attention import HeadName, see
 {imported}from llm_core.interpret.reading import read
 from llm_core.runs.store import Store
 

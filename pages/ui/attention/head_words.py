@@ -49,14 +49,14 @@ class Word:
 
 def summary_words() -> dict[str, Word]:
     """The summaries of one text in the language of this session."""
-    from llm_core.interpret.head_summaries import KINDS
+    from llm_core.interpret.attention.head_summaries import KINDS
 
     return {name: Word(_(UNITS.get(name, kind.title)), _(kind.meaning), kind.share) for name, kind in KINDS.items()}
 
 
 def score_words() -> dict[str, Word]:
     """The scores over many texts in the language of this session."""
-    from llm_core.interpret.head_scores import SCORES
+    from llm_core.interpret.attention.head_scores import SCORES
 
     return {name: Word(_(kind.title), _(kind.meaning), True) for name, kind in SCORES.items()}
 
@@ -77,7 +77,7 @@ def head_in_words(part: str, layer: int, head: int, several: bool) -> str:
 
 def baseline_name(measured: Measured, code: str) -> str:
     """The rule that a score is compared with, always looking a fixed number of words or tokens away, in a language."""
-    from llm_core.interpret.head_scores import SCORES
+    from llm_core.interpret.attention.head_scores import SCORES
 
     offset = _OFFSET.fullmatch(measured.baseline_name)
     if offset is None or measured.score not in SCORES:

@@ -139,7 +139,7 @@ def summaries(looking: Looking) -> Summaries:
 def _summarize(looking: Looking, found: Patterns) -> Summaries:
     import torch
 
-    from llm_core.interpret.head_summaries import summarize_texts
+    from llm_core.interpret.attention.head_summaries import summarize_texts
     from llm_core.interpret.reading import as_batch
 
     _model, tokenizer = store().model(store().find(looking.run), looking.step)
@@ -210,9 +210,9 @@ def as_python(looking: Looking) -> str:
     """What the table shows, for a notebook or a script."""
     source = f", {looking.source!r}" if looking.source else ""
     return f"""\
-from llm_core.interpret.attention import see
-from llm_core.interpret.head_scores import head_scores
-from llm_core.interpret.head_summaries import summarize
+from llm_core.interpret.attention.attention import see
+from llm_core.interpret.attention.head_scores import head_scores
+from llm_core.interpret.attention.head_summaries import summarize
 from llm_core.interpret.reading import read
 from llm_core.runs.store import Store
 

@@ -106,7 +106,7 @@ for token, row in zip(attention.query_tokens, pattern):
 def preamble(looking: Looking) -> str:
     """Imports, and the model."""
     return f"""\
-from llm_core.interpret.attention import HeadName, see
+from llm_core.interpret.attention.attention import HeadName, see
 from llm_core.interpret.reading import read
 from llm_core.runs.store import Store
 

@@ -12,7 +12,7 @@ from pages.ui.attention.looking import LONGEST_TEXT, Looking
 from pages.ui.state import inference, store
 
 if TYPE_CHECKING:
-    from llm_core.interpret.attention import Floats, Part, Seen
+    from llm_core.interpret.attention.attention import Floats, Part, Seen
     from llm_core.interpret.reading import AnyTokenizer, Reading
     from llm_core.models.base import Model
 
@@ -69,7 +69,7 @@ def _shorten(tokenizer: "AnyTokenizer", text: str) -> tuple[str, int]:
 
 def _see(looking: Looking, off: bool) -> "Seen":
     with inference():
-        from llm_core.interpret.attention import HeadName, see
+        from llm_core.interpret.attention.attention import HeadName, see
 
         model, tokenizer = store().model(store().find(looking.run), looking.step)
         reading = read_text(model, tokenizer, looking)
@@ -89,7 +89,7 @@ def _see_patterns(looking: Looking) -> Patterns:
         found = seen(looking)
         return Patterns(found.reading, {part: attention.pattern for part, attention in found.parts.items()})
     with inference():
-        from llm_core.interpret.attention import see_patterns
+        from llm_core.interpret.attention.attention import see_patterns
         from llm_core.interpret.reading import as_batch
 
         model, tokenizer = store().model(store().find(looking.run), looking.step)

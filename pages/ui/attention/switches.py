@@ -26,7 +26,7 @@ from pages.ui.subject import Subject
 from pages.ui.text import _, number
 
 if TYPE_CHECKING:
-    from llm_core.interpret.attention import Seen
+    from llm_core.interpret.attention.attention import Seen
 
 SWITCHES, PREDICTIONS = "attention_switches", "attention_predictions"
 _SHOWN = 5
@@ -243,7 +243,7 @@ def _python(looking: Looking) -> str:
     return f"""\
 import torch
 
-from llm_core.interpret.attention import HeadName, see
+from llm_core.interpret.attention.attention import HeadName, see
 from llm_core.interpret.reading import read
 from llm_core.runs.store import Store
 

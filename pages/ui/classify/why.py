@@ -252,8 +252,8 @@ def python(run: str, text: str, families: Sequence[str], target: int, method: st
     classes = "LinearClassifier, NetworkClassifier" if network else "LinearClassifier"
     return f"""\
 from llm_core.inference.classifiers.base import {classes}
-from llm_core.interpret.class_attribution import {imported}
-from llm_core.interpret.flips import deletions, flip
+from llm_core.interpret.attribution.class_attribution import {imported}
+from llm_core.interpret.attribution.flips import deletions, flip
 from llm_core.runs.raced import open_race
 from llm_core.runs.store import Store
 

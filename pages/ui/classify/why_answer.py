@@ -52,7 +52,7 @@ def answer(asked: Asked) -> dict[str, Any]:
 def words(race: Race, asked: Asked) -> dict[str, Any]:
     """What each word adds to the margin of the class; for a tree its questions, too."""
     from llm_core.inference.classifiers.base import LinearClassifier, NetworkClassifier, TreeClassifier
-    from llm_core.interpret import class_attribution as methods
+    from llm_core.interpret.attribution import class_attribution as methods
 
     classifier = race.classifier(asked.family)
     with inference():
@@ -85,7 +85,7 @@ def words(race: Race, asked: Asked) -> dict[str, Any]:
 
 def nearest(race: Race, asked: Asked) -> dict[str, Any]:
     """The training texts nearest to the text: by what the family's network makes of them, or by their words."""
-    from llm_core.interpret.nearest_texts import HasVectors, NearestByVectors, NearestByWords
+    from llm_core.interpret.attribution.nearest_texts import HasVectors, NearestByVectors, NearestByWords
 
     classifier, training = race.classifier(asked.family), race.prepared.training
     if isinstance(classifier, HasVectors):
@@ -107,8 +107,8 @@ def nearest(race: Race, asked: Asked) -> dict[str, Any]:
 
 def flips(race: Race, asked: Asked) -> dict[str, Any]:
     """The smallest changes that flip the family's decision, by kind of change."""
-    from llm_core.interpret import flips as search
-    from llm_core.interpret.evidence import evidence
+    from llm_core.interpret.attribution import flips as search
+    from llm_core.interpret.attribution.evidence import evidence
 
     classifier, training = race.classifier(asked.family), race.prepared.training
     told = _kept(("evidence", race.run.folder), lambda: evidence(training.texts, training.labels, len(training.names)))

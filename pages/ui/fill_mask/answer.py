@@ -173,7 +173,7 @@ def _fillings(asked: Asked, model: "Model", tokenizer: "Tokenizer", places: tupl
 def _attention(asked: Asked, model: "Model", found: "Predictions") -> dict[str, Any]:
     """What each mask looks at: by place, a row for each layer, the mean over its heads; and the tokens looked at."""
     from llm_core.inference.fill_mask import batch_of
-    from llm_core.interpret.attention import see_patterns
+    from llm_core.interpret.attention.attention import see_patterns
 
     masked, pattern = found.text, None
     looks: list[list[list[float]]] = []

@@ -1,7 +1,7 @@
 """What a person chooses within one view: the choices, and what the page begins with."""
 
 from llm_core.errors import N_
-from llm_core.interpret.step_measures import MEASURES as MEASURES_OVER_STEPS
+from llm_core.interpret.dynamics.step_measures import MEASURES as MEASURES_OVER_STEPS
 from pages.ui.state import (
     INSIDE_AT_KEY,
     INSIDE_AXES_KEY,

@@ -10,11 +10,11 @@ from llm_core.data.table_writing import as_table
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.inside import python
-from pages.ui.inside.bars import Bar, across, upright
 from pages.ui.inside.computed import KEPT, Asked, Predicted, opened, refuse_slow, without
 from pages.ui.inside.controls import heading
-from pages.ui.inside.grid import figure
-from pages.ui.inside.head_grid import head_grid, pick_head
+from pages.ui.inside.pictures.bars import Bar, across, upright
+from pages.ui.inside.pictures.grid import figure
+from pages.ui.inside.pictures.head_grid import head_grid, pick_head
 from pages.ui.inside.places import name_of
 from pages.ui.inside.selection import Against, Selection, asked, choose_piece, choose_view
 from pages.ui.inside.words import explained
@@ -22,8 +22,8 @@ from pages.ui.state import INSIDE_NEURON_KEY, inference
 from pages.ui.text import _, number
 
 if TYPE_CHECKING:
+    from llm_core.interpret.attribution.logit_attribution import LogitAttribution
     from llm_core.interpret.components import Component
-    from llm_core.interpret.logit_attribution import LogitAttribution
 
 _NEURONS = 10
 _NEURONS_AT_MOST = 100_000
@@ -34,7 +34,7 @@ _ROUNDING = 1e-3
 def taken_apart(asked: Asked, token: int | None, target: int, against: Against) -> "LogitAttribution":
     """The target as a sum. Raises UserError where the model cannot be read out."""
     with inference():
-        from llm_core.interpret.logit_attribution import attribute_logit
+        from llm_core.interpret.attribution.logit_attribution import attribute_logit
         from llm_core.interpret.target import Target
 
         model, _tokenizer, reading = opened(asked)
@@ -146,7 +146,7 @@ def _exact(value: float | np.floating) -> float:
 
 def as_python(selection: Selection) -> str:
     """The same for a notebook."""
-    imports = ["from llm_core.interpret.logit_attribution import attribute_logit"]
+    imports = ["from llm_core.interpret.attribution.logit_attribution import attribute_logit"]
     return f"""\
 {python.preamble(selection, imports, target=True)}\
 found = attribute_logit(model, reading, target{python.with_edits(selection)})

@@ -5,7 +5,7 @@ import streamlit as st
 from llm_core.config import TaskConfig, network
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
-from pages.ui.inside.ablation import strongest
+from pages.ui.inside.ablation.ablation import strongest
 from pages.ui.inside.selection import Selection, choose_piece, choose_step, choose_view
 from pages.ui.inside.views import VIEWS
 from pages.ui.panels import what_to_look_for

@@ -16,19 +16,16 @@ from llm_core.runs.names import ID
 from pages.ui import measuring
 from pages.ui.charts import Colors
 from pages.ui.http import NO_STORE, language_of, refusal
-from pages.ui.inside import (
-    ablation_rows,
-    feature_rows,
-    inputs_rows,
-    lens_rows,
-    patching_rows,
-    probe_rows,
-    proof_rows,
-    removal_rows,
-    steering_rows,
-    training_picture,
-    tsne_rows,
-)
+from pages.ui.inside.ablation import ablation_rows
+from pages.ui.inside.circuits import proof_rows
+from pages.ui.inside.features import feature_rows
+from pages.ui.inside.geometry import tsne_rows
+from pages.ui.inside.inputs import inputs_rows
+from pages.ui.inside.lens import lens_rows
+from pages.ui.inside.patching import patching_rows
+from pages.ui.inside.probes import probe_rows, removal_rows
+from pages.ui.inside.steering import steering_rows
+from pages.ui.inside.training import training_picture
 from pages.ui.state import OWNER, store
 from pages.ui.text import translate
 

@@ -16,8 +16,8 @@ from pages.ui.text import _
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from llm_core.interpret.clouds import Cloud
-    from llm_core.interpret.hidden_states import HiddenStates
+    from llm_core.interpret.geometry.clouds import Cloud
+    from llm_core.interpret.geometry.hidden_states import HiddenStates
     from llm_core.models.base import Model
 
 TEXTS = 12
@@ -45,7 +45,7 @@ def wanted(asked: Asked, which: str, layer: int | None, language: str) -> Wanted
 def cloud(want: Wanted) -> "Cloud":
     """The vectors with what is known of them. Raises UserError for a model that has none."""
     with inference():
-        from llm_core.interpret.clouds import states_cloud, vocabulary_cloud
+        from llm_core.interpret.geometry.clouds import states_cloud, vocabulary_cloud
 
         model, tokenizer = store().model(store().find(want.run), want.step)
         if want.which != "states":
@@ -72,7 +72,7 @@ def texts_of(selection: Selection) -> int:
 def token_vectors(run: str, step: int, moment: int, which: str) -> "NDArray[np.float32]":
     """(V, width), of all tokens. Raises UserError for a model that has none."""
     with inference():
-        from llm_core.interpret.token_vectors import input_vectors, output_vectors
+        from llm_core.interpret.geometry.token_vectors import input_vectors, output_vectors
 
         model, _tokenizer = store().model(store().find(run), step)
         found: Any = (input_vectors if which == "input" else output_vectors)(model).cpu().numpy()
@@ -84,7 +84,7 @@ def states(asked: Asked) -> "HiddenStates":
     """What the stream holds at each token of the text; of an encoder-decoder the encoder's. Raises UserError."""
     with inference():
         from llm_core.interpret.components import streams
-        from llm_core.interpret.hidden_states import hidden_states
+        from llm_core.interpret.geometry.hidden_states import hidden_states
         from pages.ui.inside.computed import opened
 
         model, _tokenizer, reading = opened(asked)
