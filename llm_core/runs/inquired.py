@@ -40,6 +40,16 @@ class PatchingQuestion(TextQuestion):
     part: Literal["decoder", "encoder", "cross"] = "decoder"
 
 
+class PathsQuestion(TextQuestion):
+    """What every piece says to a receiver, the logits where it is empty; a head hears it by all or by one of its inputs.
+    `other` as in `PatchingQuestion`."""
+
+    method: Literal["paths"] = "paths"
+    other: str = Field(max_length=20_000)
+    receiver: str = Field(default="", max_length=60)
+    heard_by: Literal["all", "queries", "keys", "values"] = "all"
+
+
 class AblationQuestion(TextQuestion):
     """What is lost without each piece, or each token; or without the `chosen` pieces beside others of their kinds.
     `instead`: what takes their place."""
@@ -154,6 +164,7 @@ class SteeringQuestion(Config):
 
 Question = Annotated[
     PatchingQuestion
+    | PathsQuestion
     | SteeringQuestion
     | FeaturesQuestion
     | AblationQuestion

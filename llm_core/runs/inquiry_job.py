@@ -41,6 +41,10 @@ def answering(method: str) -> Answering:
         from llm_core.runs.inquiries.inputs import answer as inputs
 
         return inputs
+    if method == "paths":
+        from llm_core.runs.inquiries.paths import answer as paths
+
+        return paths
     if method == "patching":
         from llm_core.runs.inquiries.patching import answer
 

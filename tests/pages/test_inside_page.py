@@ -23,7 +23,7 @@ from tests.pages.shared_store import shared_store
 
 PAGE = Path(__file__).parents[2] / "pages" / "inside.py"
 DECODER, ENCODER = "d" * 16, "e" * 16
-WORKED_OUT = {"heads", "probes"}
+WORKED_OUT = {"features", "heads", "probes"}
 """Views whose picture comes from a worker: they have tests of their own."""
 
 

@@ -19,11 +19,12 @@ from llm_core.interpret.names import names_of
 from llm_core.interpret.outcome import outcome
 from llm_core.interpret.patching.pairs import pair_of_readings
 from llm_core.interpret.patching.patching import Patching
+from llm_core.interpret.patching.path_patching import patch_paths
 from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.runs import history, inquiry
 from llm_core.runs.history import Row
-from llm_core.runs.inquired import AblationQuestion, InquiryConfig, PatchingQuestion, Question
+from llm_core.runs.inquired import AblationQuestion, InquiryConfig, PatchingQuestion, PathsQuestion, Question
 from llm_core.runs.inquiry_job import InquiryJob
 from llm_core.runs.inquiry_job import answering as answering_of
 from llm_core.runs.inquiry_subject import Subject
@@ -31,6 +32,7 @@ from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
 from pages.ui.inside.patching import patching_rows
+from pages.ui.inside.patching.path_rows import paths_of
 from pages.ui.inside import inquiry_route
 from tests.pages.made_inside import made
 
@@ -124,6 +126,21 @@ def test_pieces_taken_away_by_a_worker_lose_what_they_lose(store: Store, config:
     assert chosen["change"] == pytest.approx(beside.chosen.change)
     assert [row["change"] for row in others] == pytest.approx([each.change for each in beside.others])
     assert (control["rank"], control["of"], control["exhaustive"]) == (beside.rank, beside.of, True)
+
+
+@pytest.mark.parametrize("receiver", ["", "decoder.1.1"])
+def test_paths_by_a_worker_are_those_to_the_receiver(store: Store, config: InquiryConfig, receiver: str) -> None:
+    model, tokenizer = store.model(store.find(MODEL), config.step)
+    readings = [read(model, tokenizer, text) for text in (TEXT, OTHER)]
+    pair = pair_of_readings(model, *readings, names_of(model, tokenizer, ()), Target(4, 1, 2))
+    to = Component.parse(receiver) if receiver else Component("decoder", None, "hidden")
+    right = {str(sender): value for sender, value in patch_paths(Patching(model, pair), to)}
+    subject = Subject(store, store.find(MODEL), config.step, model, tokenizer, store.root, ())
+    question = PathsQuestion(text=TEXT, token=4, target=1, against=2, other=OTHER, receiver=receiver)
+    rows = tuple(row for row in answering_of("paths")(question, subject) if isinstance(row, dict))
+    found = paths_of(inquiry.Answer(rows, True, None, ""))
+    assert list(found) == list(right)
+    assert [*found.values()] == pytest.approx([*right.values()])
 
 
 @pytest.mark.usefixtures("quiet")

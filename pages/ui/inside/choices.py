@@ -12,6 +12,7 @@ from pages.ui.state import (
     INSIDE_COMPARED_SHOWN_KEY,
     INSIDE_DRAWN_KEY,
     INSIDE_GRAPH_KEY,
+    INSIDE_HEARD_KEY,
     INSIDE_INSTEAD_KEY,
     INSIDE_LENS_KEY,
     INSIDE_MEASURE_KEY,
@@ -23,6 +24,7 @@ from pages.ui.state import (
     INSIDE_PROBED_AT_KEY,
     INSIDE_PROBED_KEY,
     INSIDE_PROVED_KEY,
+    INSIDE_RECEIVER_KEY,
     INSIDE_SHOWN_KEY,
     INSIDE_SITE_KEY,
     INSIDE_STEERED_WAY_KEY,
@@ -56,6 +58,10 @@ SITES = {
     "heads": N_("Heads, at all positions"),
 }
 """What is carried over from one text to the other."""
+RECEIVERS = {"logits": N_("The logits"), "head": N_("The chosen head")}
+"""To whom a piece speaks."""
+HEARD_BY = {"all": N_("Queries, keys and values"), "queries": N_("Queries"), "keys": N_("Keys"), "values": N_("Values")}  # fmt: skip
+"""By which of its inputs a head hears it."""
 METHODS = {
     "integrated_gradients": N_("Integrated gradients"),
     "gradient_input": N_("Gradient × input"),
@@ -158,6 +164,8 @@ LINKED_CHOICES: dict[str, tuple[str, str, dict[str, str]]] = {
     "proved": ("heads", INSIDE_PROVED_KEY, PROVED),
     "graph": ("graph", INSIDE_GRAPH_KEY, GRAPHS),
     "site": ("patching", INSIDE_SITE_KEY, SITES),
+    "receiver": ("patching", INSIDE_RECEIVER_KEY, RECEIVERS),
+    "heard_by": ("patching", INSIDE_HEARD_KEY, HEARD_BY),
     "over": ("training", INSIDE_TRAINING_KEY, TRAINING),
     "axis": ("training", INSIDE_STEPS_AXIS_KEY, STEPS_AXES),
     "listed": ("neurons", INSIDE_NEURON_ORDER_KEY, NEURON_ORDERS),

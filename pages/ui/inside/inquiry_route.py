@@ -22,7 +22,7 @@ from pages.ui.inside.features import feature_rows
 from pages.ui.inside.geometry import tsne_rows
 from pages.ui.inside.inputs import inputs_rows
 from pages.ui.inside.lens import lens_rows
-from pages.ui.inside.patching import patching_rows
+from pages.ui.inside.patching import patching_rows, path_rows
 from pages.ui.inside.probes import probe_rows, removal_rows
 from pages.ui.inside.steering import steering_rows
 from pages.ui.inside.training import training_picture
@@ -54,6 +54,7 @@ PICTURES: dict[str, Picture] = {
     "inputs": Picture(inputs_rows.figure, inputs_rows.csv, inputs_rows.height, inputs_rows.points),
     "features": Picture(feature_rows.figure, feature_rows.csv, feature_rows.height, feature_rows.points),
     "tuned_lens": Picture(lens_rows.figure, lens_rows.csv, lens_rows.height, lens_rows.points),
+    "paths": Picture(path_rows.figure, path_rows.csv, path_rows.height, path_rows.points),
     "patching": Picture(patching_rows.figure, patching_rows.csv, patching_rows.height, patching_rows.points),
     "training": Picture(
         training_picture.coming,

@@ -13,7 +13,7 @@ from pages.ui.inside.choices import SITES
 from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import choice, part_choice
 from pages.ui.inside.first_text import other_text
-from pages.ui.inside.patching import grammar_pair
+from pages.ui.inside.patching import grammar_pair, paths
 from pages.ui.inside.patching.patching_rows import Map, as_csv, grid_of, map_of_rows
 from pages.ui.inside.pictures.grid import figure
 from pages.ui.inside.selection import LONGEST_TEXT, Selection, choose_piece
@@ -60,6 +60,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
     )  # fmt: skip
     if found.correlation is not None:
         st.caption(as_text(_("Attribution patching, which reckons with slopes in place of carrying anything over, would draw nearly this map in one go: the two correlate by {correlation} (Nanda 2023).", correlation=number(found.correlation)) if found.correlation >= 0.7 else _("Attribution patching, which reckons with slopes in place of carrying anything over, would mislead here: the two maps correlate by {correlation} only (Nanda 2023).", correlation=number(found.correlation))))  # fmt: skip
+    paths.show(selection, question, tokens, what)
 
 
 def _other(selection: Selection) -> str:
