@@ -27,6 +27,9 @@ class Measuring extends Polling {
     if (other) {
       this.head = this.figures = null;
       this.version = this.trouble = "";
+      this.pending = 0;
+      this.ended = false;
+      this.clear();
       this.ask();
     } else this.show();
   }
@@ -45,7 +48,11 @@ class Measuring extends Polling {
 
   take(head) {
     // What a page draws of the whole answer, it draws when it runs again.
-    if (this.data.tells_end && this.lively && !head.measuring?.lively) this.trigger("command", { command: "end", at: Date.now() });
+    const whole = head.measuring?.state === "finished";
+    if (this.data.tells_end && !this.ended && (whole || (this.lively && !head.measuring?.lively))) {
+      this.ended = whole;
+      this.trigger("command", { command: "end", at: Date.now() });
+    }
     if (head.figures) Object.assign(this, { figures: head.figures, csv: head.csv, version: head.version });
     this.head = head;
   }
@@ -131,9 +138,16 @@ class Measuring extends Polling {
     await library.relayout(this.plot, { paper_bgcolor: "rgba(0,0,0,0)" });
   }
 
+  // What was drawn of another question, or of none.
+  clear() {
+    this.plot.style.display = "none";
+    this.shown = "";
+    delete this.root.dataset.drawn;
+  }
+
   async draw() {
     const { figures, version } = this;
-    if (!figures || !this.head?.points) return;
+    if (!figures || !this.head?.points) return this.clear();
     const library = await plotly();
     this.plot.style.display = "block";
     this.plot.style.height = `${this.height}px`;

@@ -48,7 +48,7 @@ def reply(
     seen: object,
     points: int,
     make: Callable[[Colors], go.Figure],
-    csv: str,
+    csv: Callable[[], str],
     code: str,
 ) -> dict[str, Any]:
     """What a route answers: how the measuring stands, and the figure in both looks unless the browser has just this one.
@@ -65,7 +65,7 @@ def reply(
         drawn = {look: json.loads(make(colors).to_json()) for look, colors in (("light", LIGHT), ("dark", DARK))}
         for each in drawn.values():
             each["layout"].pop("template", None)
-        told |= {"figures": drawn, "csv": csv}
+        told |= {"figures": drawn, "csv": csv()}
     return told
 
 

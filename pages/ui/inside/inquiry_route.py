@@ -77,12 +77,15 @@ def inquiry_route(request: Request) -> Response:
     if run is None or not isinstance(config, InquiryConfig):
         return JSONResponse({"version": "", "points": 0, "measuring": None, "poll_milliseconds": None}, headers=NO_STORE)  # fmt: skip
     answer, picture, words = inquiry.answer_of(run), PICTURES[config.question.method], partial(translate, code=code)
-    points = picture.points(config, answer)
-    seen = (digest, len(answer.rows), run.status().state)
-    drawn: Callable[[Colors], go.Figure] = (lambda colors: picture.figure(config, answer, words, colors)) if points else _nothing  # fmt: skip
-    csv = picture.csv(config, answer) if points else ""
-    told = measuring.reply(run, request.query_params.get("have"), seen, points, drawn, csv, code)
-    told["height"] = picture.height(config, answer)
+    try:
+        points = picture.points(config, answer)
+        seen = (digest, len(answer.rows), run.status().state)
+        drawn: Callable[[Colors], go.Figure] = (lambda colors: picture.figure(config, answer, words, colors)) if points else _nothing  # fmt: skip
+        csv = partial(picture.csv, config, answer) if points else str
+        told = measuring.reply(run, request.query_params.get("have"), seen, points, drawn, csv, code)
+        told["height"] = picture.height(config, answer)
+    except UserError as error:  # the run that it is about may be gone
+        return refusal(error, code)
     return JSONResponse(told, headers=NO_STORE)
 
 

@@ -10,10 +10,12 @@ from llm_core.data.corpora import CORPORA
 from llm_core.data.vocabulary import MASK
 from llm_core.errors import UserError
 from pages.ui.faults import as_text, refuse
+from pages.ui.inside.off import pieces_of
 from pages.ui.inside.selection import Selection
 from pages.ui.state import (
     INSIDE_AGAINST_KEY,
     INSIDE_FOR_KEY,
+    INSIDE_OFF_KEY,
     INSIDE_OTHER_FOR_KEY,
     INSIDE_OTHER_KEY,
     INSIDE_PAIR_FAULT_KEY,
@@ -70,6 +72,8 @@ def _take(kind: str, selection: Selection) -> None:
     state[INSIDE_TEXT_KEY], state[INSIDE_OTHER_KEY] = text, other
     if source:
         state[INSIDE_SOURCE_KEY] = source
+    # A token that was taken away is none of these texts.
+    state[INSIDE_OFF_KEY] = pieces_of(state.get(INSIDE_OFF_KEY, ()))
     state[INSIDE_TOKEN_KEY], state[INSIDE_TARGET_KEY], state[INSIDE_AGAINST_KEY] = token, target, against
     state[INSIDE_FOR_KEY] = selection.run, text, source
     state[INSIDE_OTHER_FOR_KEY] = text, source

@@ -31,7 +31,7 @@ def show(selection: Selection, pair: PatchingQuestion, tokens: int, what: str) -
         to_head = choice(_("Receiver"), INSIDE_RECEIVER_KEY, RECEIVERS) == "head"
     with places[1]:
         heard_by = choice(_("Heard by its"), INSIDE_HEARD_KEY, HEARD_BY) if to_head else "all"
-    if to_head and selection.layer == 0:
+    if to_head and selection.layer == 0 and selection.part != "cross":
         st.info(as_text(_("Nothing but the embedding speaks to {name}: choose a head of a later layer by a click on a grid, or the logits.", name=head_of(name))))  # fmt: skip
         return
     question = PathsQuestion(
