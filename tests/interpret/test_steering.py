@@ -50,6 +50,15 @@ def seen_at(model: Model, place: Component, text: list[int]) -> torch.Tensor:
     return seen[site(model, place).tap][0]
 
 
+@pytest.mark.parametrize("name", ["decoder.0.1", "decoder.0.feed_forward.5"])
+def test_a_head_or_a_neuron_is_no_place_of_the_stream(model: Model, name: str) -> None:
+    place = Component.parse(name)
+    with pytest.raises(UserError, match="added to the stream"):
+        differences(model, [PLACE, place], batches(ONE), batches(OTHER))
+    with pytest.raises(UserError, match="added to the stream"):
+        token_direction(model, place, 13, batches(ONE))
+
+
 @pytest.mark.parametrize("at", ["last", "all"])
 def test_a_difference_is_that_of_the_means(model: Model, at: At) -> None:
     (direction,) = differences(model, [PLACE], batches(ONE), batches(OTHER), at=at)

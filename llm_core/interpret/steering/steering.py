@@ -50,7 +50,7 @@ def differences(
 
     `at`: which positions of each text count: the last one, as where what comes next is to be different; all; or those of
     one token, by number, such as an encoder's mask. Raises UserError where a set is empty, where a text does not have that
-    token, and where the two sets do not differ anywhere; ValueError in training mode.
+    token, for a head or a neuron, and where the two sets do not differ anywhere; ValueError in training mode.
     """
     if not wanted or not others:
         raise UserError("Two sets of texts make a direction: give at least one text in each.")
@@ -68,7 +68,8 @@ def differences(
 def direction_along(model: Model, place: Component, vector: Tensor, texts: Sequence[Batch]) -> Direction:
     """Along a vector (width,) that is handed in, as an autoencoder's feature. `texts` tell how long the stream is there.
 
-    Raises UserError where the vector is none of this stream or has no direction, or where there is no text.
+    Raises UserError for a head or a neuron, where the vector is none of this stream or has no direction, and where there
+    is no text.
     """
     if not texts:
         raise UserError("How long the vectors of the stream are is taken from texts: give at least one.")
@@ -181,6 +182,8 @@ def _means(model: Model, places: Sequence[Component], texts: Sequence[Batch], at
     """Of each place the mean vector (width,) over all texts, each of which counts alike, and the mean norm there."""
     if model.training:
         raise ValueError("put the model in eval mode before looking into it")
+    if any(place.index is not None for place in places):
+        raise UserError("A direction is added to the stream: name a place such as decoder.1.residual_after.")
     taps = [site(model, place).tap for place in places]
     vectors: list[list[Tensor]] = [[] for _ in places]
     norms: list[list[Tensor]] = [[] for _ in places]
