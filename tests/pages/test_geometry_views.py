@@ -21,6 +21,8 @@ from llm_core.runs.inquiries import tsne
 from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.store import Store
 from pages.ui.charts import DARK, LIGHT
+from pages.ui.inside.computed import ask
+from pages.ui.inside.geometry.geometry_near import _token
 from pages.ui.inside.labels import color_of, in_order
 from pages.ui.inside.pictures.scatter import Points, figure, groups_of
 from pages.ui.inside.probes import probe_rows
@@ -70,6 +72,11 @@ def drawn(test: AppTest, name: str) -> dict[str, Any]:
     parts = [json.loads(node.proto.json) for node in test.get("bidi_component")]
     (data,) = [data for data in parts if str(data.get("name", "")).startswith(f"terrarium-{name}-{MODEL}")]
     return data
+
+
+def names_of(test: AppTest) -> set[str]:
+    parts = [json.loads(node.proto.json) for node in test.get("bidi_component")]
+    return {str(data.get("name", "")).removeprefix("terrarium-").partition(f"-{MODEL}")[0] for data in parts}
 
 
 def table(test: AppTest, name: str) -> list[dict[str, str]]:
@@ -136,6 +143,17 @@ def test_neighbours_are_those_by_cosine(store: Store) -> None:
         missing.query_params[name] = value
     missing.run()
     assert any("is not one token" in info.value for info in missing.info)
+
+
+def test_a_space_is_a_token_where_the_model_has_one_and_nothing_typed_elsewhere(store: Store) -> None:
+    run = store.find(MODEL)
+    pieces = store.model(run, run.steps()[-1])[1].pieces
+    asked = ask(MODEL, run.steps()[-1], TEXT)
+    blank = [piece for piece in pieces if piece and not piece.strip()]
+    assert [_token(asked, piece) for piece in blank] == [pieces.index(piece) for piece in blank]
+    assert _token(asked, "") is _token(asked, 7 * " ") is None
+    assert "analogy-input" in names_of(open_page(view="geometry", shown="near", first="the", second="cat", third="dog"))
+    assert "analogy-input" not in names_of(open_page(view="geometry", shown="near", first=" ", second="cat", third="dog"))  # fmt: skip
 
 
 def test_likeness_is_cka_and_stands_beside_its_chance(store: Store) -> None:

@@ -105,14 +105,16 @@ def show(selection: Selection, predicted: Predicted) -> None:
 
 def _token(asked: Asked, typed: str) -> int | None:
     """The token that was typed, None for nothing. Raises UserError for what is not one token."""
-    if not typed.strip():
+    if not typed:
         return None
     with inference():
         from llm_core.interpret.geometry.analogies import token_of
 
         tokenizer = store().model(store().find(asked.run), asked.step)[1]
-        if typed in tokenizer.pieces:
+        if typed in tokenizer.pieces:  # a space is one, too, of many models
             return int(tokenizer.pieces.index(typed))
+        if not typed.strip():
+            return None
         found = token_of(tokenizer, typed.strip())
     if found is None:
         raise UserError("{word!r} is not one token of this model; type one that is.", word=typed.strip())
@@ -193,7 +195,8 @@ def _analogies(selection: Selection, asked: Asked) -> None:
         (_("This"), _("is to this"), _("as this is to …")), usual, strict=True,
     ):  # fmt: skip
         with column:
-            words.append(str(st.text_input(label, key=key, max_chars=LONGEST_TOKEN, persist_state="session", placeholder=word) or word))  # fmt: skip
+            typed = str(st.text_input(label, key=key, max_chars=LONGEST_TOKEN, persist_state="session", placeholder=word) or "")  # fmt: skip
+            words.append(typed if typed.strip() else word)
     if all(words):
         try:
             _asked_analogy(selection, asked, words)
