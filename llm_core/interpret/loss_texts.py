@@ -60,6 +60,13 @@ def loss_texts(
     return LossTexts(tuple(batches), tuple(truths))
 
 
+def askable(model: Model, reading: Reading, mask: int | None = None) -> bool:
+    """Whether there is anything in a text that `loss_texts` could ask for: a next token, or one to hide."""
+    if isinstance(model.config, TaskConfig):
+        return bool(reading.text.ids)
+    return len(reading.text.ids) > 1 if model.causal else bool(_own(reading.text, mask))
+
+
 def _row(
     model: Model,
     reading: Reading,
@@ -92,12 +99,17 @@ def _row(
 
 def _hide(side: Side, mask: int, share: float, random: np.random.Generator) -> tuple[list[int], list[int]]:
     """The ids with some tokens of the text hidden, and what stood there."""
-    own = [at for at, (start, end) in enumerate(side.spans) if end > start and side.ids[at] != mask]
+    own = _own(side, mask)
     if not own:
         raise UserError("There is no token in this text that could be hidden.")
     hidden = set(random.choice(own, max(1, round(share * len(own))), replace=False).tolist())
     ids = [mask if at in hidden else token for at, token in enumerate(side.ids)]
     return ids, [token if at in hidden else UNASKED for at, token in enumerate(side.ids)]
+
+
+def _own(side: Side, mask: int | None) -> list[int]:
+    """Positions of the text's own tokens that are not hidden yet."""
+    return [at for at, (start, end) in enumerate(side.spans) if end > start and side.ids[at] != mask]
 
 
 def _together(texts: Sequence[Sequence[int]], sources: Sequence[Sequence[int] | None]) -> Batch:

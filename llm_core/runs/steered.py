@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 _NORM_TEXTS = 8
 
 
+def tried_on(question: SteeringQuestion) -> tuple[str, ...]:
+    """The texts that are tried, without those that the direction is made of: on them it would only be seen again."""
+    made_of = {text.strip() for text in (*question.wanted, *question.others)} if question.source == "texts" else set()
+    return tuple(text for text in question.tried if text.strip() not in made_of)
+
+
 def directions_of(
     question: SteeringQuestion,
     store: Store,
@@ -32,14 +38,19 @@ def directions_of(
 ) -> "tuple[Direction, ...]":
     """At each of these places. The texts of an encoder count where a word is hidden, those of another model at their end.
 
-    `source`: what an encoder-decoder reads beside each text. Raises UserError where there is no such direction.
+    `source`: what an encoder-decoder reads beside each text. Raises UserError where there is no such direction, and for a
+    model that predicts from another stream than the one that is changed.
     """
     from llm_core.interpret.components import Component
     from llm_core.interpret.reading import as_batch, read
     from llm_core.interpret.steering.steering import differences, direction_along, neuron_direction, token_direction
+    from llm_core.interpret.target import refuse_two_streams
+
+    refuse_two_streams(model)
 
     def batches(texts: Sequence[str]) -> "list[Batch]":
-        return [as_batch(read(model, tokenizer, text, source)) for text in texts if text.strip()]
+        readings = (read(model, tokenizer, text, source) for text in texts if text.strip())
+        return [as_batch(reading) for reading in readings if reading.text.ids]
 
     if question.source == "texts":
         mask = getattr(tokenizer, "mask", None)

@@ -1,6 +1,7 @@
 """How a direction moves a model, as a run: rows for each strength and each place, with the controls beside them."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,18 @@ import torch
 
 from llm_core.errors import UserError
 from llm_core.interpret.components import Component
-from llm_core.interpret.reading import as_batch, read
+from llm_core.interpret.reading import Reading, as_batch, read
 from llm_core.interpret.steering.steering import steer
+from llm_core.runs.history import Row
 from llm_core.runs.inquired import InquiryConfig, SteeringQuestion
 from llm_core.runs.inquiries import steering
 from llm_core.runs.inquiries.steering import EVERYWHERE, RANDOM, STRENGTHS, answer, tokens_named
 from llm_core.runs.inquiry_job import answering
 from llm_core.runs.inquiry_subject import Subject
-from llm_core.runs.steered import directions_of
+from llm_core.runs.steered import directions_of, tried_on
 from llm_core.runs.store import Store
 from llm_core.taps import observe
+from tests.interpret.opened import model_of
 from tests.pages.made_inside import made
 
 DECODER, ENCODER = "1" * 16, "2" * 16
@@ -92,6 +95,44 @@ def test_a_token_and_a_neuron_point_somewhere_and_a_missing_feature_is_refused(s
         assert all(math.isfinite(row["loss"]) for row in rows[1:])
     with pytest.raises(UserError, match="has been trained"):
         list(answer(SteeringQuestion(source="feature", **common), subject))  # type: ignore[arg-type]
+
+
+def test_it_is_not_tried_on_texts_that_the_direction_is_made_of(store: Store, tmp_path: Path) -> None:
+    subject = subject_of(store, DECODER, tmp_path)
+
+    def asked(*tried: str) -> list[Row | float]:
+        question = SteeringQuestion(wanted=("the cat",), others=("the dog",), place=PLACE, tried=tried, words=("the",))
+        return list(answer(question, subject))
+
+    assert asked("a dog", "the dog ", "the cat") == asked("a dog")
+    with pytest.raises(UserError, match="made of every text"):
+        asked("the cat", " the dog")
+    token = SteeringQuestion(source="token", wanted=("the cat",), place=PLACE, tried=("the cat",), words=("the",))
+    assert tried_on(token) == ("the cat",)  # the direction is a token's own
+
+
+def test_texts_in_which_nothing_can_be_asked_cost_nothing(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    def none(*_: object) -> list[Reading]:
+        raise UserError("Nobody knows what it has read.")
+
+    monkeypatch.setattr(steering, "own_readings", none)
+    subject = subject_of(store, DECODER, tmp_path)
+
+    def losses(*tried: str) -> set[float | None]:
+        question = SteeringQuestion(wanted=("the cat",), others=("the dog",), place=PLACE, tried=tried, words=("the",))
+        return {row["loss"] for row in answer(question, subject) if isinstance(row, dict) and row["kind"] == "strength"}
+
+    assert losses("") == {None}  # only the sign that a text begins: written on from, but no next token is known
+    assert losses("", "a dog sees") == losses("a dog sees") != {None}
+    with pytest.raises(UserError, match="There is no text"):
+        losses()
+
+
+def test_a_model_with_a_second_stream_is_refused(store: Store, tmp_path: Path) -> None:
+    subject = replace(subject_of(store, DECODER, tmp_path), model=model_of(architecture="encoder", query_stream=True))
+    question = SteeringQuestion(wanted=("the cat",), others=("the dog",), place=PLACE, tried=("a dog",), words=("the",))
+    with pytest.raises(UserError, match="second stream"):
+        next(answer(question, subject))
 
 
 def test_the_same_question_has_the_same_name() -> None:

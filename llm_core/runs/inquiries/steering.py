@@ -10,7 +10,7 @@ from llm_core.evaluate.world import world_of
 from llm_core.inference.masks import mask_of
 from llm_core.interpret.ablation.ablation import Score, loss_of
 from llm_core.interpret.components import Component
-from llm_core.interpret.loss_texts import loss_texts
+from llm_core.interpret.loss_texts import askable, loss_texts
 from llm_core.interpret.reading import Reading, as_batch, read
 from llm_core.interpret.steering.steering import Direction, stream_places
 from llm_core.interpret.steering.steering_effect import (
@@ -27,7 +27,7 @@ from llm_core.runs.history import Row
 from llm_core.runs.inquired import SteeringQuestion
 from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.own_texts import own_readings
-from llm_core.runs.steered import directions_of
+from llm_core.runs.steered import directions_of, tried_on
 
 STRENGTHS = (-0.4, -0.2, 0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 EVERYWHERE = 0.4
@@ -42,7 +42,8 @@ _COST_TEXTS = 8
 def answer(question: SteeringQuestion, subject: Subject) -> Iterator[float | Row]:
     """A row of kind "asked", then one of kind "strength" or "place" for each point; `random` numbers the control.
 
-    Raises UserError where there is no such direction, and where the wanted words cannot be looked for in this model.
+    Tried on texts that the direction is not made of. Raises UserError where there is no such direction, where no text is
+    left, and where the wanted words cannot be looked for in this model.
     """
     model, place = subject.model, Component.parse(question.place)
     (direction,) = directions_of(question, subject.store, subject.run, subject.step or 0, model, subject.tokenizer, (place,))  # fmt: skip
@@ -72,16 +73,20 @@ def _row(kind: str, point: SteeringPoint) -> Row:
 def _measure(question: SteeringQuestion, subject: Subject) -> Measure:
     model, tokenizer = subject.model, subject.tokenizer
     settings = subject.run.settings
-    if not question.tried:
+    tried = tried_on(question)
+    if question.tried and not tried:
+        raise UserError("The direction is made of every text that it is tried on: try it on others, too.")
+    writes = model.causal and not isinstance(model.config, TaskConfig)
+    if writes and getattr(model.config, "architecture", "") == "encoder_decoder":
+        raise UserError("How far a translator is moved is not measured here; see above what it writes.")
+    readings = [each for each in (read(model, tokenizer, text) for text in tried) if each.text.ids]
+    if not readings:
         raise UserError("There is no text: type a few words for the model to read.")
-    if model.causal and not isinstance(model.config, TaskConfig):
-        if getattr(model.config, "architecture", "") == "encoder_decoder":
-            raise UserError("How far a translator is moved is not measured here; see above what it writes.")
-        prompts = [list(read(model, tokenizer, text).text.ids) for text in question.tried for _ in range(_TIMES)]
+    if writes:
+        prompts = [list(each.text.ids) for each in readings for _ in range(_TIMES)]
         world = world_of(settings.data) if isinstance(settings, RunConfig) else None
         stop = getattr(tokenizer, "end_of_text", None)
         return written(model, tokenizer, tokenizer.decode, prompts, question.words, _WRITTEN, stop=stop, checked=world)  # fmt: skip
-    readings = [read(model, tokenizer, text) for text in question.tried]
     tokens = tokens_named(subject.names, question.words)
     if not tokens:
         raise UserError("None of the words {words} is one token, or one class, of this model.", words=", ".join(question.words))  # fmt: skip
@@ -112,12 +117,13 @@ def tokens_named(names: Sequence[str], words: Sequence[str]) -> list[int]:
 
 def _loss(question: SteeringQuestion, subject: Subject) -> Score:
     """On texts of the model's own world, else on those that are tried; nothing is lost that can be measured of a model for
-    a task."""
+    a task, or where nothing can be asked in any of them."""
     model, mask = subject.model, getattr(subject.tokenizer, "mask", None)
     if isinstance(model.config, TaskConfig):
         return lambda _edits: np.full(1, np.nan)
     try:
         readings = own_readings(subject.run, model, subject.tokenizer, _COST_TEXTS)
     except UserError:
-        readings = [read(model, subject.tokenizer, text) for text in question.tried]
-    return loss_of(model, loss_texts(model, readings, mask=mask))
+        readings = [read(model, subject.tokenizer, text) for text in tried_on(question)]
+    asked = [each for each in readings if askable(model, each, mask)]
+    return loss_of(model, loss_texts(model, asked, mask=mask)) if asked else lambda _edits: np.full(1, np.nan)
