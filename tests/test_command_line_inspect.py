@@ -123,6 +123,8 @@ def test_heads_are_found_and_proved_and_what_cannot_be_is_said(capsys: pytest.Ca
         (["gpt2", "magic", "--text", TEXT], "invalid choice"),
         (["nothing", "lens", "--text", TEXT], "nothing"),
         (["gpt2", "lens", "--text", TEXT, "--step", "12345"], "12345"),
+        (["gpt2", "heads", "--seed", "-1"], "seed must be at least 0"),
+        (["gpt2", "probes", "--seed", "-1"], "seed must be at least 0"),
     ],
 )
 def test_what_cannot_be_inspected_is_one_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip

@@ -65,5 +65,7 @@ def test_what_cannot_be_seen_over_steps_is_said_in_a_sentence(runs: Path, capsys
     status, out, err = call(capsys, runs, "bert", "training", "--measure", "weights")
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "brought in as it is" in err
+    status, _out, err = call(capsys, runs, MODEL, "training", "--text", "cat " * 5_001)
+    assert (status, err.count("\n"), "20000" in err) == (2, 1, True)
     status, _out, err = call(capsys, runs, MODEL, "training", "--measure", "<b>")
     assert (status, "<b>" in err) == (2, True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from llm_core.commands.asked_inside import Asked, Table, Values, about_of, asked_of, print_table, told_of
 from llm_core.commands.over_steps import MEASURE, over_steps
+from llm_core.config import parse
 from llm_core.errors import UserError
 from llm_core.interpret.dynamics.step_measures import MEASURES
 from llm_core.runs.inquired import ProbesQuestion, ProofQuestion
@@ -146,10 +147,9 @@ def _heads(subject: "Subject", flags: argparse.Namespace) -> tuple[Values, list[
     kinds: Values = {}
     absent: dict[str, str] = {}
     for about in get_args(ProofQuestion.model_fields["about"].annotation):
+        question = parse(ProofQuestion, {"about": about, "seed": flags.seed})
         try:
-            rows = [
-                row for row in answer(ProofQuestion(about=about, seed=flags.seed), subject) if isinstance(row, dict)
-            ]
+            rows = [row for row in answer(question, subject) if isinstance(row, dict)]
         except UserError as error:
             absent[about] = str(error)
             continue
@@ -185,8 +185,9 @@ def _probes(subject: "Subject", flags: argparse.Namespace) -> tuple[Values, list
     absent: dict[str, str] = {}
     cells: list[list[Any]] = []
     for about in get_args(ProbesQuestion.model_fields["about"].annotation):
+        question = parse(ProbesQuestion, {"about": about, "language": language, "seed": flags.seed})
         try:
-            rows = [row for row in answer(ProbesQuestion(about=about, language=language, seed=flags.seed), subject) if isinstance(row, dict)]  # fmt: skip
+            rows = [row for row in answer(question, subject) if isinstance(row, dict)]
         except UserError as error:
             absent[about] = str(error)
             continue
