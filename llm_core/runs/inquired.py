@@ -100,12 +100,13 @@ class ProbesQuestion(Config):
 
 
 class ProofQuestion(Config):
-    """Which heads do a known thing by what they look at, or write, and whether it fails without them."""
+    """Which heads do a known thing by what they look at, or write, and whether it fails without them. `draws`: of other
+    heads, at most as many as a strip of marks can show."""
 
     method: Literal["proof"] = "proof"
     about: Literal["induction", "previous_token", "duplicate_token", "successor", "subject"] = "induction"
     texts: int = Field(default=64, ge=4, le=1_000)
-    draws: int = Field(default=50, ge=1, le=500)
+    draws: int = Field(default=50, ge=1, le=400)
     seed: int = Field(default=0, ge=0)
 
 

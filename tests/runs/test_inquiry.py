@@ -31,9 +31,9 @@ from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
+from pages.ui.inside import inquiry_route
 from pages.ui.inside.patching import patching_rows
 from pages.ui.inside.patching.path_rows import paths_of
-from pages.ui.inside import inquiry_route
 from tests.pages.made_inside import made
 
 MODEL = "d" * 16
@@ -126,6 +126,9 @@ def test_pieces_taken_away_by_a_worker_lose_what_they_lose(store: Store, config:
     assert chosen["change"] == pytest.approx(beside.chosen.change)
     assert [row["change"] for row in others] == pytest.approx([each.change for each in beside.others])
     assert (control["rank"], control["of"], control["exhaustive"]) == (beside.rank, beside.of, True)
+    assert rows(of="others", chosen=("decoder.1.0", "decoder.1.0"))[1:] == [chosen, *others, control]
+    with pytest.raises(UserError, match="at least one piece"):
+        rows(of="others")
 
 
 @pytest.mark.parametrize("receiver", ["", "decoder.1.1"])

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from llm_core.config import parse
 from llm_core.errors import UserError
-from llm_core.interpret.outcome import outcome
 from llm_core.interpret.circuits.prove_heads import find_heads, prove_heads
+from llm_core.interpret.outcome import outcome
 from llm_core.runs.inquired import ProofQuestion
 from llm_core.runs.inquiries.proof import answer
 from llm_core.runs.inquiry_subject import Subject
@@ -69,6 +70,12 @@ def test_where_no_head_is_good_enough_the_best_one_is_taken_away(store: Store, t
     assert not found.chosen
     assert not scores["reached"]
     assert chosen["components"] == scores["chosen"] == [str(found.heads[int(found.scores.argmax())])]
+
+
+def test_more_draws_than_can_be_shown_are_refused() -> None:
+    assert parse(ProofQuestion, {"draws": 400}).draws == 400
+    with pytest.raises(UserError, match="at most 400"):
+        parse(ProofQuestion, {"draws": 401})
 
 
 def test_what_cannot_be_looked_for_is_said(store: Store, tmp_path: Path) -> None:

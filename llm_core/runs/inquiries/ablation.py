@@ -2,7 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
-from llm_core.interpret.ablation.ablation import Ablated, Score, ablated, against_others, loss_of, map_ablations, target_of
+from llm_core.errors import UserError
+from llm_core.interpret.ablation.ablation import (
+    Ablated,
+    Score,
+    ablated,
+    against_others,
+    loss_of,
+    map_ablations,
+    target_of,
+)
 from llm_core.interpret.components import Component, feed_forwards, heads, streams
 from llm_core.interpret.interventions import Reference, reference
 from llm_core.interpret.loss_texts import loss_texts
@@ -23,9 +32,13 @@ def answer(question: AblationQuestion, subject: Subject) -> Iterator[float | Row
     """A row of kind "ablated" for each piece, or each token; or, of the chosen pieces beside others, one of kind "chosen",
     one of kind "other" for each other set, and one of kind "control". Before them one of kind "before".
 
-    Raises UserError where nothing can be measured, and where there are no other pieces.
+    A piece that is named twice is taken away once. Raises UserError where nothing can be measured, where no piece is
+    chosen to be held beside others, and where there are no other pieces.
     """
     model = subject.model
+    chosen = list(dict.fromkeys(Component.parse(name) for name in question.chosen))
+    if question.of == "others" and not chosen:
+        raise UserError("Choose at least one piece to take away.")
     reading = read(model, subject.tokenizer, question.text, question.source or None)
     score = _score(question, subject, reading)
     yield {"kind": "before", "value": float(score({}).mean())}
@@ -36,7 +49,6 @@ def answer(question: AblationQuestion, subject: Subject) -> Iterator[float | Row
             yield {**_row("ablated", ablated(model, score, [embedding], positions=[place])), "position": place}
             yield (place + 1) / count
         return
-    chosen = [Component.parse(name) for name in question.chosen]
     components = (*heads(model), *feed_forwards(model))
     others = None if question.instead == "zero" else _others(subject, (*components, *chosen))
     if question.of == "pieces":

@@ -12,9 +12,6 @@ from llm_core.runs.inquired import ProofQuestion
 from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.used_tokens import spoken_language, used_tokens
 
-_MOST_SETS = 400
-"""So many rows of an answer at most: more than a strip of marks can show."""
-
 
 def answer(question: ProofQuestion, subject: Subject) -> Iterator[float | Row]:
     """A row of kind "scores" with that of each head and those that are `chosen`: all that reach `least`, else the best one.
@@ -39,9 +36,8 @@ def answer(question: ProofQuestion, subject: Subject) -> Iterator[float | Row]:
     if not found.chosen:
         return
     yield 0.3
-    draws = min(question.draws, _MOST_SETS)
     work = prove_found(
-        model, tokenizer, found, vocabulary=vocabulary, language=language, texts=question.texts, draws=draws, seed=question.seed
+        model, tokenizer, found, vocabulary=vocabulary, language=language, texts=question.texts, draws=question.draws, seed=question.seed
     )  # fmt: skip
     number = 0
     while True:
@@ -56,7 +52,7 @@ def answer(question: ProofQuestion, subject: Subject) -> Iterator[float | Row]:
             return
         yield _row("other" if number else "chosen", each)
         number += 1
-        yield 0.3 + 0.7 * number / (draws + 1)
+        yield 0.3 + 0.7 * number / (question.draws + 1)
 
 
 def _row(kind: str, found: Ablated) -> Row:
