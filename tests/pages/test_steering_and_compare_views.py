@@ -66,7 +66,7 @@ def table(data: dict[str, Any]) -> list[dict[str, str]]:
 
 def test_a_steered_model_is_drawn_as_it_is(store: Store) -> None:
     sets = {"wanted": "the cat\na cat", "others": "the dog\na dog"}
-    test = open_page(view="steering", layer="0", strength="50", where="all", words="cat", tried="the cat", **sets)
+    test = open_page(view="steering", layer="0", strength="50", where="all", words="cat", tried="the cat sees", **sets)
     model, tokenizer = store.model(store.find(DECODER))
     batches = [[as_batch(read(model, tokenizer, text)) for text in lines.split("\n")] for lines in sets.values()]
     (direction,) = differences(model, [Component("decoder", 0, "residual_after")], *batches)
@@ -81,6 +81,12 @@ def test_a_steered_model_is_drawn_as_it_is(store: Store) -> None:
     again = open_page(**link)
     assert drawn(again)["steering"]["table"] == drawn(test)["steering"]["table"]
     assert any("inquiry/" in str(json.loads(node.proto.json).get("address")) for node in test.get("bidi_component"))
+
+
+def test_a_direction_is_not_tried_on_its_own_texts_alone(store: Store) -> None:
+    test = open_page(view="steering", layer="0", words="cat", tried="a dog", wanted="a cat", others="a dog")
+    assert any("tried on" in info.value for info in test.info)
+    assert not any("inquiry/" in str(json.loads(node.proto.json).get("address")) for node in test.get("bidi_component"))
 
 
 def test_what_is_no_word_of_the_model_is_said_so(store: Store) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.inside.computed import Predicted
-from pages.ui.inside.places import piece_of
+from pages.ui.inside.places import listed
 from pages.ui.inside.selection import Selection, choose_target, choose_token, put_back
 from pages.ui.live import BROWSER, script
 from pages.ui.text import _
@@ -43,7 +43,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
         st.caption(_("The text is longer than what can be looked at here: {count} tokens at its end are left out.", count=predicted.left_out))  # fmt: skip
     if selection.off:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(_("Taken away: {names}", names=", ".join(map(piece_of, selection.off))), width="content")
+            st.text(_("Taken away: {names}", names=listed(selection.off)), width="content")
             st.button(_("Put back"), key="inside_put_back", on_click=put_back)
 
 

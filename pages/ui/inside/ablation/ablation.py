@@ -21,7 +21,7 @@ from pages.ui.inside.off import pieces_of
 from pages.ui.inside.pictures.grid import figure
 from pages.ui.inside.pictures.head_grid import FEED_FORWARD, head_grid, picked_head
 from pages.ui.inside.pictures.strip import strip
-from pages.ui.inside.places import piece_of
+from pages.ui.inside.places import listed
 from pages.ui.inside.selection import Selection, choose_piece, switch
 from pages.ui.inside.under_way import answered, ready, tokens_of
 from pages.ui.inside.words import explained, signed
@@ -115,7 +115,7 @@ def show_control(selection: Selection, question: AblationQuestion, chosen: tuple
     if answer is None:
         return
     control = control_of(answer)
-    names = ", ".join(map(piece_of, chosen))
+    names = listed(chosen)
     if control.exhaustive:
         said = _("Without {names}, {what} changes by {change}: of all {of} sets of as many pieces of the same kinds it ranks number {rank}.", names=names, what=what, change=signed(control.chosen.change), of=control.of, rank=control.rank)  # fmt: skip
     else:

@@ -11,6 +11,7 @@ from llm_core.runs.inquired import AblationQuestion, InquiryConfig
 from llm_core.runs.inquiry import Answer
 from pages.ui.charts import Colors, layout
 from pages.ui.inside.pictures.grid import safe
+from pages.ui.inside.places import piece_in
 
 _AXIS = N_("change without it")
 Words = Callable[[str], str]
@@ -64,11 +65,11 @@ def figure(config: InquiryConfig, answer: Answer, words: Words, colors: Colors) 
     """A bar for each piece, token or set that is measured."""
     found = ablated_of(answer, "ablated", "chosen", "other")
     made = go.Figure(layout=layout(colors))
-    names = [f"{number}: {safe(name)}" for number, name in enumerate(_names(config, answer))]
+    names = ["; ".join(piece_in(words, name) for name in each) for each in _names(config, answer)]
     made.add_bar(
-        x=list(range(len(found))), y=[each.change for each in found], customdata=names,
+        x=list(range(len(found))), y=[each.change for each in found], customdata=list(map(safe, names)),
         marker_color=[colors.held_out if row.get("kind") == "chosen" else colors.quiet for row in _measured(answer)],
-        hovertemplate="%{customdata}: %{y:+.3~f}<extra></extra>",
+        hovertemplate="%{customdata}<br>%{y:+.3~f}<extra></extra>",
     )  # fmt: skip
     made.update_layout(margin={"l": 60, "r": 20, "t": 14, "b": 30}, yaxis={"title": {"text": words(_AXIS), "standoff": 8}}, xaxis={"showticklabels": False})  # fmt: skip
     return made
@@ -78,18 +79,19 @@ def _measured(answer: Answer) -> list[dict[str, object]]:
     return [row for row in answer.rows if row.get("kind") in ("ablated", "chosen", "other")]
 
 
-def _names(config: InquiryConfig, answer: Answer) -> list[str]:
+def _names(config: InquiryConfig, answer: Answer) -> list[tuple[str, ...]]:
+    """What was taken away together, by name."""
     assert isinstance(config.question, AblationQuestion)
     if config.question.of == "tokens":
-        return [str(row.get("position")) for row in _measured(answer)]
-    return [" ".join(each.components) for each in ablated_of(answer, "ablated", "chosen", "other")]
+        return [(f"position.{row['position']}",) for row in _measured(answer)]
+    return [each.components for each in ablated_of(answer, "ablated", "chosen", "other")]
 
 
 def csv(config: InquiryConfig, answer: Answer) -> str:
     """A row for each."""
     found = ablated_of(answer, "ablated", "chosen", "other")
     rows = (
-        (name, float(f"{each.change:.7g}"), float(f"{each.after:.7g}"))
+        (" ".join(name), float(f"{each.change:.7g}"), float(f"{each.after:.7g}"))
         for name, each in zip(_names(config, answer), found, strict=True)
     )
     return as_table(("component", "change", "value"), rows)

@@ -16,7 +16,7 @@ from pages.ui.inside import python
 from pages.ui.inside.computed import KEPT, Asked, Predicted, opened
 from pages.ui.inside.controls import heading
 from pages.ui.inside.pictures.grid import Grid, figure, short
-from pages.ui.inside.places import head_of
+from pages.ui.inside.places import piece_of
 from pages.ui.inside.selection import Selection, choose_piece, intact
 from pages.ui.inside.words import signed
 from pages.ui.state import inference, store
@@ -93,7 +93,7 @@ def _head(selection: Selection, shape: Shape) -> str:
         part, layer, head = st.session_state[key].split(".")
         choose_piece(int(layer), int(head), part)
 
-    return str(st.selectbox(_("Head"), heads, index=heads.index(now), key=key, format_func=head_of, on_change=follow, width=320))  # fmt: skip
+    return str(st.selectbox(_("Head"), heads, index=heads.index(now), key=key, format_func=piece_of, on_change=follow, width=320))  # fmt: skip
 
 
 def _table(selection: Selection, head: str, kind: str, table: "CircuitTable", said: str) -> None:

@@ -18,7 +18,7 @@ from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import choice, heading
 from pages.ui.inside.pictures.grid import figure
 from pages.ui.inside.pictures.head_grid import FEED_FORWARD, head_grid, picked_head
-from pages.ui.inside.places import head_of
+from pages.ui.inside.places import listed
 from pages.ui.inside.selection import Selection, choose_piece, switch
 from pages.ui.inside.under_way import answered
 from pages.ui.state import INSIDE_PROVED_KEY, store
@@ -117,7 +117,7 @@ def _found(about: str, found: Proved) -> str:
     if not scores["chosen"]:
         nothing = _("No head does it at all, so that nothing is taken away.")
         return f"{meaning} {nothing}"
-    names = "; ".join(map(head_of, scores["chosen"]))
+    names = listed(scores["chosen"])
     if scores["reached"]:
         which = _("These reach {least}: {names}.", least=scores["least"], names=names)
     else:

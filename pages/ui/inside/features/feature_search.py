@@ -36,7 +36,7 @@ def show_search(labels: Sequence[Label], chosen: int, *, code: str, saved: str) 
         st.session_state[INSIDE_FEATURE_LABEL_KEY] = max(known, key=lambda name: known[name].areas[0])
     name = st.selectbox(
         _("That tells"), list(known), key=INSIDE_FEATURE_LABEL_KEY, persist_state="session",
-        format_func=lambda name: f"{_(PROBED[known[name].about])}: {label_name(known[name].about, known[name].label)}",
+        format_func=lambda name: _("{about}: {label}", about=_(PROBED[known[name].about]), label=label_name(known[name].about, known[name].label)),
     )  # fmt: skip
     label = known[str(name)]
     bars = [

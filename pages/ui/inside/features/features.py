@@ -78,7 +78,9 @@ def places_of(selection: Selection) -> dict[str, str]:
         for kind in kinds:
             for layer in range(config.layers):
                 said = _(_KINDS[kind], layer=layer)
-                found[f"{part}.{layer}.{kind}"] = f"{_(part)}, {said}" if len(parts) > 1 else said
+                found[f"{part}.{layer}.{kind}"] = (
+                    _("{part}, {place}", part=_(part), place=said) if len(parts) > 1 else said
+                )
     return found
 
 

@@ -196,5 +196,5 @@ def effects_on(asked: Asked, part: str, layer: int, token: int | None, target: i
         if (neuron.part, neuron.layer) == (part, layer)
     }
     if not chosen:
-        raise UserError("The {part} of this model writes no logits: what it finds out goes to the decoder.", part=part)
+        raise UserError("The encoder of this model writes no logits: what it finds out goes to the decoder.")
     return np.array([chosen[neuron] for neuron in range(len(chosen))], dtype=np.float32)

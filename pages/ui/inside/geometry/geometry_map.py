@@ -156,7 +156,7 @@ def _hover(found: "Cloud", row: int) -> str:
     if found.text[row] >= 0:
         said += "\n" + _("text {text}, position {place}", text=int(found.text[row]), place=int(found.position[row]))
     labels = [label_name(about, label) for about, each in found.labels.items() if (label := each[row]) is not None]
-    return said + ("\n" + ", ".join(labels) if labels else "")
+    return said + ("\n" + _(", ").join(labels) if labels else "")
 
 
 def _marked(found: "Cloud", want: Wanted, predicted: Predicted, selection: Selection) -> int | None:

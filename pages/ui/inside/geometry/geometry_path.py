@@ -99,7 +99,7 @@ def _stations(found: "Paths", at: int, asked: Asked, language: str) -> None:
     for place in range(len(found.places)):
         others = cloud(wanted(asked, "states", place - 1, language))
         near = neighbours_of(others.vectors, here.states[place, at], 3)
-        shown = ", ".join(f"{token_label(others.tokens[row])} ({number(cosine)})" for row, cosine in zip(near.ids, near.cosines, strict=True))  # fmt: skip
+        shown = _(", ").join(f"{token_label(others.tokens[row])} ({number(cosine)})" for row, cosine in zip(near.ids, near.cosines, strict=True))  # fmt: skip
         rows.append(
             {
                 _("place in the model"): place_name(place - 1),

@@ -10,6 +10,7 @@ from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.inquiry import Answer
 from pages.ui.charts import Colors, layout
 from pages.ui.inside.pictures.grid import safe
+from pages.ui.inside.places import piece_in
 
 _AXIS = N_("brought back")
 Words = Callable[[str], str]
@@ -30,8 +31,8 @@ def figure(config: InquiryConfig, answer: Answer, words: Words, colors: Colors) 
     found = paths_of(answer)
     made = go.Figure(layout=layout(colors))
     made.add_bar(
-        x=list(range(len(found))), y=list(found.values()), customdata=[safe(name) for name in found], marker_color=colors.training,
-        hovertemplate="%{customdata}: %{y:+.3~f}<extra></extra>",
+        x=list(range(len(found))), y=list(found.values()), customdata=[safe(piece_in(words, name)) for name in found], marker_color=colors.training,
+        hovertemplate="%{customdata}<br>%{y:+.3~f}<extra></extra>",
     )  # fmt: skip
     made.update_layout(margin={"l": 60, "r": 20, "t": 14, "b": 30}, yaxis={"title": {"text": words(_AXIS), "standoff": 8}}, xaxis={"showticklabels": False})  # fmt: skip
     return made

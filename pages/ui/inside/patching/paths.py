@@ -14,7 +14,7 @@ from pages.ui.inside.controls import choice, heading
 from pages.ui.inside.patching.path_rows import as_csv, paths_of
 from pages.ui.inside.pictures.grid import figure
 from pages.ui.inside.pictures.head_grid import head_grid, pick_head
-from pages.ui.inside.places import head_of
+from pages.ui.inside.places import piece_of
 from pages.ui.inside.selection import Selection
 from pages.ui.inside.under_way import answered
 from pages.ui.state import INSIDE_HEARD_KEY, INSIDE_RECEIVER_KEY, store
@@ -32,7 +32,7 @@ def show(selection: Selection, pair: PatchingQuestion, tokens: int, what: str) -
     with places[1]:
         heard_by = choice(_("Heard by its"), INSIDE_HEARD_KEY, HEARD_BY) if to_head else "all"
     if to_head and selection.layer == 0 and selection.part != "cross":
-        st.info(as_text(_("Nothing but the embedding speaks to {name}: choose a head of a later layer by a click on a grid, or the logits.", name=head_of(name))))  # fmt: skip
+        st.info(as_text(_("Nothing but the embedding speaks to {name}: choose a head of a later layer by a click on a grid, or the logits.", name=piece_of(name))))  # fmt: skip
         return
     question = PathsQuestion(
         **{key: getattr(pair, key) for key in ("text", "source", "token", "target", "against", "other")},
@@ -40,7 +40,7 @@ def show(selection: Selection, pair: PatchingQuestion, tokens: int, what: str) -
     )  # fmt: skip
     config, code = network(store().find(selection.run).model_config), as_python(selection, question)
     assert isinstance(config, TransformerConfig)
-    to = head_of(name) if to_head else _("the logits")
+    to = piece_of(name) if to_head else _("the logits")
     label = _("What each piece says to {receiver}", receiver=to)
     answer = answered(
         "inside_paths_inquiry", InquiryConfig(run=selection.run, step=selection.step, question=question), name=_("Path patching"),

@@ -7,6 +7,7 @@ import streamlit as st
 
 from llm_core.config import TaskConfig
 from llm_core.runs.inquired import InquiryConfig
+from llm_core.runs.steered import tried_on
 from pages.ui.attention.shape import shape_of
 from pages.ui.attention.words import token_label
 from pages.ui.drawing import drawing
@@ -59,6 +60,9 @@ def _measured(selection: Selection, steer: Steer, code: str) -> None:
     heading(_("How far, and at what cost"))
     if not question.words or not question.tried:
         st.info(_("Say under “More” which word is wanted and in which texts: then it is counted how often it comes."))
+        return
+    if not tried_on(question):
+        st.info(_("The direction is made of every text that it is tried on: try it on others, too."))
         return
     config = store().find(selection.run).model_config
     if isinstance(config, TaskConfig) and config.task != "classify":
