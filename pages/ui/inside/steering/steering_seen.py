@@ -1,7 +1,7 @@
 """What a steered model writes and says beside the same one left alone, and steered in a random direction of the same size."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -61,9 +61,14 @@ class Seen:
     share: float
 
 
-@lru_cache(maxsize=KEPT)
 def seen(steer: Steer) -> Seen:
     """Raises UserError where there is no such direction."""
+    # Nothing is written anew where only the words that are counted change.
+    return _seen(replace(steer, question=steer.question.model_copy(update={"words": ()})))
+
+
+@lru_cache(maxsize=KEPT)
+def _seen(steer: Steer) -> Seen:
     with inference():
         import torch
 
