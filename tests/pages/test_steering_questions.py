@@ -14,6 +14,7 @@ from llm_core.runs.inquiry import FOLDER
 from llm_core.runs.store import Store
 from pages.ui.inside.computed import ask
 from pages.ui.inside.steering.steering_seen import Steer, seen
+from pages.ui.state import INSIDE_FEATURE_PLACE_KEY
 from tests.pages.made_inside import TEXT, made
 from tests.pages.shared_store import shared_store
 
@@ -57,3 +58,16 @@ def test_other_counted_words_write_no_text_anew(store: Store) -> None:
     elsewhere = Steer(ask(MODEL, 1, TEXT), 4, question.model_copy(update={"number": 4}), 40, "add", "all")
     assert seen(steer) is seen(others)
     assert seen(steer) is not seen(elsewhere)
+
+
+def test_a_feature_is_chosen_with_its_place_and_counted_there(store: Store) -> None:
+    test = open_page(by="feature", place="decoder.1.residual_after", feature="20", layer="0")
+    (layer,) = [box for box in test.selectbox if box.label == "Layer"]
+    assert (layer.value, layer.disabled) == (1, True)
+    (number,) = [field for field in test.number_input if field.label == "Feature"]
+    assert (number.value, number.max) == (11, SIZES["decoder.1.residual_after"] - 1)
+    assert (said_by(test, "place"), said_by(test, "feature")) == ("decoder.1.residual_after", "11")
+    test.selectbox(key=INSIDE_FEATURE_PLACE_KEY).set_value("decoder.0.residual_after").run()
+    assert not test.exception
+    assert said_by(test, "place") == "decoder.0.residual_after"
+    assert said_by(open_page(by="feature", layer="1"), "place") == "decoder.1.residual_after"

@@ -94,7 +94,7 @@ LINKED: Linked = {
 }
 _OF_VIEWS = {
     "geometry": ("near", "first", "second", "third", "beside_run", "beside_step"),
-    "steering": ("by", "wanted", "others", "word", "word_against", "neuron", "feature", "words", "tried", "strength"),
+    "steering": ("by", "wanted", "others", "word", "word_against", "neuron", "feature", "place", "words", "tried", "strength"),
     "compare": ("edited", "beside_run", "beside_step"),
 }  # fmt: skip
 """What only one view depends on."""

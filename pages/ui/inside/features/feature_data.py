@@ -37,7 +37,12 @@ class Files:
 
 def files_of(answer: Answer) -> Files:
     """Of an answer that is whole."""
-    autoencoder, table = answer.file(AUTOENCODER), answer.file(TABLE)
+    return files_at(answer.file(AUTOENCODER))
+
+
+def files_at(autoencoder: Path) -> Files:
+    """The same by the autoencoder's file, beside which that of the table is."""
+    table = autoencoder.with_name(autoencoder.name.removesuffix(AUTOENCODER) + TABLE)
     try:
         moment = autoencoder.stat().st_mtime_ns
     except OSError:

@@ -5,18 +5,22 @@ import streamlit as st
 from llm_core.config import TaskConfig
 from llm_core.data.vocabulary import MASK
 from llm_core.errors import UserError
-from llm_core.runs.features import trained_autoencoders
+from llm_core.runs.features import Trained, trained_autoencoders
 from llm_core.runs.inquired import SteeringQuestion
 from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.inside.choices import MOST_STRENGTH, STEERED_BY, STEERED_WAYS, STEERED_WHERE
 from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import choice
+from pages.ui.inside.features.feature_data import autoencoder_of, files_at
+from pages.ui.inside.features.features import places_of
 from pages.ui.inside.first_text import other_text
+from pages.ui.inside.probes.probe_rows import layer_of
 from pages.ui.inside.selection import LONGEST_TEXT, Selection, choose_piece, intact
 from pages.ui.inside.steering.first_steering import Contrast, first_contrast
 from pages.ui.inside.steering.steering_seen import Steer
 from pages.ui.state import (
     INSIDE_FEATURE_KEY,
+    INSIDE_FEATURE_PLACE_KEY,
     INSIDE_NEURON_KEY,
     INSIDE_STEERED_AGAINST_KEY,
     INSIDE_STEERED_BY_KEY,
@@ -49,10 +53,10 @@ def asked_for(selection: Selection, predicted: Predicted) -> Steer:
         by = choice(_("Where the direction comes from"), INSIDE_STEERED_BY_KEY, known, None if trained else _("Features can be steered by as soon as an autoencoder of this model has been trained, in the view Features."))  # fmt: skip
     with right:
         way = choice(_("What is done with it"), INSIDE_STEERED_WAY_KEY, STEERED_WAYS, _("Added, it pushes the model its way; taken out at every layer, nothing of it is left."))  # fmt: skip
-    number, against, place = _source(by, selection, predicted, shape, [each.place for each in trained])
+    number, against, place = _source(by, selection, predicted, shape, trained)
     places = st.columns([2, 3, 3], vertical_alignment="bottom")
     with places[0]:
-        _layer(selection, shape, fixed=by == "feature")
+        _layer(layer_of(place) if by == "feature" else selection.layer, shape, fixed=by == "feature")
     with places[1]:
         st.slider(
             _("Strength, % of the mean length of the stream's vectors"), -MOST_STRENGTH, MOST_STRENGTH, key=INSIDE_STRENGTH_KEY, step=5,
@@ -102,7 +106,7 @@ def _contrast(selection: Selection, predicted: Predicted) -> Contrast:
     return Contrast((sets[0],), (sets[1],), (against.strip(),) if against else (), (text,))
 
 
-def _source(by: str, selection: Selection, predicted: Predicted, shape: Shape, trained: list[str]) -> tuple[int, int | None, str]:  # fmt: skip
+def _source(by: str, selection: Selection, predicted: Predicted, shape: Shape, trained: list[Trained]) -> tuple[int, int | None, str]:  # fmt: skip
     """What the direction is made of: its number, that of a word it is held against, and the place."""
     stream = "decoder" if selection.part == "cross" else selection.part
     place = f"{stream}.{selection.layer}.residual_after"
@@ -127,10 +131,22 @@ def _source(by: str, selection: Selection, predicted: Predicted, shape: Shape, t
         state[INSIDE_NEURON_KEY] = min(max(int(state.get(INSIDE_NEURON_KEY) or 0), 0), shape.neurons - 1)
         st.number_input(_("Neuron"), 0, shape.neurons - 1, key=INSIDE_NEURON_KEY, persist_state="session", width=200)
         return int(state[INSIDE_NEURON_KEY]), None, place
-    own = next((each for each in trained if each == place), trained[0])
-    st.session_state[INSIDE_FEATURE_KEY] = max(int(st.session_state.get(INSIDE_FEATURE_KEY) or 0), 0)
-    st.number_input(_("Feature"), 0, key=INSIDE_FEATURE_KEY, persist_state="session", width=200)
-    return int(st.session_state[INSIDE_FEATURE_KEY]), None, own
+    number, place = _feature(selection, trained, place)
+    return number, None, place
+
+
+def _feature(selection: Selection, trained: list[Trained], usual: str) -> tuple[int, str]:
+    """Which one of which place: the newest autoencoder of each, at first that of the chosen layer's end."""
+    state, known = st.session_state, {each.place: each for each in reversed(trained)}
+    if state.get(INSIDE_FEATURE_PLACE_KEY) not in known:
+        state[INSIDE_FEATURE_PLACE_KEY] = usual if usual in known else trained[0].place
+    said = places_of(selection)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        place = str(st.selectbox(_("Place in the model"), list(known), key=INSIDE_FEATURE_PLACE_KEY, format_func=lambda name: said.get(name, name), persist_state="session", width=420))  # fmt: skip
+        most = autoencoder_of(files_at(known[place].path)).features - 1
+        state[INSIDE_FEATURE_KEY] = min(max(int(state.get(INSIDE_FEATURE_KEY) or 0), 0), most)
+        st.number_input(_("Feature"), 0, most, key=INSIDE_FEATURE_KEY, persist_state="session", width=200)
+    return int(state[INSIDE_FEATURE_KEY]), place
 
 
 def token_of(word: str, names: tuple[str, ...]) -> int:
@@ -141,10 +157,10 @@ def token_of(word: str, names: tuple[str, ...]) -> int:
     return max(found, key=lambda number: len(names[number]))
 
 
-def _layer(selection: Selection, shape: Shape, *, fixed: bool) -> None:
-    key = f"inside_steered_at_{selection.layer}"  # another one where a click elsewhere has chosen another layer
+def _layer(layer: int, shape: Shape, *, fixed: bool) -> None:
+    key = f"inside_steered_at_{layer}"  # another one where a click elsewhere has chosen another layer
     st.selectbox(
-        _("Layer"), range(shape.layers), index=selection.layer, key=key, disabled=fixed,
+        _("Layer"), range(shape.layers), index=layer, key=key, disabled=fixed,
         on_change=lambda: choose_piece(int(st.session_state[key])), help=_("The direction is added where this layer ends."),
     )  # fmt: skip
 
