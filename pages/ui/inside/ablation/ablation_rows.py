@@ -13,7 +13,7 @@ from pages.ui.charts import Colors, layout
 from pages.ui.inside.pictures.grid import safe
 from pages.ui.inside.places import piece_in
 
-_AXIS = N_("change without it")
+_AXIS, _AND = N_("change without it"), N_("; ")
 Words = Callable[[str], str]
 
 
@@ -65,7 +65,7 @@ def figure(config: InquiryConfig, answer: Answer, words: Words, colors: Colors) 
     """A bar for each piece, token or set that is measured."""
     found = ablated_of(answer, "ablated", "chosen", "other")
     made = go.Figure(layout=layout(colors))
-    names = ["; ".join(piece_in(words, name) for name in each) for each in _names(config, answer)]
+    names = [words(_AND).join(piece_in(words, name) for name in each) for each in _names(config, answer)]
     made.add_bar(
         x=list(range(len(found))), y=[each.change for each in found], customdata=list(map(safe, names)),
         marker_color=[colors.held_out if row.get("kind") == "chosen" else colors.quiet for row in _measured(answer)],
