@@ -123,6 +123,7 @@ INSIDE_THRESHOLD_KEY = "inside_threshold"
 INSIDE_THRESHOLD_FOR_KEY = "inside_threshold_for"
 INSIDE_INQUIRY_FAULT_KEY = "inside_inquiry_fault"
 INSIDE_FEATURE_KEY = "inside_feature"
+INSIDE_FEATURE_FOR_KEY = "inside_feature_for"
 INSIDE_FEATURE_PLACE_KEY = "inside_feature_place"
 INSIDE_FEATURE_LABEL_KEY = "inside_feature_label"
 INSIDE_FEATURE_SETTINGS_KEYS = {name: f"inside_feature_{name}_setting" for name in ("features", "k", "steps", "seed")}

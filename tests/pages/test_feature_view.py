@@ -23,6 +23,7 @@ from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.store import Store
 from pages.ui.charts import DARK, LIGHT
 from pages.ui.inside.features import feature_rows
+from pages.ui.state import INSIDE_FEATURE_PLACE_KEY
 from tests.pages.made_inside import made
 from tests.pages.shared_store import shared_store
 
@@ -109,6 +110,16 @@ def test_a_feature_is_chosen_by_its_number_and_stands_in_the_link(store: Store) 
     card = drawn(test, f"terrarium-feature-{MODEL}-1-{PLACE}-7-histogram")
     assert sum(int(row["tokens"]) for row in csv.DictReader(io.StringIO(card["table"]))) > 0
     assert "direction(7)" in card["code"]
+
+
+def test_a_feature_of_another_autoencoder_is_not_the_chosen_one(store: Store) -> None:
+    test = open_page(feature="7", place=PLACE)
+    assert "".join(test.query_params["feature"]) == "7", "a link names it together with its place"
+    test.selectbox(key=INSIDE_FEATURE_PLACE_KEY).set_value("decoder.1.attention").run()
+    assert "feature" not in test.query_params
+    test.selectbox(key=INSIDE_FEATURE_PLACE_KEY).set_value(PLACE).run()
+    usual = open_page(place=PLACE).number_input(key="inside_feature_number").value
+    assert test.number_input(key="inside_feature_number").value == usual != 7
 
 
 def test_features_are_looked_for_by_what_a_grammar_knows(store: Store) -> None:

@@ -20,7 +20,7 @@ from llm_core.runs.own_texts import own_texts
 from llm_core.runs.store import Store
 from llm_core.taps import observe
 from pages.ui import state
-from pages.ui.inside import direct
+from pages.ui.inside import direct, selection
 from pages.ui.inside.features import neurons
 from pages.ui.inside.features.neuron_data import TEXTS
 from pages.ui.state import INSIDE_NEURON_KEY, INSIDE_OFF_KEY
@@ -126,6 +126,15 @@ def test_what_comes_from_the_browser_is_checked(store: Store, monkeypatch: pytes
     assert kept == {}
     neurons.pick(7)
     assert kept == {INSIDE_NEURON_KEY: 7}
+
+
+def test_a_neuron_of_another_layer_is_not_the_chosen_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[str, Any] = {INSIDE_NEURON_KEY: 7, "inside_layer": 1}
+    monkeypatch.setattr(selection.st, "session_state", kept)
+    selection.choose_piece(1, 0)
+    assert kept[INSIDE_NEURON_KEY] == 7
+    selection.choose_piece(0)
+    assert kept == {"inside_layer": 0, "inside_head": 0}
 
 
 def test_a_neuron_among_those_that_add_most_is_looked_at_with_a_click(monkeypatch: pytest.MonkeyPatch) -> None:

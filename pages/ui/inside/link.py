@@ -20,6 +20,7 @@ from pages.ui.state import (
     INSIDE_BESIDE_STEP_KEY,
     INSIDE_EDITED_FOR_KEY,
     INSIDE_EDITED_KEY,
+    INSIDE_FEATURE_FOR_KEY,
     INSIDE_FEATURE_KEY,
     INSIDE_FEATURE_PLACE_KEY,
     INSIDE_FEATURE_SETTINGS_KEYS,
@@ -120,6 +121,7 @@ def follow_link() -> None:
             INSIDE_THRESHOLD_FOR_KEY,
             INSIDE_STEERED_FOR_KEY,
             INSIDE_EDITED_FOR_KEY,
+            INSIDE_FEATURE_FOR_KEY,
         ):
             st.session_state.pop(key, None)
 

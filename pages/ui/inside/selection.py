@@ -16,6 +16,8 @@ from pages.ui.inside.off import is_there, pieces_of, position_of
 from pages.ui.inside.views import VIEWS
 from pages.ui.state import (
     INSIDE_AGAINST_KEY,
+    INSIDE_FEATURE_KEY,
+    INSIDE_FEATURE_PLACE_KEY,
     INSIDE_FOR_KEY,
     INSIDE_HEAD_KEY,
     INSIDE_LAYER_KEY,
@@ -34,6 +36,11 @@ from pages.ui.subject import Subject
 from pages.ui.text import language
 
 LONGEST_TEXT = 2_000  # characters; it travels in links
+
+_OF_A_MODEL = (
+    INSIDE_PART_KEY, INSIDE_LAYER_KEY, INSIDE_HEAD_KEY, INSIDE_NEURON_KEY, INSIDE_FEATURE_KEY, INSIDE_FEATURE_PLACE_KEY,
+)  # fmt: skip
+"""What names another thing in another model, or none."""
 
 Against = int | str | None
 """What a token is held against: another one, `others` for the mean of all others, None for nothing."""
@@ -136,7 +143,7 @@ def _forget(subject: Subject, shape: Shape) -> None:
             state.pop(key, None)
         state[INSIDE_OFF_KEY] = pieces_of(state.get(INSIDE_OFF_KEY, ()))
     if then[0] != now[0]:
-        for key in (INSIDE_PART_KEY, INSIDE_LAYER_KEY, INSIDE_HEAD_KEY, INSIDE_NEURON_KEY, INSIDE_OFF_KEY):
+        for key in (*_OF_A_MODEL, INSIDE_OFF_KEY):
             state.pop(key, None)
     state[INSIDE_FOR_KEY] = now
     if state.get(INSIDE_PART_KEY) not in shape.parts:
@@ -167,7 +174,9 @@ def choose_target(target: int, against: int | str | None = None) -> None:
 
 
 def choose_piece(layer: int, head: int | None = None, part: str | None = None) -> None:
-    """Look at this layer, and this head of it."""
+    """Look at this layer, and this head of it; a neuron of another layer is another one."""
+    if st.session_state.get(INSIDE_LAYER_KEY) != layer:
+        st.session_state.pop(INSIDE_NEURON_KEY, None)
     st.session_state[INSIDE_LAYER_KEY] = layer
     if head is not None:
         st.session_state[INSIDE_HEAD_KEY] = head

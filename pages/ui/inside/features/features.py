@@ -22,6 +22,7 @@ from pages.ui.inside.features.feature_search import show_search
 from pages.ui.inside.selection import LONGEST_TEXT, Selection, choose_text, intact
 from pages.ui.inside.under_way import answered
 from pages.ui.state import (
+    INSIDE_FEATURE_FOR_KEY,
     INSIDE_FEATURE_KEY,
     INSIDE_FEATURE_PLACE_KEY,
     INSIDE_FEATURE_SETTINGS_KEYS,
@@ -113,7 +114,12 @@ def _asked_for(selection: Selection, predicted: Predicted) -> FeaturesQuestion:
             values[name] = int(st.number_input(_(title), least, most, key=key, help=_(help_text), persist_state="session"))  # fmt: skip
     if values["k"] > values["features"]:
         raise UserError("Of {features} features at most as many can speak at once; choose a number from 1, not {k}.", features=values["features"], k=values["k"])  # fmt: skip
-    return FeaturesQuestion(place=str(place), features=values["features"], k=values["k"], steps=values["steps"], seed=values["seed"])  # fmt: skip
+    question = FeaturesQuestion(place=str(place), features=values["features"], k=values["k"], steps=values["steps"], seed=values["seed"])  # fmt: skip
+    of = selection.run, selection.step, question
+    if state.setdefault(INSIDE_FEATURE_FOR_KEY, of) != of:  # the same number is another feature there
+        state.pop(INSIDE_FEATURE_KEY, None)
+        state[INSIDE_FEATURE_FOR_KEY] = of
+    return question
 
 
 def _show_report(question: FeaturesQuestion, answer: Answer, code: str, saved: str) -> None:

@@ -115,7 +115,7 @@ def _choose(selection: Selection, layers: int, neurons: int, chosen: int) -> Non
     with places[0]:
         key = "inside_neuron_layer"
         st.session_state[key] = selection.layer
-        st.selectbox(_("Layer"), range(layers), key=key, on_change=lambda: choose_layer(st.session_state[key]))
+        st.selectbox(_("Layer"), range(layers), key=key, on_change=lambda: choose_piece(st.session_state[key]))
     with places[1]:
         number = "inside_neuron_number"
         st.session_state[number] = chosen
@@ -202,12 +202,6 @@ def _property() -> str:
 
 def _language(selection: Selection) -> str:
     return language_of(store().find(selection.run)) or st.session_state.get(INSIDE_TEXTS_IN_KEY) or "en"
-
-
-def choose_layer(layer: int) -> None:
-    """Look at this layer, and at what comes first there; for callbacks."""
-    choose_piece(layer)
-    st.session_state.pop(INSIDE_NEURON_KEY, None)
 
 
 def choose_neuron(neuron: int) -> None:
