@@ -31,6 +31,7 @@ def neurons(arguments: argparse.Namespace) -> Values:
 
     from llm_core.devices import physical_cores, use_threads
     from llm_core.interpret.components import Component, streams
+    from llm_core.interpret.names import names_of
     from llm_core.interpret.neurons.neurons import (
         listens,
         neuron_activations,
@@ -64,7 +65,7 @@ def neurons(arguments: argparse.Namespace) -> Values:
     try:
         way, matrix = way_out(model, layer, readings), writes(model, layer)
         effects = way.effects(matrix[arguments.neuron][None])[0]
-        names = run.labels or tuple(tokenizer.pieces)
+        names = names_of(model, tokenizer, run.labels)
         order = np.argsort(-effects)
         values["promoted"] = {names[token]: _short(effects[token]) for token in order[:_TOKENS]}
         values["suppressed"] = {names[token]: _short(effects[token]) for token in order[::-1][:_TOKENS]}

@@ -199,6 +199,9 @@ def test_a_neuron_points_where_it_writes(model: Model) -> None:
             model(text)
         outputs.append(seen[added][0, 0])
     np.testing.assert_allclose(direction.unit * direction.share * direction.norm, outputs[1] - outputs[0], atol=1e-4)
+    for name in ("decoder.0.feed_forward", "decoder.0.feed_forward.9999"):
+        with pytest.raises(UserError):
+            neuron_direction(model, PLACE, Component.parse(name), batches(ONE))
 
 
 def test_random_directions_are_as_long_and_point_elsewhere(model: Model) -> None:

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from llm_core.errors import UserError
 from llm_core.interpret.attention.attention import Part
-from llm_core.interpret.components import Component, residuals, site, stack
+from llm_core.interpret.components import Component, residuals, site
 from llm_core.interpret.geometry.token_vectors import input_vectors, output_vectors
+from llm_core.interpret.neurons.neurons import feed_forward
+from llm_core.interpret.neurons.neurons import random_directions as drawn_at_random
 from llm_core.models.base import Batch, Model
-from llm_core.models.layers import FeedForward
-from llm_core.models.transformer import Block
 from llm_core.taps import Edit, observe
 
 Floats = NDArray[np.float32]
@@ -111,17 +111,13 @@ def neuron_direction(model: Model, place: Component, neuron: Component, texts: S
     if neuron.kind != "neuron" or neuron.layer is None or neuron.index is None:
         raise UserError("{name!r} is no neuron; one is named as decoder.0.feed_forward.17.", name=str(neuron))
     site(model, neuron)  # says so where it is not there
-    block = stack(model, neuron.part).blocks[neuron.layer]
-    assert isinstance(block, Block)
-    assert isinstance(block.feed_forward, FeedForward)
-    return direction_along(model, place, block.feed_forward.down.weight[:, neuron.index].detach().float(), texts)
+    layer = feed_forward(model, Component(neuron.part, neuron.layer, "feed_forward"))
+    return direction_along(model, place, layer.down.weight[:, neuron.index].detach().float(), texts)
 
 
 def random_directions(direction: Direction, count: int, seed: int = 0) -> tuple[Direction, ...]:
     """Directions drawn evenly from all there are at the same place, with the same norm: the control."""
-    drawn = np.random.default_rng(seed).standard_normal((count, len(direction.unit)))
-    units = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
-    return tuple(replace(direction, unit=unit) for unit in units)
+    return tuple(replace(direction, unit=unit) for unit in drawn_at_random(count, len(direction.unit), seed))
 
 
 def steer(
