@@ -45,7 +45,21 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "import_module":
+            names |= named(node.args[0])
     return names
+
+
+def named(argument: ast.expr) -> set[str]:
+    """The modules of this program that `import_module(f"folder.{name}")` may import: all of the folder."""
+    assert isinstance(argument, ast.JoinedStr), ast.unparse(argument)
+    first, *others = argument.values
+    assert isinstance(first, ast.Constant), ast.unparse(argument)
+    assert str(first.value).endswith("."), ast.unparse(argument)
+    assert len(others) == 1, ast.unparse(argument)
+    folder = ROOT / Path(*str(first.value).rstrip(".").split("."))
+    assert folder.is_dir(), folder
+    return {f"{first.value}{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__"}
 
 
 def identify(path: Path) -> str:

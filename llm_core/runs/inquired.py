@@ -6,7 +6,7 @@ answered once, whoever asks.
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -179,11 +179,13 @@ Question = Annotated[
     Field(discriminator="method"),
 ]
 """Every kind of question; of several, told apart by their `method`."""
+METHODS = frozenset(kind.model_fields["method"].default for kind in get_args(get_args(Question)[0]))
+"""The names of all."""
 
 
 class InquiryConfig(Config):
     """run: the id of the run whose model is asked about, or the name of a bundled model · step: of its training; None for
-    a question about all of them."""
+    a question about all of them, and for the newest."""
 
     run: str
     step: int | None = Field(default=None, ge=0)

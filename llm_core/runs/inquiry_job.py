@@ -1,13 +1,14 @@
 """Answering a question about the model of another run, as a worker does it."""
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 from llm_core.devices import choose_device, use_threads
 from llm_core.errors import UserError
 from llm_core.runs import history, slots
 from llm_core.runs.history import Row
-from llm_core.runs.inquired import InquiryConfig
+from llm_core.runs.inquired import METHODS, InquiryConfig
 from llm_core.runs.inquiry import ANEW, answer_of
 from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.job import Clock, Job, Noted, Progress
@@ -17,63 +18,22 @@ from llm_core.training.records import Finish, Snapshot
 
 RESUMED = frozenset({"training"})
 """Methods that go on after the rows that they have written; all others begin anew."""
-
+OF_ALL_STEPS = frozenset({"training"})
+"""Methods whose questions are about no one step; all others are about the newest where none is named."""
 
 Answering = Callable[[Any, Subject], Iterator[float | Row]]
 """A question of a method's own class is answered: the share that is done, as a sign of life, or a row."""
 
 
 def answering(method: str) -> Answering:
-    """How a method's questions are answered. Imported only when one is. Raises UserError for an unknown one."""
-    if method == "steering":
-        from llm_core.runs.inquiries import steering
+    """How a method's questions are answered: by the module of its name. Imported only when one is.
 
-        return steering.answer
-    if method == "features":
-        from llm_core.runs.inquiries import features
-
-        return features.answer
-    if method == "ablation":
-        from llm_core.runs.inquiries.ablation import answer as ablation
-
-        return ablation
-    if method == "inputs":
-        from llm_core.runs.inquiries.inputs import answer as inputs
-
-        return inputs
-    if method == "paths":
-        from llm_core.runs.inquiries.paths import answer as paths
-
-        return paths
-    if method == "patching":
-        from llm_core.runs.inquiries.patching import answer
-
-        return answer
-    if method == "proof":
-        from llm_core.runs.inquiries import proof
-
-        return proof.answer
-    if method == "training":
-        from llm_core.runs.inquiries.training import answer as answer_training
-
-        return answer_training
-    if method == "probes":
-        from llm_core.runs.inquiries import probes
-
-        return probes.answer
-    if method == "probe_removal":
-        from llm_core.runs.inquiries import probe_removal
-
-        return probe_removal.answer
-    if method == "tsne":
-        from llm_core.runs.inquiries import tsne
-
-        return tsne.answer
-    if method == "tuned_lens":
-        from llm_core.runs.inquiries.tuned_lens import answer as tuned_lens
-
-        return tuned_lens
-    raise UserError("Run {run} was made by another version of this program.", run=method)
+    Raises UserError for an unknown one.
+    """
+    if method not in METHODS:
+        raise UserError("Run {run} was made by another version of this program.", run=method)
+    found: Answering = import_module(f"llm_core.runs.inquiries.{method}").answer
+    return found
 
 
 class InquiryJob(Job):
@@ -90,9 +50,12 @@ class InquiryJob(Job):
         use_threads(self._settings.threads or slots.default_threads())
         asked = self._store.find(self._settings.run)
         progress(0.2)
-        model, tokenizer = self._store.model(asked, self._settings.step)
+        step = self._settings.step
+        if step is None and self._settings.question.method not in OF_ALL_STEPS:
+            step = next(reversed(asked.steps()), None)  # none kept yet: the store says so
+        model, tokenizer = self._store.model(asked, step)
         self._subject = Subject(
-            self._store, asked, self._settings.step, model.to(choose_device("auto")), tokenizer, self.run.folder,
+            self._store, asked, step, model.to(choose_device("auto")), tokenizer, self.run.folder,
             answer_of(self.run).rows if self._resumes else (),
         )  # fmt: skip
 

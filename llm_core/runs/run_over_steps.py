@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator
 from llm_core.config import TaskConfig, network
 from llm_core.errors import UserError
 from llm_core.interpret.dynamics.over_steps import NotHere, over_steps
-from llm_core.interpret.reading import read
 from llm_core.interpret.dynamics.step_measures import MEASURES, AtStep, MeasureName
 from llm_core.interpret.dynamics.step_subject import StepSubject
+from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.models.base import Model
 from llm_core.runs.inquired import TrainingQuestion

@@ -1,5 +1,6 @@
 """Questions that take over a second, as runs: answered once, found again, stopped and taken up, drawn as rows come."""
 
+import inspect
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +25,14 @@ from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.runs import history, inquiry
 from llm_core.runs.history import Row
-from llm_core.runs.inquired import AblationQuestion, InquiryConfig, PatchingQuestion, PathsQuestion, Question
+from llm_core.runs.inquired import (
+    AblationQuestion,
+    InquiryConfig,
+    PatchingQuestion,
+    PathsQuestion,
+    Question,
+    TrainingQuestion,
+)
 from llm_core.runs.inquiry_job import InquiryJob
 from llm_core.runs.inquiry_job import answering as answering_of
 from llm_core.runs.inquiry_subject import Subject
@@ -225,6 +233,32 @@ def test_the_route_draws_the_rows_that_are_there(store: Store, config: InquiryCo
     assert told["csv"].splitlines()[1:] == ["decoder.0.residual_before,0,the,0.25", "decoder.0.residual_before,1, cat,1.0"]  # fmt: skip
     same = client.get(f"/inquiry/{config.digest}?lang=zh&have={told['version']}").json()
     assert "figures" not in same
+
+
+def test_the_newest_model_is_asked_about_where_no_step_is_named(store: Store, config: InquiryConfig) -> None:
+    seen: list[Subject] = []
+
+    def answer(question: Any, subject: Subject) -> Iterator[float | Row]:
+        seen.append(subject)
+        yield 1.0
+
+    training = TrainingQuestion(text="", measure="weights", until=1)
+    for question in (config.question, training):
+        unnamed = InquiryConfig(run=MODEL, question=question)
+        run = store.create(unnamed, name="a question", identity=unnamed.digest, threads=1)
+        assert work(run, make_job=lambda run: InquiryJob(run, lambda method: answer)).state == "finished"
+    assert [subject.step for subject in seen] == [store.find(MODEL).steps()[-1], None]
+
+
+def test_a_method_that_is_not_known_is_said_to_be_of_another_version() -> None:
+    with pytest.raises(UserError, match="another version"):
+        answering_of("os.path")
+
+
+@pytest.mark.parametrize("kind", [*get_args(get_args(Question)[0])])
+def test_a_question_of_every_kind_is_answered_by_its_own_module(kind: type[Config]) -> None:
+    answer = answering_of(kind.model_fields["method"].default)
+    assert next(iter(inspect.signature(answer, eval_str=True).parameters.values())).annotation is kind
 
 
 @pytest.mark.parametrize("kind", [*get_args(get_args(Question)[0])])

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from llm_core.devices import choose_device
-from llm_core.interpret.reading import read
 from llm_core.interpret.dynamics.step_measures import MEASURES, AtStep
+from llm_core.interpret.reading import read
 from llm_core.interpret.target import Target
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import InquiryConfig, TrainingQuestion
