@@ -14,7 +14,7 @@ from llm_core.runs.inquiry import FOLDER
 from llm_core.runs.store import Store
 from pages.ui.inside.computed import ask
 from pages.ui.inside.steering.steering_seen import Steer, seen
-from pages.ui.state import INSIDE_FEATURE_PLACE_KEY
+from pages.ui.state import INSIDE_FEATURE_PLACE_KEY, INSIDE_STEERED_AGAINST_KEY
 from tests.pages.made_inside import TEXT, made
 from tests.pages.shared_store import shared_store
 
@@ -58,6 +58,25 @@ def test_other_counted_words_write_no_text_anew(store: Store) -> None:
     elsewhere = Steer(ask(MODEL, 1, TEXT), 4, question.model_copy(update={"number": 4}), 40, "add", "all")
     assert seen(steer) is seen(others)
     assert seen(steer) is not seen(elsewhere)
+
+
+def test_an_emptied_field_is_empty_for_whoever_follows_the_link(store: Store) -> None:
+    test = open_page(by="token", word="cat", word_against="dog")
+    test.text_input(key=INSIDE_STEERED_AGAINST_KEY).set_value("").run()
+    assert not test.exception
+    assert said_by(test, "word_against") == ""
+    link = {name: str(said_by(test, name)) for name in test.query_params}
+    assert open_page(**link).text_input(key=INSIDE_STEERED_AGAINST_KEY).value == ""
+
+
+def test_fields_that_are_empty_at_first_are_not_in_the_link(store: Store) -> None:
+    test = open_page(view="geometry", shown="near", first="cat")
+    assert (said_by(test, "first"), said_by(test, "second"), said_by(test, "near")) == ("cat", None, None)
+
+
+def test_the_language_of_texts_is_in_the_link_of_each_view_that_reads_them(store: Store) -> None:
+    for view, expected in (("probes", "zh"), ("neurons", "zh"), ("lens", None)):
+        assert said_by(open_page(view=view, texts_in="zh"), "texts_in") == expected
 
 
 def test_a_feature_is_chosen_with_its_place_and_counted_there(store: Store) -> None:

@@ -99,6 +99,10 @@ _OF_VIEWS = {
     "compare": ("edited", "beside_run", "beside_step"),
 }  # fmt: skip
 """What only one view depends on."""
+_EMPTY = frozenset(("near", "first", "second", "third"))
+"""Fields that are empty at first; any other that was emptied is so in the link, too."""
+_ALSO_OF = {"texts_in": "neurons"}
+"""Choices of one view that another one depends on as well."""
 
 
 def linked_features() -> dict[str, Any]:
@@ -145,8 +149,8 @@ def write_link(selection: Selection) -> None:
         "against": "nothing" if selection.against is None else selection.against,
     }
     chosen_there = {name: st.session_state.get(LINKED[name][0]) for name in _OF_VIEWS.get(selection.view, ())}
-    values |= {name: None if value == "" else value for name, value in chosen_there.items()}
+    values |= {name: None if value == "" and name in _EMPTY else value for name, value in chosen_there.items()}
     for name, (view, key, known) in LINKED_CHOICES.items():
-        chosen = st.session_state.get(key)
-        values[name] = chosen if view == selection.view and chosen != next(iter(known)) else None
+        chosen, there = st.session_state.get(key), selection.view in (view, _ALSO_OF.get(name))
+        values[name] = chosen if there and chosen != next(iter(known)) else None
     write_address(LINKED, {name: str(value) for name, value in values.items() if value is not None}, INSIDE_LINK_KEY)
