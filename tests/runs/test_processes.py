@@ -104,9 +104,14 @@ def test_a_signal_is_a_clean_stop_with_a_checkpoint(make: Make, number: signal.S
 
 def test_two_workers_started_at_once_are_one(make: Make) -> None:
     run = make()
-    both = [child(run, 100, 0.01) for _ in range(2)]
-    assert sorted(ending(process) for process in both) == ["", "finished"]
-    assert losses(history.records(run.folder)) == expected(100)
+    both = [child(run, 100_000, 0.01) for _ in range(2)]
+    wait_for(lambda: any(process.poll() is not None for process in both))
+    refused, working = sorted(both, key=lambda process: process.returncode is None)
+    assert ending(refused) == ""
+    wait_for(lambda: run.status().step >= 3)
+    working.send_signal(signal.SIGTERM)
+    assert ending(working) == "stopped"
+    assert losses(history.records(run.folder)) == expected(run.status().step)
 
 
 def test_a_hung_worker_is_seen_and_ended_by_stop(make: Make, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
