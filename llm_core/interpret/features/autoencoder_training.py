@@ -77,7 +77,7 @@ def train_autoencoder(
     Raises UserError for more at once than there are features, and for vectors that are all the same.
     """
     if not 1 <= k <= features:
-        raise UserError("Of {features} features at most as many can speak at once; choose a number from 1, not {k}.", features=features, k=k)  # fmt: skip
+        raise UserError("There are {features} features, so that at most {features} can speak at once; choose a number from 1 to {features}, not {k}.", features=features, k=k)  # fmt: skip
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(vectors), generator=generator)[:MOST_VECTORS]
     known = vectors[chosen.to(vectors.device)]

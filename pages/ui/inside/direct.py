@@ -19,7 +19,7 @@ from pages.ui.inside.places import name_of
 from pages.ui.inside.selection import Against, Selection, asked, choose_piece, choose_view
 from pages.ui.inside.words import explained
 from pages.ui.state import INSIDE_NEURON_KEY, inference
-from pages.ui.text import _, number
+from pages.ui.text import _
 
 if TYPE_CHECKING:
     from llm_core.interpret.attribution.logit_attribution import LogitAttribution
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _NEURONS = 10
 _NEURONS_AT_MOST = 100_000
-_ROUNDING = 1e-3
 
 
 @lru_cache(maxsize=KEPT)
@@ -52,7 +51,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
         label=_("What each layer has added to {what}", what=what), height=320, least_width=90 + 52 * len(drawn), code=code,
         table=as_csv(found), name=f"terrarium-logit-attribution-{run}", on_picked=_pick_layer,
     )  # fmt: skip
-    st.caption(as_text(_summed(found, what)))
+    st.caption(as_text(summed(found, what)))
     heads, neurons = st.columns([3, 2], gap="medium")
     with heads:
         heading(_("Heads and feed-forward layers"))
@@ -93,18 +92,14 @@ def bars_of(found: "LogitAttribution") -> list[Bar]:
     return drawn
 
 
-def _summed(found: "LogitAttribution", what: str) -> str:
+def summed(found: "LogitAttribution", what: str) -> str:
     """That the sum is whole, and of what."""
-    said = _("All of it adds up to {total}; {what} is {value}, and {remainder} remain.", total=found.total, what=what, value=found.value, remainder=_remaining(found.remainder))  # fmt: skip
+    said = _("All of it adds up to {total}; {what} is {value}, and {remainder} remain.", total=found.total, what=what, value=found.value, remainder=found.remainder)  # fmt: skip
     if found.explains == "before_soft_cap":
         said += " " + _("That is the logit before the soft cap, which this model bends its logits with; bent it is {output}.", output=found.output)  # fmt: skip
     if "head_activation" in found.frozen:
         said += " " + _("The activation in the model's head is held as it is.")
     return said
-
-
-def _remaining(remainder: float) -> str:
-    return f"{remainder:.0e}".replace("-", "−") if abs(remainder) < _ROUNDING else number(remainder)
 
 
 def _pick_layer(picked: object) -> None:

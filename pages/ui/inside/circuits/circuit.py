@@ -28,16 +28,18 @@ if TYPE_CHECKING:
 _MOST = 24
 """Tokens along a side."""
 _SAMPLED = 256
-"""Tokens of the vocabulary on which it is judged whether a head copies."""
+"""Tokens of the vocabulary, at most, on which it is judged whether a head copies."""
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """Both tables on the tokens of the text. `wrote` says why there is no second one, where there is none."""
+    """Both tables on the tokens of the text. `wrote` says why there is no second one, where there is none; `sampled`: on how many
+    tokens of the vocabulary it was judged whether the head copies."""
 
     looks: "CircuitTable"
     writes: "CircuitTable | None"
     copies: "Copying | None"
+    sampled: int
     wrote: UserError | None
 
 
@@ -60,8 +62,8 @@ def circuit(asked: Asked, head: str, also: tuple[int, ...]) -> Circuit:
             sample = np.unique(np.linspace(0, size - 1, min(size, _SAMPLED)).astype(int)).tolist()
             copies = None if named.part == "cross" else copying(ov_circuit(model, tokenizer, named, sample, sample))
         except UserError as reason:
-            return Circuit(looks, None, None, reason)
-        return Circuit(looks, writes, copies, None)
+            return Circuit(looks, None, None, 0, reason)
+        return Circuit(looks, writes, copies, len(sample), None)
 
 
 def show(selection: Selection, _predicted: Predicted) -> None:
@@ -80,7 +82,7 @@ def show(selection: Selection, _predicted: Predicted) -> None:
         else:
             _table(selection, head, "writes", found.writes, _("A row is a token that is looked at, a column one whose logit changes."))  # fmt: skip
     if found.copies is not None:
-        st.caption(as_text(_said(found.copies)))
+        st.caption(as_text(_said(found.copies, found.sampled)))
 
 
 def _head(selection: Selection, shape: Shape) -> str:
@@ -112,10 +114,10 @@ def _table(selection: Selection, head: str, kind: str, table: "CircuitTable", sa
     )  # fmt: skip
 
 
-def _said(copies: "Copying") -> str:
+def _said(copies: "Copying", sampled: int) -> str:
     return _(
         "Over {count} tokens of the vocabulary: looking at a token raises that token's own logit most in {own} of cases, by chance in {chance}; its eigenvalues say {eigenvalues}, from −1, it takes away, to 1, it copies.",
-        count=_SAMPLED, own=f"{100 * copies.own:.3g} %", chance=f"{100 * copies.chance:.3g} %", eigenvalues=number(copies.eigenvalues),
+        count=sampled, own=f"{100 * copies.own:.3g} %", chance=f"{100 * copies.chance:.3g} %", eigenvalues=number(copies.eigenvalues),
     )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def _asked_for(selection: Selection, predicted: Predicted) -> FeaturesQuestion:
             state[key] = min(max(chosen, least), most) if type(chosen) is int else usual
             values[name] = int(st.number_input(_(title), least, most, key=key, help=_(help_text), persist_state="session"))  # fmt: skip
     if values["k"] > values["features"]:
-        raise UserError("Of {features} features at most as many can speak at once; choose a number from 1, not {k}.", features=values["features"], k=values["k"])  # fmt: skip
+        raise UserError("There are {features} features, so that at most {features} can speak at once; choose a number from 1 to {features}, not {k}.", features=values["features"], k=values["k"])  # fmt: skip
     question = FeaturesQuestion(place=str(place), features=values["features"], k=values["k"], steps=values["steps"], seed=values["seed"])  # fmt: skip
     of = selection.run, selection.step, question
     if state.setdefault(INSIDE_FEATURE_FOR_KEY, of) != of:  # the same number is another feature there
