@@ -105,10 +105,10 @@ def test_a_signal_is_a_clean_stop_with_a_checkpoint(make: Make, number: signal.S
 def test_two_workers_started_at_once_are_one(make: Make) -> None:
     run = make()
     both = [child(run, 100_000, 0.01) for _ in range(2)]
-    wait_for(lambda: any(process.poll() is not None for process in both))
+    wait_for(lambda: any(process.poll() is not None for process in both), 30)
     refused, working = sorted(both, key=lambda process: process.returncode is None)
     assert ending(refused) == ""
-    wait_for(lambda: run.status().step >= 3)
+    wait_for(lambda: run.status().step >= 3, 30)
     working.send_signal(signal.SIGTERM)
     assert ending(working) == "stopped"
     assert losses(history.records(run.folder)) == expected(run.status().step)
