@@ -144,7 +144,7 @@ def _colours(found: "Lens", rows: list[int], colour: str, size: int) -> tuple[ND
 
 def _said(found: "Lens", predicted: Predicted, row: int, column: int, token: str) -> str:
     """A cell in words."""
-    shares = ", ".join(
+    shares = _(", ").join(
         f"{token_label(predicted.names[int(each)])} {100 * share:.3g} %"
         for each, share in zip(found.top[row, column], found.probabilities[row, column], strict=True)
     )

@@ -79,7 +79,7 @@ def _measured(selection: Selection, steer: Steer, code: str) -> None:
         return
     words, table = partial(translate, code=language()), steering_rows.as_csv(answer)
     run = f"{selection.run}-{selection.step}"
-    st.caption(as_text(_("Wanted: {words}; steered everywhere. Dashed: the mean of {count} random directions of the same length, from the least to the greatest in grey.", words=", ".join(question.words), count=len(steering_rows.points_of(answer, "strength", "wanted")[0].random))))  # fmt: skip
+    st.caption(as_text(_("Wanted: {words}; steered everywhere. Dashed: the mean of {count} random directions of the same length, from the least to the greatest in grey.", words=_(", ").join(question.words), count=len(steering_rows.points_of(answer, "strength", "wanted")[0].random))))  # fmt: skip
     drawing(
         "inside_steering_curve", (question, steer.percent), partial(steering_rows.curves, answer, words, marked=steer.percent / 100),
         label=_("What is wanted, and what it costs, over the strength"), height=60 + 180 * len(steering_rows.panels_of(answer)), code=code,
