@@ -20,7 +20,7 @@ from torch import Tensor
 
 from llm_core.config import TaskConfig, TransformerConfig, network
 from llm_core.errors import UserError
-from llm_core.interpret.attention.attention import Floats, Part
+from llm_core.interpret.attention.attention import Floats
 from llm_core.interpret.circuits.head_weights import (
     Input,
     attention_layer,
@@ -32,7 +32,7 @@ from llm_core.interpret.circuits.head_weights import (
     stream_of,
 )
 from llm_core.interpret.components import Component, stack
-from llm_core.interpret.geometry.token_vectors import input_vectors, output_vectors
+from llm_core.interpret.geometry.token_vectors import embedded_vectors, output_vectors
 from llm_core.interpret.reading import AnyTokenizer
 from llm_core.interpret.reading_out import spoken
 from llm_core.models.base import Model
@@ -138,7 +138,7 @@ def _inputs(model: Model, head: Component, tokens: Sequence[int], into: Input, b
     assert norms is not None
     weights, attention = head_weights(model, head), attention_layer(model, head)
     with torch.no_grad():
-        x = _embedded(model, stream, tokens)
+        x = embedded_vectors(model, stream, tokens)
         for norm in norms:
             x = norm(x)
         x = x @ getattr(weights, into)[head.index]
@@ -147,15 +147,6 @@ def _inputs(model: Model, head: Component, tokens: Sequence[int], into: Input, b
         own = {"query": attention.query_norm, "key": attention.key_norm, "value": None}[into]
         found: Tensor = x if own is None else own(x)
         return found
-
-
-def _embedded(model: Model, stream: Part, tokens: Sequence[int]) -> Tensor:
-    """(tokens, width): where the stream of a token would begin if vectors for places added nothing."""
-    of = stack(model, stream)
-    x = input_vectors(model)[list(tokens)]
-    if of.segment_embedding is not None:
-        x = x + of.segment_embedding.weight[0].float()
-    return x if of.embedding_norm is None else of.embedding_norm(x)
 
 
 def _speaks(model: Model, head: Component) -> None:

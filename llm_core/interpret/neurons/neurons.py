@@ -16,7 +16,7 @@ from torch import Tensor
 from llm_core.errors import UserError
 from llm_core.interpret.attention.attention import Floats, Part
 from llm_core.interpret.components import Component, block_name, layer_parts, site, stack
-from llm_core.interpret.geometry.token_vectors import input_vectors
+from llm_core.interpret.geometry.token_vectors import embedded_vectors
 from llm_core.interpret.neurons.excitements import Excitement, excite, heights, side_read
 from llm_core.interpret.read_together import seen_at
 from llm_core.interpret.reading import Reading, Side
@@ -122,9 +122,7 @@ def listens(model: Model, neuron: Component) -> Floats:
 def _straight(model: Model, part: Part, layer: int) -> Tensor:
     """(V, width): every token's vector as the feed-forward layer reads it, nothing added on the way."""
     of = stack(model, part)
-    vectors = input_vectors(model)
-    if of.embedding_norm is not None:
-        vectors = of.embedding_norm(vectors)
+    vectors = embedded_vectors(model, part)
     if of.config.norm_position == "before":
         norm = _norm(of.blocks[layer], "feed_forward_norm")
         return vectors if norm is None else norm(vectors)
