@@ -125,6 +125,22 @@ def test_a_tagger_promotes_its_labels() -> None:
     np.testing.assert_allclose(effects / expected, effects[0, 0] / expected[0, 0], rtol=1e-3)  # one division for all
 
 
+@pytest.mark.parametrize(("pooling", "read"), [("first", slice(1)), ("mean", slice(None))])
+def test_a_class_is_promoted_through_the_tokens_that_it_is_read_from(pooling: str, read: slice) -> None:
+    model = task_model_of("classify", pooling=pooling, norm="rms")
+    layer, scales = last(model), []
+    for reading in texts_of(model):
+        with torch.no_grad(), observe(model, only=["reader.blocks.1.residual_after"]) as seen:
+            model.body(as_batch(reading))
+        stream = seen["reader.blocks.1.residual_after"][0, read].double().numpy()
+        scales.append(1 / np.sqrt((stream**2).mean(1) + model.config.body.norm_epsilon))  # type: ignore[union-attr]
+    weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
+    matrix = weights["task_head.weight"] * weights["reader.final_norm.weight"]
+    expected = np.concatenate(scales).mean() * writes(model, layer) @ matrix.T
+    found = way_out(model, layer, texts_of(model)).effects(writes(model, layer))
+    np.testing.assert_allclose(found, expected - expected.mean(1, keepdims=True), rtol=1e-3, atol=1e-4)
+
+
 def test_directions_drawn_at_random_have_length_one_and_are_looked_at_like_neurons() -> None:
     model = variety_of("ours")
     found = neuron_activations(model, last(model), texts_of(model))

@@ -2,7 +2,7 @@
 matrix, as the model itself reads its stream out.
 
 A norm divides by a length that depends on all that is in the stream. So every division is taken from what the model does
-in some texts, and the effect is the mean over their tokens: just that of direct logit attribution (Elhage et al. 2021),
+in some texts, and the effect is the mean over the tokens that it speaks from: just that of direct logit attribution (Elhage et al. 2021),
 token by token. Other layers' answers to the vector are not in it, a soft cap on logits neither, and where a head has a
 layer of its own (BERT), its activation lets through what it does there. All is taken less its mean over all tokens, which
 a softmax does not see.
@@ -20,6 +20,7 @@ from llm_core.interpret.components import Component, block_name, layer_parts, si
 from llm_core.interpret.read_together import seen_at
 from llm_core.interpret.reading import Reading
 from llm_core.interpret.reading_out import spoken
+from llm_core.interpret.target import is_whole
 from llm_core.models.base import Model
 from llm_core.models.encoder_decoder import EncoderDecoder
 from llm_core.models.heads import TokenHead
@@ -81,12 +82,13 @@ def way_out(model: Model, place: Component, readings: Sequence[Reading]) -> WayO
     passed = _norms_after(model, stream, place)
     hidden = f"{stack_prefix(model, stream)}hidden"
     taps = list(dict.fromkeys([hidden, *(tap for _norm, inputs in passed for tap in inputs)]))
+    first = slice(1) if is_whole(model) and getattr(model.config, "pooling", None) == "first" else slice(None)
     found = []
     for seen in seen_at(model, readings, taps):
         divided = torch.ones(len(seen[hidden]), 1, dtype=torch.float64)
         for norm, inputs in passed:
             divided = divided * _scale(norm, sum((seen[tap].double() for tap in inputs[1:]), seen[inputs[0]].double()))
-        found.append(divided * _through_head(model, seen[hidden].double()))
+        found.append((divided * _through_head(model, seen[hidden].double()))[first])
     device = next(model.parameters()).device
     return WayOut(place, tuple(norm for norm, _inputs in passed), torch.cat(found).mean(0).to(device), model)
 
