@@ -10,6 +10,7 @@ from llm_core.interpret.ablation.ablation import ablated, loss_of, target_of
 from llm_core.interpret.attribution.logit_attribution import attribute_logit
 from llm_core.interpret.circuits.composition import composition
 from llm_core.interpret.components import feed_forwards, heads
+from llm_core.interpret.dynamics import measure_step
 from llm_core.interpret.dynamics.measure_snapshot import FUNCTIONS
 from llm_core.interpret.dynamics.over_steps import NotHere, at_step, over_steps
 from llm_core.interpret.dynamics.step_measures import MEASURES, AtStep, MeasureName, coarse_to_fine, measure_named
@@ -248,6 +249,23 @@ def test_an_encoder_is_asked_for_each_token_with_it_hidden() -> None:
         hidden = [18 if at == int(place) else token for at, token in enumerate(ids)]
         logits = logits_of(model, Reading(side_of(*hidden), None, 0))
         assert value == pytest.approx(-float(logits[int(place)].log_softmax(-1)[ids[int(place)]]), rel=1e-4)
+
+
+def test_an_encoder_reads_a_few_copies_of_a_text_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = variety_of("bert")
+    together = at_step(model, 0, "tokens", other_subject(model, Target(3, 7)))
+    body, rows = model.body, []
+
+    def counted(batch: Batch) -> torch.Tensor:
+        rows.append(batch.shape[0])
+        return body(batch)
+
+    monkeypatch.setattr(measure_step, "_AT_ONCE", 4)
+    monkeypatch.setattr(model, "body", counted)
+    found = at_step(model, 0, "tokens", other_subject(model, Target(3, 7)))
+    assert rows == [4, 2]
+    assert found.names == together.names
+    np.testing.assert_allclose(found.values, together.values, rtol=1e-5)
 
 
 def test_a_whole_text_has_one_answer_and_no_other_place() -> None:

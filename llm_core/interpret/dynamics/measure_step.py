@@ -21,6 +21,10 @@ from llm_core.interpret.loss_texts import loss_texts
 from llm_core.interpret.reading import as_batch
 from llm_core.interpret.target import Target, check_target, is_whole, refuse_two_streams, true_tokens
 from llm_core.models.base import Batch, Model
+from llm_core.models.transformer import Transformer
+
+_AT_ONCE = 16
+"""Copies of a text that an encoder reads together, each with another token hidden."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,16 @@ def _said(model: Model, subject: StepSubject) -> tuple[list[int], list[int], tor
     places = [at for at, token in enumerate(truth) if token is not None and spans[at][1] > spans[at][0]]
     if not places:
         raise UserError("There is no token in this text that could be hidden.")
-    rows = torch.tensor([reading.text.ids] * len(places))
-    rows[range(len(places)), places] = mask
-    with torch.inference_mode():
-        logits = model(Batch(rows.to(_device(model))))[range(len(places)), places].float().cpu()
-    return places, [reading.text.ids[place] for place in places], logits
+    assert isinstance(model, Transformer)
+    logits = []
+    for start in range(0, len(places), _AT_ONCE):
+        some = places[start : start + _AT_ONCE]
+        rows = torch.tensor([reading.text.ids] * len(some))
+        rows[range(len(some)), some] = mask
+        with torch.inference_mode():
+            hidden = model.body(Batch(rows.to(_device(model))))[range(len(some)), some]
+            logits.append(model.head(hidden).float().cpu())  # the head reads no others: a vocabulary is large
+    return places, [reading.text.ids[place] for place in places], torch.cat(logits)
 
 
 def _ablations(model: Model, score: Score) -> Values:
