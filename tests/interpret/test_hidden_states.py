@@ -43,6 +43,19 @@ def test_some_tokens_can_be_picked() -> None:
     assert some.spans.tolist() == [[4, 5], [1, 2]]
 
 
+def test_of_some_texts_only_some_tokens_are_kept() -> None:
+    model = model_of()
+    readings = [reading_of(model), Reading(side_of(8, 1), None, 0), Reading(side_of(2, 6, 4), None, 0)]
+    whole = hidden_states(model, readings)
+    some = hidden_states(model, readings, positions=[[1, 4], [], [2]])
+    expected = whole.pick([1, 4, 10])
+    assert np.array_equal(some.states, expected.states)
+    for name in ("text", "position", "ids", "spans"):
+        assert np.array_equal(getattr(some, name), getattr(expected, name))
+    assert some.tokens == expected.tokens == ("t3", "t11", "t4")
+    assert hidden_states(model, readings[:1], positions=[()]).states.shape == (3, 0, 24)
+
+
 def test_vectors_of_one_length_keep_their_direction() -> None:
     model = model_of()
     found = hidden_states(model, [reading_of(model)])

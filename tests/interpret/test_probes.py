@@ -1,5 +1,7 @@
 """What probes are asked is the truth of the grammar, and what they find is told from what they learn by heart."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,8 @@ from llm_core.data.grammar.tagged import tagged_text
 from llm_core.data.tokenizers import Tokenizer, train_tokenizer
 from llm_core.errors import UserError
 from llm_core.interpret.components import streams
+from llm_core.interpret.geometry.hidden_states import HiddenStates, hidden_states
+from llm_core.interpret.probes import probes
 from llm_core.interpret.probes.probe_labels import LabelledTokens, Property, labelled_tokens
 from llm_core.interpret.probes.probe_truth import lexicon, truth_of
 from llm_core.interpret.probes.probes import Probed, control_labels, probe, trained_probe
@@ -135,6 +139,34 @@ def test_every_layer_is_probed_and_the_majority_is_what_it_says(model: Model, to
         assert each.confusion.sum() == each.tokens
         assert np.trace(each.confusion) / each.tokens == pytest.approx(each.accuracy)
     assert found == list(probe(model, labelled))
+
+
+def test_a_probe_keeps_only_the_tokens_that_it_uses(
+    model: Model, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same probes as of all vectors, of which those that are drawn are taken."""
+    labelled = ask(model, tokenizer, "part_of_speech", 12)
+    monkeypatch.setattr(probes, "MOST_TOKENS", 60)
+    kept: list[int] = []
+
+    def watched(*asked: Any) -> HiddenStates:
+        found = hidden_states(*asked)
+        kept.append(found.states.shape[1])
+        return found
+
+    monkeypatch.setattr(probes, "hidden_states", watched)
+    found = list(probe(model, labelled))
+    assert kept == [120]
+    whole = hidden_states(model, labelled.readings)
+    place = {pair: row for row, pair in enumerate(zip(whole.text.tolist(), whole.position.tolist(), strict=True))}
+    rows = np.array([place[pair] for pair in zip(labelled.text.tolist(), labelled.position.tolist(), strict=True)])
+    trained = probes._training_texts(labelled.text, 0)
+    train, test = (probes._at_most(np.flatnonzero(side), 0) for side in (trained, ~trained))
+    for each, vectors in zip(found, whole.states, strict=True):
+        reader = trained_probe(vectors[rows[train]], labelled.label[train], len(labelled.names))
+        assert np.array_equal(each.reader.weights, reader.weights)
+        right = reader.shares(vectors[rows[test]]).argmax(-1) == labelled.label[test]
+        assert each.accuracy == right.mean()
 
 
 def test_what_the_word_alone_says_is_counted(model: Model) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from llm_core.config import TransformerConfig, network
 from llm_core.errors import UserError
 from llm_core.interpret.attention.attention import Floats, Part
-from llm_core.interpret.components import Component, site, streams
+from llm_core.interpret.components import Component, site, stack, streams
 from llm_core.interpret.reading import Reading, Side, as_batch
 from llm_core.models.base import Model
 from llm_core.taps import observe
@@ -62,10 +62,16 @@ def layer_ends(model: Model, stream: Part) -> tuple[Component, ...]:
     )
 
 
-def hidden_states(model: Model, readings: Sequence[Reading], stream: Part | None = None) -> HiddenStates:
+def hidden_states(
+    model: Model,
+    readings: Sequence[Reading],
+    stream: Part | None = None,
+    positions: Sequence[Sequence[int] | Numbers] | None = None,
+) -> HiddenStates:
     """What one stream of a model holds while it reads some texts; of an encoder-decoder the decoder's when None.
 
-    Of an encoder-decoder the encoder's stream holds the sources. Raises UserError for a model without layers or such a
+    `positions`: of each text only these tokens are kept, all when None; a text without any is not read. Of an
+    encoder-decoder the encoder's stream holds the sources. Raises UserError for a model without layers or such a
     stream, and where there is no text; ValueError for a model in training mode.
     """
     present = streams(model)
@@ -79,20 +85,27 @@ def hidden_states(model: Model, readings: Sequence[Reading], stream: Part | None
     places = layer_ends(model, chosen)
     taps = [site(model, place).tap for place in places]
     device = next(model.parameters()).device
-    collected = []
-    for reading in readings:
+    sides = [_side(reading, chosen) for reading in readings]
+    kept = [
+        np.arange(len(side.ids)) if positions is None else np.asarray(positions[number], dtype=np.int64)
+        for number, side in enumerate(sides)
+    ]
+    collected = [np.zeros((len(places), 0, stack(model, chosen).config.width), dtype=np.float32)]
+    for reading, some in zip(readings, kept, strict=True):
+        if not len(some):
+            continue
         with torch.inference_mode(), observe(model, only=taps) as seen:
             model.body(as_batch(reading).to(device))
-        collected.append(torch.stack([seen[tap][0].float() for tap in taps]).cpu().numpy())
-    sides = [_side(reading, chosen) for reading in readings]
+        collected.append(torch.stack([seen[tap][0].float() for tap in taps]).cpu().numpy()[:, some])
+    pairs = list(zip(sides, kept, strict=True))
     return HiddenStates(
         places=places,
         states=np.concatenate(collected, axis=1),
-        text=np.repeat(np.arange(len(sides)), [len(side.ids) for side in sides]),
-        position=np.concatenate([np.arange(len(side.ids)) for side in sides]),
-        ids=np.concatenate([np.asarray(side.ids, dtype=np.int64) for side in sides]),
-        tokens=tuple(token for side in sides for token in side.tokens),
-        spans=np.concatenate([np.asarray(side.spans, dtype=np.int64).reshape(-1, 2) for side in sides]),
+        text=np.repeat(np.arange(len(sides)), [len(some) for some in kept]),
+        position=np.concatenate(kept),
+        ids=np.concatenate([np.asarray(side.ids, dtype=np.int64)[some] for side, some in pairs]),
+        tokens=tuple(side.tokens[at] for side, some in pairs for at in some),
+        spans=np.concatenate([np.asarray(side.spans, dtype=np.int64).reshape(-1, 2)[some] for side, some in pairs]),
     )
 
 

@@ -19,7 +19,7 @@ from llm_core.errors import UserError
 from llm_core.interpret import intervals
 from llm_core.interpret.attention.attention import Floats
 from llm_core.interpret.components import Component, streams
-from llm_core.interpret.geometry.hidden_states import hidden_states
+from llm_core.interpret.geometry.hidden_states import HiddenStates, hidden_states
 from llm_core.interpret.probes.probe_labels import LabelledTokens
 from llm_core.models.base import Model
 
@@ -83,9 +83,6 @@ def probe(model: Model, labelled: LabelledTokens, seed: int = 0) -> Iterator[Pro
 
     Of an encoder-decoder the encoder is probed. Raises UserError where the texts are too few to train and to test.
     """
-    states = hidden_states(model, labelled.readings, streams(model)[0])
-    rows = {(int(text), int(at)): row for row, (text, at) in enumerate(zip(states.text, states.position, strict=True))}
-    chosen = states.pick([rows[int(text), int(at)] for text, at in zip(labelled.text, labelled.position, strict=True)])
     label, types = labelled.label, labelled.types
     trained = _training_texts(labelled.text, seed)
     train, test = _at_most(np.flatnonzero(trained), seed), _at_most(np.flatnonzero(~trained), seed)
@@ -95,10 +92,12 @@ def probe(model: Model, labelled: LabelledTokens, seed: int = 0) -> Iterator[Pro
     common = int(np.bincount(label[train]).argmax())
     majority, by_word = float((label[test] == common).mean()), _by_word(types, label, train, test, common)
     count = len(labelled.names)
-    for place, vectors in zip(chosen.places, chosen.states, strict=True):
-        reader = trained_probe(vectors[train], label[train], count)
-        said = reader.shares(vectors[test]).argmax(-1)
-        of_control = trained_probe(vectors[train], control[train], count).shares(vectors[test]).argmax(-1)
+    states, rows = _states_of(model, labelled, np.concatenate([train, test]))
+    known, fresh = rows[: len(train)], rows[len(train) :]
+    for place, vectors in zip(states.places, states.states, strict=True):
+        reader = trained_probe(vectors[known], label[train], count)
+        said = reader.shares(vectors[fresh]).argmax(-1)
+        of_control = trained_probe(vectors[known], control[train], count).shares(vectors[fresh]).argmax(-1)
         confusion = np.zeros((count, count), dtype=np.int64)
         np.add.at(confusion, (label[test], said), 1)
         low, high = _interval(said == label[test], labelled.text[test])
@@ -106,6 +105,17 @@ def probe(model: Model, labelled: LabelledTokens, seed: int = 0) -> Iterator[Pro
             place, float((said == label[test]).mean()), low, high, float((of_control == control[test]).mean()), majority,
             by_word, len(test), labelled.names, confusion, reader,
         )  # fmt: skip
+
+
+def _states_of(model: Model, labelled: LabelledTokens, chosen: Integers) -> tuple[HiddenStates, Integers]:
+    """The stream at these of the labelled tokens, no other is kept, and the row of each of them in it."""
+    positions = [
+        np.unique(labelled.position[chosen[labelled.text[chosen] == text]]) for text in range(len(labelled.readings))
+    ]
+    states = hidden_states(model, labelled.readings, streams(model)[0], positions)
+    rows = {place: row for row, place in enumerate(zip(states.text.tolist(), states.position.tolist(), strict=True))}
+    wanted = zip(labelled.text[chosen].tolist(), labelled.position[chosen].tolist(), strict=True)
+    return states, np.array([rows[place] for place in wanted], dtype=np.int64)
 
 
 def trained_probe(vectors: Floats, label: Integers, labels: int) -> LinearProbe:
