@@ -12,6 +12,7 @@ from torch import Tensor
 
 from llm_core.config import TaskConfig
 from llm_core.errors import UserError
+from llm_core.interpret.padding import padded, together
 from llm_core.interpret.reading import Reading, Side
 from llm_core.models.base import Batch, Model
 
@@ -54,7 +55,8 @@ def loss_texts(
     batches, truths = [], []
     for start in range(0, len(rows), _TEXTS_AT_ONCE):
         some = rows[start : start + _TEXTS_AT_ONCE]
-        batch = _together([ids for ids, _truth, _source in some], [source for _ids, _truth, source in some])
+        sources = [source for _ids, _truth, source in some if source is not None]
+        batch = together([ids for ids, _truth, _source in some], sources)
         batches.append(_ordered(model, batch, mask))
         truths.append(_as_tensor([truth for _ids, truth, _source in some]))
     return LossTexts(tuple(batches), tuple(truths))
@@ -112,12 +114,6 @@ def _own(side: Side, mask: int | None) -> list[int]:
     return [at for at, (start, end) in enumerate(side.spans) if end > start and side.ids[at] != mask]
 
 
-def _together(texts: Sequence[Sequence[int]], sources: Sequence[Sequence[int] | None]) -> Batch:
-    known = [source for source in sources if source is not None]
-    source = Batch(_pad(known, 0), torch.tensor([len(each) for each in known])) if known else None
-    return Batch(_pad(texts, 0), torch.tensor([len(each) for each in texts]), source=source)
-
-
 def _ordered(model: Model, batch: Batch, mask: int | None) -> Batch:
     """One with a query stream (XLNet) is told that what is hidden comes last in its order, all as one."""
     if not getattr(model.config, "query_stream", False) or batch.tokens is None or mask is None:
@@ -128,9 +124,4 @@ def _ordered(model: Model, batch: Batch, mask: int | None) -> Batch:
 def _as_tensor(truths: Sequence[list[int] | int]) -> Tensor:
     """(B, T), or (B,) where each text has one."""
     rows = [truth for truth in truths if isinstance(truth, list)]
-    return _pad(rows, UNASKED) if rows else torch.tensor(truths)
-
-
-def _pad(rows: Sequence[Sequence[int]], filling: int) -> Tensor:
-    longest = max(len(row) for row in rows)
-    return torch.tensor([[*row, *[filling] * (longest - len(row))] for row in rows])
+    return padded(rows, UNASKED) if rows else torch.tensor(truths)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from llm_core.errors import UserError
+from llm_core.interpret.padding import together
 from llm_core.interpret.reading import Reading, Side
 from llm_core.models.base import Batch, Model
 from llm_core.taps import Edit, observe
@@ -18,8 +18,8 @@ def batches_of(readings: Sequence[Reading], at_once: int = _AT_ONCE) -> Iterator
     """The readings in order, so many in a batch, on the CPU."""
     for start in range(0, len(readings), at_once):
         some = readings[start : start + at_once]
-        sources = [reading.source for reading in some if reading.source is not None]
-        yield _padded([reading.text for reading in some], _padded(sources) if sources else None)
+        sources = [reading.source.ids for reading in some if reading.source is not None]
+        yield together([reading.text.ids for reading in some], sources)
 
 
 def seen_at(
@@ -50,9 +50,3 @@ def seen_at(
 
 def _read_at(tap: str, reading: Reading) -> Side:
     return reading.source if tap.startswith("encoder.") and reading.source is not None else reading.text
-
-
-def _padded(sides: Sequence[Side], source: Batch | None = None) -> Batch:
-    rows = [torch.tensor(side.ids) for side in sides]
-    lengths = torch.tensor([len(row) for row in rows])
-    return Batch(pad_sequence(rows, batch_first=True), lengths, source=source)

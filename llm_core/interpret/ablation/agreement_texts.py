@@ -23,6 +23,7 @@ from llm_core.errors import UserError
 from llm_core.interpret.attention.attention import parts
 from llm_core.interpret.attention.questions import AskedText, Question, Span, find_units
 from llm_core.interpret.loss_texts import UNASKED, LossTexts
+from llm_core.interpret.padding import together
 from llm_core.interpret.reading import AnyTokenizer, Side, read
 from llm_core.models.base import Batch, Model
 
@@ -100,9 +101,7 @@ def chunks(texts: Sequence[AgreementText]) -> Iterator[Sequence[AgreementText]]:
 
 def batch_of(texts: Sequence[AgreementText]) -> Batch:
     """Texts as a model reads them together."""
-    longest = max(len(text.ids) for text in texts)
-    rows = [[*text.ids, *[0] * (longest - len(text.ids))] for text in texts]
-    return Batch(torch.tensor(rows), torch.tensor([len(text.ids) for text in texts]))
+    return together([text.ids for text in texts])
 
 
 def ahead(logits: Tensor, texts: Sequence[AgreementText]) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from llm_core.interpret.attention.attention import Part
 from llm_core.interpret.attention.questions import AskedText, Question
+from llm_core.interpret.padding import together
 from llm_core.models.base import Batch
 
 Measure = Literal["share", "accuracy"]
@@ -96,7 +97,7 @@ def _size(text: AskedText) -> int:
 
 def _prepare(chosen: tuple[int, ...], texts: Sequence[AskedText]) -> Prepared:
     source = [text.reading.source.ids for text in texts if text.reading.source is not None]
-    batch = _pad([text.reading.text.ids for text in texts], _pad(source, None) if source else None)
+    batch = together([text.reading.text.ids for text in texts], source)
     asked: dict[Part, dict[str, Asked]] = {}
     for part in texts[0].questions:
         for score in texts[0].questions[part]:
@@ -105,14 +106,6 @@ def _prepare(chosen: tuple[int, ...], texts: Sequence[AskedText]) -> Prepared:
                 units = [text.units[part] for text in texts]
                 asked.setdefault(part, {})[score] = _as_tensors(flat, units, part)
     return Prepared(chosen, batch, asked)
-
-
-def _pad(rows: Sequence[tuple[int, ...]], source: Batch | None) -> Batch:
-    lengths = torch.tensor([len(row) for row in rows])
-    block = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
-    for at, row in enumerate(rows):
-        block[at, : len(row)] = torch.tensor(row)
-    return Batch(block, lengths=lengths, source=source)
 
 
 def _as_tensors(flat: Sequence[tuple[int, Question]], units: Sequence[tuple[int, ...]], part: Part) -> Asked:

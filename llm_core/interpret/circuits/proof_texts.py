@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from llm_core.config import TaskConfig
 from llm_core.errors import UserError
 from llm_core.interpret.attention.attention import Part, parts
 from llm_core.interpret.attention.repeated_tokens import repeated_texts
 from llm_core.interpret.loss_texts import UNASKED, LossTexts
+from llm_core.interpret.padding import padded, together
 from llm_core.interpret.reading import AnyTokenizer
-from llm_core.models.base import Batch, Model
+from llm_core.models.base import Model
 
 SEQUENCES: tuple[tuple[str, ...], ...] = (
     tuple("0123456789"),
@@ -118,17 +118,9 @@ def _batched(ids: list[list[int]], truths: list[list[int]], sources: list[list[i
     batches, answers = [], []
     for start in range(0, len(ids), _TEXTS_AT_ONCE):
         some = slice(start, start + _TEXTS_AT_ONCE)
-        source = _padded(sources[some], 0) if sources else None
-        lengths = torch.tensor([len(row) for row in ids[some]])
-        inner = None if source is None else Batch(source, torch.tensor([len(row) for row in sources[some]]))
-        batches.append(Batch(_padded(ids[some], 0), lengths, source=inner))
-        answers.append(_padded(truths[some], UNASKED))
+        batches.append(together(ids[some], sources[some]))
+        answers.append(padded(truths[some], UNASKED))
     return LossTexts(tuple(batches), tuple(answers))
-
-
-def _padded(rows: list[list[int]], filling: int) -> torch.Tensor:
-    longest = max(len(row) for row in rows)
-    return torch.tensor([[*row, *[filling] * (longest - len(row))] for row in rows])
 
 
 def _only_token(tokenizer: AnyTokenizer, text: str) -> int | None:
