@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llm_core.interpret.geometry.clouds import readings_of, states_cloud
+from llm_core.interpret.geometry.clouds import readings_of, states_cloud, states_of_texts
 from llm_core.interpret.geometry.hidden_states import hidden_states
 from llm_core.interpret.geometry.similarity import similarity
 from llm_core.interpret.geometry.token_vectors import input_vectors
@@ -27,6 +27,7 @@ from pages.ui.inside.labels import color_of, in_order
 from pages.ui.inside.pictures.scatter import Points, figure, groups_of
 from pages.ui.inside.probes import probe_rows
 from pages.ui.inside.probes.probes import question_of
+from pages.ui.inside.vectors import Wanted, cloud, texts_for
 from tests.pages.made_inside import made
 from tests.pages.shared_store import shared_store
 
@@ -177,6 +178,23 @@ def test_a_path_leads_through_every_layer(store: Store) -> None:
     rows = [row for row in table(test, "paths") if row["position"] == "2"]
     assert [float(row["axis_1"]) for row in rows] == pytest.approx(traces[0]["x"], abs=1e-3)
     assert float(rows[0]["cosine_to_begin"]) == pytest.approx(1.0)
+
+
+def test_the_texts_are_read_once_for_all_layers(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, tokenizer = store.model(store.find(MODEL), 0)
+    expected = {layer: states_cloud(model, tokenizer, layer, texts=texts_for(model)) for layer in (-1, 0, 1, None)}
+    read: list[object] = []
+
+    def counted(*given: Any) -> Any:
+        read.append(given)
+        return states_of_texts(*given)
+
+    monkeypatch.setattr("llm_core.interpret.geometry.clouds.states_of_texts", counted)
+    for layer, each in expected.items():
+        found = cloud(Wanted(MODEL, 0, -1, "states", layer, "en"))
+        np.testing.assert_array_equal(found.vectors, each.vectors)
+        assert (found.tokens, found.labels) == (each.tokens, each.labels)
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize("shown", ["map", "near", "path", "alike"])

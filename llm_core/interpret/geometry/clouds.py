@@ -12,7 +12,7 @@ from llm_core.errors import UserError
 from llm_core.interpret.attention.attention import Floats
 from llm_core.interpret.components import Component, streams
 from llm_core.interpret.geometry.geometry import MOST_POINTS
-from llm_core.interpret.geometry.hidden_states import hidden_states, layer_ends
+from llm_core.interpret.geometry.hidden_states import HiddenStates, hidden_states
 from llm_core.interpret.geometry.token_vectors import input_vectors, output_vectors
 from llm_core.interpret.probes.probe_labels import EIGHTHS, Property, marked_texts
 from llm_core.interpret.reading import AnyTokenizer, Reading, read
@@ -90,10 +90,37 @@ def states_cloud(
 
     Raises UserError for a layer that is not there and for a model without layers.
     """
+    states = states_of_texts(model, tokenizer, texts, language, grammar, seed)
+    return cloud_of(states, layer, texts=texts, language=language, grammar=grammar, seed=seed)
+
+
+def states_of_texts(
+    model: Model,
+    tokenizer: AnyTokenizer,
+    texts: int = 12,
+    language: str = "en",
+    grammar: str = "stories",
+    seed: int = 0,
+) -> HiddenStates:
+    """Of all tokens of these texts, at every place, brought to one length: every cloud of `cloud_of` is a part of it.
+
+    Raises UserError for a model without layers.
+    """
     stream = streams(model)[0] if streams(model) else None
-    readings = readings_of(model, tokenizer, texts, language, grammar, seed)
-    states = hidden_states(model, readings, stream).of_one_length()
-    places = layer_ends(model, states.places[0].part)
+    return hidden_states(model, readings_of(model, tokenizer, texts, language, grammar, seed), stream).of_one_length()
+
+
+def cloud_of(
+    states: HiddenStates,
+    layer: int | None,
+    *,
+    texts: int = 12,
+    language: str = "en",
+    grammar: str = "stories",
+    seed: int = 0,
+) -> Cloud:
+    """The same as `states_cloud` of texts that were read before, by `states_of_texts` with the same settings."""
+    places = states.places
     if layer is not None and not -1 <= layer < len(places) - 1:
         raise UserError("There is no layer {layer}; the last one is {last}.", layer=layer, last=len(places) - 2)
     real = np.flatnonzero(states.spans[:, 1] > states.spans[:, 0])

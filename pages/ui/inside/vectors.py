@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TEXTS = 12
 _TOKENS = 90
+_KEPT_STATES = 4
+"""Tens of megabytes each of a large model."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,22 @@ def wanted(asked: Asked, which: str, layer: int | None, language: str) -> Wanted
 def cloud(want: Wanted) -> "Cloud":
     """The vectors with what is known of them. Raises UserError for a model that has none."""
     with inference():
-        from llm_core.interpret.geometry.clouds import states_cloud, vocabulary_cloud
+        from llm_core.interpret.geometry.clouds import cloud_of, vocabulary_cloud
 
         model, tokenizer = store().model(store().find(want.run), want.step)
         if want.which != "states":
             return vocabulary_cloud(model, tokenizer, want.which, language=want.language)  # type: ignore[arg-type]
-        return states_cloud(model, tokenizer, want.layer, texts=texts_for(model), language=want.language)
+        states_read = _states_of_texts(want.run, want.step, want.moment, want.language)
+        return cloud_of(states_read, want.layer, texts=texts_for(model), language=want.language)
+
+
+@lru_cache(maxsize=_KEPT_STATES)
+def _states_of_texts(run: str, step: int, moment: int, language: str) -> "HiddenStates":
+    """At every place of a model, so that its texts are read once for all layers."""
+    from llm_core.interpret.geometry.clouds import states_of_texts
+
+    model, tokenizer = store().model(store().find(run), step)
+    return states_of_texts(model, tokenizer, texts_for(model), language)
 
 
 def texts_for(model: "Model") -> int:
