@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from llm_core.interpret.dynamics.step_measures import MEASURES, measure_named
 from llm_core.interpret.reading import as_batch, read
+from llm_core.runs import history
 from llm_core.runs.inquired import InquiryConfig, TrainingQuestion
 from llm_core.runs.inquiry import Answer
 from llm_core.runs.store import Store
@@ -100,6 +101,21 @@ def test_a_measure_and_an_axis_stand_in_the_link(store: Store) -> None:
     assert len(cells["z"]) == 4  # the embedding, two layers, and the control
     test = open_page(over="<b>")
     assert "over" not in test.query_params
+
+
+def test_the_loss_is_drawn_as_far_as_the_run_has_come(store: Store) -> None:
+    before = drawn(open_page())["identity"]
+    assert drawn(open_page())["identity"] == before
+    rows = store.find(MODEL).folder / history.FILE
+    known = rows.read_bytes() if rows.is_file() else None
+    try:
+        with rows.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"kind": "step", "step": 7, "loss": 1.25}) + "\n")
+        data = drawn(open_page())
+        assert data["identity"] != before
+        assert any(trace.get("y") and list(trace["y"])[-1] == 1.25 for trace in data["figures"]["light"]["data"])
+    finally:
+        rows.unlink() if known is None else rows.write_bytes(known)
 
 
 def test_what_takes_longer_is_asked_for_and_drawn_when_it_is_known(store: Store) -> None:

@@ -78,14 +78,15 @@ def _said(selection: Selection, pair: Pair, found: Laid, labels: tuple[str, str]
     if not other:
         st.caption(_("In the other text nothing stands for the chosen token: choose one that both have."))
     drawing(
-        "inside_compare_said", (selection, pair, column),
+        "inside_compare_said", (selection, pair, labels, column),
         partial(grouped, [short(name, 16) for name in best], [Series(label, [dict(row).get(name) for name in best]) for label, row in zip(labels, (one, other), strict=True)], _("probability"), sideways=True, shares=True),
         label=_("What both say, side by side"), height=92 + 34 * len(best), code=code,
         table=as_table(("token", "one", "other"), ((name, dict(one).get(name, ""), dict(other).get(name, "")) for name in best)), name=f"terrarium-compare-said-{run}",
     )  # fmt: skip
     names, table = _names(found), _csv(found)
     if found.divergences is None:
-        st.info(as_text(explain(found.why_not)) if found.why_not else "")
+        assert found.why_not is not None
+        st.info(as_text(explain(found.why_not)))
     elif found.whole:
         st.caption(as_text(_("The two answers are {value} nats apart (KL divergence).", value=number(float(found.divergences[0])))))  # fmt: skip
     else:
@@ -103,7 +104,7 @@ def _said(selection: Selection, pair: Pair, found: Laid, labels: tuple[str, str]
         totals = [number(float(np.nansum(found.losses[:, side]))) for side in (0, 1)]
         st.caption(as_text(_("Together {one} and {other} nats. Where the tokens of two models differ, those between the same places of the text stand together.", one=totals[0], other=totals[1])))  # fmt: skip
         drawing(
-            "inside_compare_losses", (selection, pair), partial(grouped, names, series, _("loss (nats)")), label=_("The loss of each token on both sides"),
+            "inside_compare_losses", (selection, pair, labels), partial(grouped, names, series, _("loss (nats)")), label=_("The loss of each token on both sides"),
             height=320, least_width=90 + 52 * len(names), code=code, table=table, name=f"terrarium-compare-losses-{run}",
         )  # fmt: skip
 
@@ -159,7 +160,7 @@ def _inputs(selection: Selection, predicted: Predicted, pair: Pair, found: Laid,
     series = [Series(label, [float(value) if np.isfinite(value) else None for value in row[0]]) for label, row in zip(labels, (both.one, both.other), strict=True)]  # fmt: skip
     rows = ((at, name, *("" if value is None else float(f"{value:.7g}") for value in (series[0].values[at], series[1].values[at]))) for at, name in enumerate(names))  # fmt: skip
     drawing(
-        "inside_compare_inputs", (selection, pair), partial(grouped, names, series, what), label=_("How much each token adds to {what}", what=what),
+        "inside_compare_inputs", (selection, pair, labels), partial(grouped, names, series, what), label=_("How much each token adds to {what}", what=what),
         height=340, least_width=90 + 52 * len(names), code=as_python(pair), table=as_table(("column", "token", "one", "other"), rows),
         name=f"terrarium-compare-inputs-{selection.run}-{selection.step}",
     )  # fmt: skip

@@ -65,7 +65,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
     _choose(selection, shape.layers, found.activations.neurons, neuron)
     bars = [Bar(f"▸ {each}" if each == neuron else str(each), float(values[each]), _("A click looks at this neuron."), each) for each in listed]  # fmt: skip
     drawing(
-        "inside_neurons_list", (selection, part, order, title, tuple(listed), neuron), partial(upright, bars, title),
+        "inside_neurons_list", (selection, part, order, title, tuple(listed), [float(values[each]) for each in listed], neuron), partial(upright, bars, title),
         label=_("Neurons of layer {layer}", layer=selection.layer), height=230, least_width=520, code=as_python(selection, name),
         table=as_table(("neuron", order), ((each, float(f"{value:.7g}")) for each, value in enumerate(values))),
         name=f"terrarium-neurons-{selection.run}-{selection.step}-{part}-{selection.layer}", on_picked=pick,

@@ -140,8 +140,10 @@ def _draw(selection: Selection, predicted: Predicted, run: Run, found: OverSteps
     against = predicted.names[selection.against] if isinstance(selection.against, int) else ""
     labels = Labels(predicted.tokens, predicted.names[selection.target], against) if of_text else Labels()
     seen = Seen(selection.step, logarithmic, tuple(run.steps()), labels)
+    curve = loss_curve(run)
     drawing(
-        "inside_training", (selection, found, seen), partial(figure, found, loss_curve(run), seen, partial(translate, code=language())),
+        "inside_training", (selection, seen, found.measure, found.steps, found.values.tobytes(), curve.training[-1:], curve.held_out[-1:]),
+        partial(figure, found, curve, seen, partial(translate, code=language())),
         label=_("{measure} over the steps of training", measure=_(MEASURES[found.measure].title)), height=height(found),
         least_width=_LEAST_WIDTH, code=code, table=as_csv(found), name=f"terrarium-training-{selection.run}",
         on_picked=lambda picked: pick(picked, found, run),
