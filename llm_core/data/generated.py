@@ -21,6 +21,7 @@ SEED = 1
 RECIPES = {"labelled": "classify", "tagged": "tag", "questions": "answer"}
 """The recipe for each kind of text of which something is asked."""
 _FORMAT = 1
+_UNREAD = 3_000_000
 
 
 def generated(config: DataConfig) -> Corpus | None:
@@ -35,6 +36,12 @@ def counts(config: DataConfig) -> tuple[int, int]:
     count = config.documents or corpus.documents
     held_out = min(count - 1, max(1, round(count * config.held_out)))
     return count - held_out, held_out
+
+
+def first_unread(config: DataConfig) -> int:
+    """The number of a document from which on none is read in training, nor held out of it; the same one wherever no more
+    are asked for than our own models have read."""
+    return max(_UNREAD, sum(counts(config)))
 
 
 def documents(corpus: Corpus, start: int, count: int) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from llm_core.config import RunConfig
 from llm_core.data.corpora import CORPORA
-from llm_core.data.generated import documents
+from llm_core.data.generated import documents, first_unread
 from llm_core.data.prepare import open_corpus
 from llm_core.data.source import pieces
 from llm_core.errors import UserError
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from llm_core.interpret.reading import AnyTokenizer, Reading
     from llm_core.models.base import Model
 
-_FROM = 3_000_000
-"""Far beyond what any training has read: texts from here on are new to all models."""
 _TOKENS = 64
 """Tokens of a piece of a long text."""
 _CHARACTERS = 240
@@ -28,21 +26,24 @@ def has_own_texts(run: Run) -> bool:
     return isinstance(run.settings, RunConfig)
 
 
-def own_texts(run: Run, tokenizer: "AnyTokenizer", count: int, start: int = 0) -> list[tuple[str, str | None]]:
+def own_texts(
+    run: Run, tokenizer: "AnyTokenizer", count: int, start: int = 0, total: int | None = None
+) -> list[tuple[str, str | None]]:
     """`count` texts from number `start` on, each with its source for a model that turns one text into another.
 
     Written anew where the program can write such texts; else pieces of the text that was held out; of an embedded text
-    that is not prepared here, as that of a bundled model, pieces of itself. Raises UserError where there are none, or
-    too few.
+    that is not prepared here, as that of a bundled model, pieces of itself. `total`: how many texts are asked for in all,
+    in several calls; a held-out text of fewer pieces is shared out among them in proportion, so that none comes twice and
+    each call has fewer. Raises UserError where there are none, or too few.
     """
     if not isinstance(run.settings, RunConfig):
         raise UserError("Nobody knows what the model of run {run} has read, so that there are no texts like those.", run=run.id)  # fmt: skip
     data = run.settings.data
     corpus = CORPORA.get(data.corpus)
     if corpus is not None and corpus.kind != "text":
-        parted = [text.partition("\t") for text in documents(corpus, _FROM + start, count)]
+        parted = [text.partition("\t") for text in documents(corpus, first_unread(data) + start, count)]
         return [(other, text) for text, _tab, other in parted] if corpus.kind == "parallel" else [(text, None) for text, _tab, _other in parted]  # fmt: skip
-    found = _held_out(run, tokenizer, start, count)
+    found = _held_out(run, tokenizer, start, count, max(total or 0, start + count))
     if found is None and corpus is not None:
         found = _embedded(run, start, count)
     if not found:
@@ -50,15 +51,26 @@ def own_texts(run: Run, tokenizer: "AnyTokenizer", count: int, start: int = 0) -
     return [(text, None) for text in found]
 
 
-def own_readings(run: Run, model: "Model", tokenizer: "AnyTokenizer", count: int, start: int = 0) -> "list[Reading]":
+def own_readings(
+    run: Run, model: "Model", tokenizer: "AnyTokenizer", count: int, start: int = 0, total: int | None = None
+) -> "list[Reading]":
     """The same as the model reads them; texts without a token are left out. Raises UserError as `own_texts` does."""
+    return list(numbered_readings(run, model, tokenizer, count, start, total).values())
+
+
+def numbered_readings(
+    run: Run, model: "Model", tokenizer: "AnyTokenizer", count: int, start: int = 0, total: int | None = None
+) -> "dict[int, Reading]":
+    """The same by their place in the list of `own_texts`, in which those that are left out keep theirs."""
     from llm_core.interpret.reading import read
 
-    readings = [read(model, tokenizer, text, source) for text, source in own_texts(run, tokenizer, count, start)]
-    return [reading for reading in readings if reading.text.ids]
+    texts = own_texts(run, tokenizer, count, start, total)
+    readings = {number: read(model, tokenizer, text, source) for number, (text, source) in enumerate(texts)}
+    return {number: reading for number, reading in readings.items() if reading.text.ids}
 
 
-def _held_out(run: Run, tokenizer: "AnyTokenizer", start: int, count: int) -> list[str] | None:
+def _held_out(run: Run, tokenizer: "AnyTokenizer", start: int, count: int, total: int) -> list[str] | None:
+    """None where no text was held out here."""
     if run.digest is None:
         return None
     try:
@@ -66,8 +78,12 @@ def _held_out(run: Run, tokenizer: "AnyTokenizer", start: int, count: int) -> li
     except UserError:
         return None
     windows = max(1, len(tokens) // _TOKENS)
-    # Of a short text the same pieces come again, rather than none.
-    places = [(start + number) % windows * _TOKENS for number in range(min(count, windows))]
+    first, end = start, start + count
+    if windows < total:
+        first, end = first * windows // total, end * windows // total
+    if first == end:
+        raise UserError("Too little text was held out in run {run} for this; train on a longer one.", run=run.id)
+    places = range(first * _TOKENS, end * _TOKENS, _TOKENS)
     return [tokenizer.decode([int(token) for token in tokens[place : place + _TOKENS]]) for place in places]
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from llm_core.config import DataConfig, RunConfig, TransformerConfig
+from llm_core.data.generated import first_unread
 from llm_core.data.tokenizers import Tokenizer
 from llm_core.errors import UserError
 from llm_core.runs.imported import ImportConfig
-from llm_core.runs.own_texts import has_own_texts, own_readings, own_texts
+from llm_core.runs.own_texts import has_own_texts, numbered_readings, own_readings, own_texts
 from llm_core.runs.run import Run
 from llm_core.runs.store import BUNDLED_MODELS, Store
 from llm_core.runs.worker import work
@@ -47,7 +48,10 @@ def test_an_embedded_text_gives_pieces_of_itself(bundled: Store) -> None:
     assert own_texts(run, tokenizer_of(run), 2, start=1) == first[1:]
 
 
-def test_a_text_of_ones_own_gives_what_was_held_out(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def bottles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Run, str]:
+    """A run on a text of one's own, and that text: some windows of it were held out."""
+    tmp_path = tmp_path_factory.mktemp("bottles")
     lines = [f"{number} green bottles hanging on the wall.\n" for number in range(99, 0, -1)]
     (tmp_path / "text.txt").write_text("".join(lines))
     settings: RunConfig = run_config(TransformerConfig(context=24, width=16, layers=1, heads=2), steps=1).model_copy(
@@ -56,11 +60,45 @@ def test_a_text_of_ones_own_gives_what_was_held_out(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs", bundled=tmp_path / "models")
     run = store.create(settings, name="bottles", threads=1)
     assert work(run).state == "finished"
-    run = store.find(run.id)
+    return store, store.find(run.id), "".join(lines)
+
+
+def test_a_text_of_ones_own_gives_what_was_held_out(bottles: tuple[Store, Run, str]) -> None:
+    store, run, whole = bottles
     model, tokenizer = store.model(run)
     texts = [text for text, _source in own_texts(run, tokenizer, 4)]
-    assert all(text in "".join(lines) for text in texts)
+    assert all(text in whole for text in texts)
     assert len({len(reading.text.ids) for reading in own_readings(run, model, tokenizer, 4)}) == 1
+
+
+def test_a_short_text_is_shared_out_and_no_piece_comes_twice(bottles: tuple[Store, Run, str]) -> None:
+    _store, run, whole = bottles
+    tokenizer = tokenizer_of(run)
+    every = [text for text, _source in own_texts(run, tokenizer, 1000)]
+    assert 3 < len(every) < 40
+    shares = [[text for text, _source in own_texts(run, tokenizer, count, start, total=100)] for count, start in ((40, 0), (60, 40))]  # fmt: skip
+    assert all(shares)
+    assert shares[0] + shares[1] == every
+    assert len(set(every)) == len(every)
+    assert all(text in whole for text in every)
+    with pytest.raises(UserError, match="Too little text"):
+        own_texts(run, tokenizer, 1, 0, total=1000)
+
+
+def test_texts_without_a_token_keep_their_numbers(bottles: tuple[Store, Run, str], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    store, run, _whole = bottles
+    model, tokenizer = store.model(run)
+    monkeypatch.setattr("llm_core.runs.own_texts.own_texts", lambda *_asked: [("", None), ("hanging", None), ("on", None)])  # fmt: skip
+    monkeypatch.setattr(Tokenizer, "begin", ())
+    found = numbered_readings(run, model, tokenizer, 3)
+    assert list(found) == [1, 2]
+    assert own_readings(run, model, tokenizer, 3) == list(found.values())
+
+
+def test_texts_lie_beyond_all_that_was_to_be_read() -> None:
+    usual = DataConfig(corpus="stories-en")
+    assert first_unread(usual) == 3_000_000
+    assert first_unread(usual.model_copy(update={"documents": 5_000_000})) == 5_000_000
 
 
 def test_of_a_model_that_was_brought_in_nobody_knows(bundled: Store, tmp_path: Path) -> None:

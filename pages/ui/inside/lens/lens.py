@@ -217,7 +217,7 @@ def as_python(selection: Selection, pinned: tuple[int, ...], *, tuned: bool = Fa
         train = f"""\
 run, mask = store.find({selection.run!r}), getattr(tokenizer, "mask", None)
 known, others = (
-    loss_texts(model, own_readings(run, model, tokenizer, {question.texts}, start), mask=mask).batches for start in ({question.texts}, 0)
+    loss_texts(model, own_readings(run, model, tokenizer, {question.texts}, start, total={2 * question.texts}), mask=mask).batches for start in ({question.texts}, 0)
 )
 report = outcome(train_tuned_lens(model, known, others, steps={question.steps}))
 print(report.before, report.after)
