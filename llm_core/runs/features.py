@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 AUTOENCODER = "autoencoder.safetensors"
 TABLE = "features.safetensors"
 LOOKED_AT = 200
-"""The first so many of a run's own texts are those in which features are looked at; what comes after them is learnt from."""
+"""The first so many of a run's own texts are those in which features are looked at."""
+JUDGED = 64
+"""On so many after them an autoencoder is judged; what comes after these is learnt from."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Trained:
         from llm_core.interpret.features.sparse_autoencoder import load_autoencoder
 
         return load_autoencoder(self.path)
+
+
+def texts_needed(learnt_from: int) -> int:
+    """How many of a run's own texts are read in all, where so many are learnt from."""
+    return LOOKED_AT + JUDGED + learnt_from
 
 
 def trained_autoencoders(store: Store, run: Run, step: int) -> list[Trained]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from llm_core.interpret.neurons.excitements import excite, heights, side_read
+from llm_core.interpret.neurons.excitements import Moments, excite, heights, side_read
 from llm_core.interpret.reading import Reading
 from tests.interpret.opened import side_of
 
@@ -53,6 +53,21 @@ def test_heights_of_many_units_are_those_of_each_alone() -> None:
     for unit, height in enumerate(heights(units)):
         assert height == pytest.approx(excite([rows[:, unit] for rows in cuts], TEXTS).height, abs=1e-4)
     assert heights(units)[2] == 0
+
+
+def test_what_comes_text_by_text_sums_up_as_if_it_had_come_at_once() -> None:
+    units = np.random.default_rng(1).normal(300, 2, size=(40, 3)).astype(np.float32)
+    units[:, 0] -= 300
+    moments = Moments()
+    for part in np.split(units, [7, 7, 20]):
+        moments.add(part)
+    exact = units.astype(np.float64)
+    assert moments.count == 40
+    np.testing.assert_allclose(moments.mean, exact.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(moments.deviation, exact.std(0), rtol=1e-6)
+    np.testing.assert_array_equal(moments.highest, units.max(0))
+    np.testing.assert_allclose(moments.on, (units > 0).mean(0), rtol=1e-6)
+    np.testing.assert_allclose(moments.heights, heights(units), rtol=1e-5)
 
 
 def test_activations_that_are_not_of_these_tokens_are_refused() -> None:

@@ -1,5 +1,6 @@
 """A sparse autoencoder finds the directions that vectors are made of, says exactly k of them, and is judged as by hand."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -223,6 +224,22 @@ def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     for name in ("c.safetensors", "missing.safetensors"):
         with pytest.raises(UserError, match="no sparse autoencoder"):
             load_autoencoder(tmp_path / name)
+    for changes in ({"decoder": found.decoder[0]}, {"center": found.center * np.inf}, {"k": 99}):
+        replace(found, **changes).save(tmp_path / "c.safetensors")
+        with pytest.raises(UserError, match="no sparse autoencoder"):
+            load_autoencoder(tmp_path / "c.safetensors")
+    replace(found, center=found.center * 1e6).save(tmp_path / "c.safetensors", half=True)
+    np.testing.assert_allclose(load_autoencoder(tmp_path / "c.safetensors").center, found.center * 1e6)
+
+
+def test_of_too_many_texts_the_first_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of()
+    batches = [as_batch(each) for each in readings(model)]  # of 5, 6, 7 ... tokens
+    whole = vectors_at(model, AFTER, batches)
+    monkeypatch.setattr("llm_core.interpret.features.autoencoder_training.MOST_VECTORS", 11)
+    torch.testing.assert_close(vectors_at(model, AFTER, batches), whole[:11])
+    monkeypatch.setattr("llm_core.interpret.features.autoencoder_training.MOST_VECTORS", 12)
+    torch.testing.assert_close(vectors_at(model, AFTER, batches), whole[:18])
 
 
 def test_what_cannot_be_done_says_why() -> None:
@@ -231,7 +248,7 @@ def test_what_cannot_be_done_says_why() -> None:
         vectors_at(model, Component("decoder", 0, "neuron", 3), [as_batch(reading_of(model))])
     with pytest.raises(UserError, match="needs texts"):
         vectors_at(model, AFTER, [])
-    with pytest.raises(UserError, match="at most as many"):
+    with pytest.raises(UserError, match="at most 4 can speak"):
         next(train_autoencoder(vectors, AFTER, features=4, k=5))
     with pytest.raises(UserError, match="the same at every token"):
         next(train_autoencoder(torch.ones(9, 4), AFTER, features=4, k=2))

@@ -37,7 +37,7 @@ PLACE = "decoder.0.residual_after"
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with shared_store(tmp_path_factory) as store, pytest.MonkeyPatch.context() as patch:
         made(store.root, MODEL)
-        for name, value in (("LOOKED_AT", 8), ("_JUDGED", 6), ("_LABELLED", 24)):
+        for name, value in (("LOOKED_AT", 8), ("JUDGED", 6), ("_LABELLED", 24)):
             patch.setattr(f"llm_core.runs.inquiries.features.{name}", value)
         _answer(store)
         yield store

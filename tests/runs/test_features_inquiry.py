@@ -1,27 +1,38 @@
 """A sparse autoencoder as a run: its rows, its files, and how it is had again."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from llm_core.errors import UserError
 from llm_core.interpret.features.autoencoder_report import features_of_texts, judge_autoencoder
 from llm_core.interpret.components import Component
 from llm_core.interpret.neurons.excitements import heights
 from llm_core.interpret.features.feature_labels import find_labelled
-from llm_core.interpret.features.feature_table import excitement_of, load_table
+from llm_core.interpret.features.feature_table import excitement_of, feature_table, load_table
 from llm_core.interpret.loss_texts import loss_texts
 from llm_core.interpret.features.sparse_autoencoder import load_autoencoder
 from llm_core.interpret.neurons.written_tokens import way_out
+from llm_core.interpret.reading import Reading
+from llm_core.models.build import build
+from llm_core.models.presets import preset
 from llm_core.runs import inquiry
 from llm_core.runs.features import AUTOENCODER, TABLE, trained_autoencoder, trained_autoencoders
 from llm_core.runs.inquired import FeaturesQuestion, InquiryConfig
+from llm_core.runs.inquiries.features import answer as answer_features
+from llm_core.runs.inquiries.features import learnt_from
 from llm_core.runs.inquiry import Answer
+from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.own_texts import own_readings
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
+from tests.interpret.opened import side_of, variety_of
 from tests.pages.made_inside import made
 
 MODEL = "e" * 16
@@ -38,7 +49,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Run, Answ
     config = InquiryConfig(run=MODEL, step=1, question=question, threads=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Store, "start", lambda self, run: None)
-        for name, value in (("LOOKED_AT", 8), ("_JUDGED", 6), ("_LABELLED", 24)):
+        for name, value in (("LOOKED_AT", 8), ("JUDGED", 6), ("_LABELLED", 24)):
             patch.setattr(f"llm_core.runs.inquiries.features.{name}", value)
         run = inquiry.begin(store, config, name="features")
         assert work(run).state == "finished"
@@ -98,6 +109,64 @@ def test_the_table_says_what_every_feature_does(answered: tuple[Store, Run, Answ
     assert table.random_heights.shape == table.random_effects.shape == (24,)
     with pytest.raises(UserError, match="holds no features"):
         load_table(answer.file("missing"))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"density": np.zeros(3, np.float16)}, {"texts": np.zeros(24, np.int16)}, {"effects": np.zeros((24, 3), np.float16)},
+        {"positions": np.array([5, 6])}, {"highest": np.full(24, np.nan, np.float16)},
+    ],
+)  # fmt: skip
+def test_a_table_that_is_not_whole_is_refused(
+    answered: tuple[Store, Run, Answer], tmp_path: Path, broken: dict[str, NDArray[Any]]
+) -> None:
+    table = load_table(answered[2].file(TABLE))
+    replace(table, **broken).save(tmp_path / "features.safetensors")
+    with pytest.raises(UserError, match="holds no features"):
+        load_table(tmp_path / "features.safetensors")
+
+
+def test_numbers_of_texts_are_theirs_where_some_were_left_out(answered: tuple[Store, Run, Answer]) -> None:
+    store, run, answer = answered
+    model, tokenizer = store.model(run, 1)
+    found = load_autoencoder(answer.file(AUTOENCODER))
+    readings = own_readings(run, model, tokenizer, 4)
+    shifted = feature_table(model, found, found, {number + 3: each for number, each in enumerate(readings)}).texts
+    plain = feature_table(model, found, found, dict(enumerate(readings))).texts
+    np.testing.assert_array_equal(np.where(plain < 0, plain, plain + 3), shifted)
+    assert plain.max() >= 0
+    with pytest.raises(UserError, match="at least one"):
+        feature_table(model, found, found, {})
+
+
+def test_an_encoder_learns_from_what_it_is_judged_on_masks_too() -> None:
+    decoder, encoder = variety_of("ours"), variety_of("bert")
+    texts = [Reading(side_of(3, 4, 5, 6 + number), None, 0) for number in range(3)]
+    (plain,) = learnt_from(decoder, texts, None)
+    assert plain.tokens is not None
+    first, second = learnt_from(encoder, [*texts, Reading(side_of(18), None, 0)], 18)
+    assert first.tokens is not None
+    assert second.tokens is not None
+    assert torch.equal(first.tokens[:3], plain.tokens)
+    assert second.tokens.shape == (3, 4)
+    assert (second.tokens == 18).sum(1).tolist() == [1, 1, 1]
+    hidden = second.tokens == 18
+    assert torch.equal(second.tokens[~hidden], plain.tokens[~hidden])
+    asked = loss_texts(encoder, texts, mask=18).batches[0].tokens
+    assert asked is not None
+    assert not torch.equal(asked, second.tokens)
+
+
+def test_a_model_with_two_streams_is_refused_before_anything_is_read(
+    answered: tuple[Store, Run, Answer], tmp_path: Path
+) -> None:
+    store, run, _answer = answered
+    _model, tokenizer = store.model(run, 1)
+    model = build(preset("bert", query_stream=True, vocabulary_size=19, context=12, width=24, layers=1, heads=4)).eval()
+    subject = Subject(store, run, 1, model, tokenizer, tmp_path, ())
+    with pytest.raises(UserError, match="second stream"):
+        next(answer_features(FeaturesQuestion(place=PLACE), subject))
 
 
 def test_it_is_had_again_by_its_place(answered: tuple[Store, Run, Answer]) -> None:

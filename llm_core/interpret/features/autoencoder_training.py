@@ -46,7 +46,8 @@ class AutoencoderStep:
 
 
 def vectors_at(model: Model, place: Component, texts: Sequence[Batch]) -> Tensor:
-    """(N, size): what a place holds at every token of texts, padding left out, on the model's device.
+    """(N, size): what a place holds at every token of texts, padding left out, on the model's device. Of so many texts that
+    more could not be learnt from (MOST_VECTORS), the first.
 
     Raises UserError for a place that the model has not, or that is a single number, and where there is no text;
     ValueError for a model in training mode.
@@ -56,8 +57,13 @@ def vectors_at(model: Model, place: Component, texts: Sequence[Batch]) -> Tensor
         raise UserError("One neuron is one number, which cannot be taken apart; choose its whole layer.")
     if not texts:
         raise UserError("An autoencoder needs texts to learn from, and others to be judged on.")
-    samples = reference(model, [place], texts).samples[found.tap]
-    return (samples[:, found.index] if place.kind == "head" else samples).float()
+    vectors: list[Tensor] = []
+    for batch in texts:
+        samples = reference(model, [place], [batch]).samples[found.tap]
+        vectors.append((samples[:, found.index] if place.kind == "head" else samples).float())
+        if sum(map(len, vectors)) >= MOST_VECTORS:
+            break
+    return torch.cat(vectors)
 
 
 def train_autoencoder(

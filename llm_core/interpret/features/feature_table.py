@@ -7,18 +7,16 @@ feature stands out, and how much it promotes some token.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
 from llm_core.errors import UserError
+from llm_core.interpret.array_files import in_16_bits, read_arrays, write_arrays
 from llm_core.interpret.attention.attention import Floats
 from llm_core.interpret.features.autoencoder_report import features_of_texts
 from llm_core.interpret.features.sparse_autoencoder import SparseAutoencoder
-from llm_core.interpret.neurons.excitements import Excitement, excite, heights, side_read
+from llm_core.interpret.neurons.excitements import Excitement, Moments, excite, side_read
 from llm_core.interpret.neurons.written_tokens import way_out
 from llm_core.interpret.reading import Reading
 from llm_core.models.base import Model
@@ -30,6 +28,7 @@ _TOP = 8
 _TOKENS = 8
 _WRITES = ("embedding", "attention", "feed_forward", "residual_before", "residual_middle", "residual_crossed", "residual_after")  # fmt: skip
 _TEXTS_FOR_EFFECTS = 32
+_FEATURES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -57,44 +56,61 @@ class FeatureTable:
 
     def save(self, path: Path) -> None:
         """Write it to a safetensors file, whole or not at all: numbers in 16 bits, counts in as many as they need."""
-        arrays = {each.name: _small(getattr(self, each.name)) for each in fields(self)}
-        temporary = path.with_name(f".{path.name}.temp")
-        temporary.write_bytes(save(arrays))
-        temporary.replace(path)
+        write_arrays(path, {each.name: _small(getattr(self, each.name)) for each in fields(self)})
 
 
 def load_table(path: Path) -> FeatureTable:
     """Read what `save` has written. Raises UserError where the file is missing or holds something else."""
+    names = [each.name for each in fields(FeatureTable)]
     try:
-        arrays: dict[str, Any] = {
-            name: values.astype(np.float32 if values.dtype.kind == "f" else np.int64)
-            for name, values in load_file(path).items()
-        }
-        return FeatureTable(**arrays)
-    except (OSError, SafetensorError, TypeError, ValueError) as error:
+        kept = read_arrays(path, *names)
+    except UserError as error:
         raise UserError("The file {name} holds no features.", name=path.name) from error
+    table = FeatureTable(*(each.astype(np.float32 if each.dtype.kind == "f" else np.int64) for each in kept))
+    if not _whole(table):
+        raise UserError("The file {name} holds no features.", name=path.name)
+    return table
+
+
+def _whole(table: FeatureTable) -> bool:
+    """Whether all is there of the same features, and every fraction is a number."""
+    count, tokens = table.density.size, table.promoted.shape[-1] if table.promoted.ndim else 0
+    expected = {
+        **dict.fromkeys(("density", "mean", "deviation", "highest"), (count,)),
+        **dict.fromkeys(("promoted", "suppressed"), (count, tokens)),
+        "positions": (1,), "effects": (count, 2 * tokens),
+    }  # fmt: skip
+    fit = all(getattr(table, name).shape == shape for name, shape in expected.items())
+    rows = all(each.ndim == 2 and len(each) == count for each in (table.counts, table.texts))
+    random = table.random_heights.ndim == table.random_effects.ndim == 1
+    return fit and rows and random and all(np.isfinite(getattr(table, each.name)).all() for each in fields(table))
 
 
 def feature_table(
-    model: Model, autoencoder: SparseAutoencoder, control: SparseAutoencoder, readings: Sequence[Reading]
+    model: Model, autoencoder: SparseAutoencoder, control: SparseAutoencoder, texts: Mapping[int, Reading]
 ) -> FeatureTable:
-    """Look at all features of an autoencoder and of its control in some texts.
+    """Look at all features of an autoencoder and of its control in some texts, each with its number.
 
     Raises UserError for a place that the model has not and where there is no text; ValueError in training mode.
     """
+    if not texts:
+        raise UserError("Features are looked at in texts; give at least one.")
+    readings = list(texts.values())
     by_text = features_of_texts(model, autoencoder, readings)
-    strengths = np.concatenate(by_text)  # (N, F)
-    highest = strengths.max(0)
+    found, random = Moments(), Moments()
+    for each in by_text:
+        found.add(each)
+    for reading in readings:  # one by one: all that the control does is many numbers, and little is kept of them
+        random.add(features_of_texts(model, control, [reading])[0])
     peaks = np.stack([each.max(0) for each in by_text])  # (texts, F)
     order = np.argsort(-peaks, axis=0, kind="stable")[:_TOP].T
     promoted, suppressed, effects, random_effects = _effects(model, autoencoder, control, readings)
     return FeatureTable(
-        positions=np.array([len(strengths)]), density=(strengths > 0).mean(0, dtype=np.float32),
-        mean=strengths.mean(0), deviation=strengths.std(0), highest=highest,
-        counts=np.stack([_histogram(column, peak) for column, peak in zip(strengths.T, highest, strict=True)]),
-        texts=np.where(np.take_along_axis(peaks.T, order, 1) > 0, order, NONE),
+        positions=np.array([found.count]), density=found.on, mean=found.mean, deviation=found.deviation, highest=found.highest,
+        counts=_histograms(by_text, found.highest),
+        texts=np.where(np.take_along_axis(peaks.T, order, 1) > 0, np.array(list(texts))[order], NONE),
         promoted=promoted, suppressed=suppressed, effects=effects,
-        random_heights=heights(np.concatenate(features_of_texts(model, control, readings))), random_effects=random_effects,
+        random_heights=random.heights, random_effects=random_effects,
     )  # fmt: skip
 
 
@@ -120,10 +136,15 @@ def excitement_of(
     )  # fmt: skip
 
 
-def _histogram(column: Floats, highest: float) -> Numbers:
-    """(bins,) from 0 to the highest; all at 0 where it never speaks."""
-    found, _edges = np.histogram(column, bins=_BINS, range=(0.0, float(highest) if highest > 0 else 1.0))
-    return found.astype(np.int64)
+def _histograms(by_text: Sequence[Floats], highest: Floats) -> Numbers:
+    """(F, bins) from 0 to the highest of each feature; all at 0 where it never speaks."""
+    found = []
+    for start in range(0, len(highest), _FEATURES_AT_ONCE):
+        some = slice(start, start + _FEATURES_AT_ONCE)
+        columns = np.concatenate([each[:, some] for each in by_text]).T
+        for column, peak in zip(columns, highest[some].tolist(), strict=True):
+            found.append(np.histogram(column, bins=_BINS, range=(0.0, peak if peak > 0 else 1.0))[0])
+    return np.stack(found).astype(np.int64)
 
 
 def _effects(
@@ -149,6 +170,6 @@ def _effects(
 
 def _small(values: Floats | Numbers) -> NDArray[np.generic]:
     if values.dtype.kind == "f":
-        return np.ascontiguousarray(values, dtype=np.float16)
+        return in_16_bits(values)
     large = int(np.abs(values).max(initial=0)) >= 1 << 15
     return np.ascontiguousarray(values, dtype=np.int32 if large else np.int16)

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 from torch import Tensor
 
 from llm_core.errors import UserError
+from llm_core.interpret.array_files import in_16_bits, read_about, read_arrays, write_arrays
 from llm_core.interpret.attention.attention import Floats
 from llm_core.interpret.components import Component
 
@@ -61,12 +60,9 @@ class SparseAutoencoder:
 
     def save(self, path: Path, *, half: bool = False) -> None:
         """Write it to a safetensors file, whole or not at all; `half` in 16 bits, a thousandth less exact."""
-        kind = np.float16 if half else np.float32
-        arrays = {name: np.ascontiguousarray(getattr(self, name), dtype=kind) for name in _ARRAYS}
-        about = json.dumps({"format": _FORMAT, "place": str(self.place), "k": self.k})
-        temporary = path.with_name(f".{path.name}.temp")
-        temporary.write_bytes(save(arrays, metadata={"about": about}))
-        temporary.replace(path)
+        exact = {name: np.ascontiguousarray(getattr(self, name), dtype=np.float32) for name in _ARRAYS}
+        arrays = {name: in_16_bits(values) for name, values in exact.items()} if half else exact
+        write_arrays(path, arrays, json.dumps({"format": _FORMAT, "place": str(self.place), "k": self.k}))
 
 
 _ARRAYS = ("encoder", "threshold", "decoder", "center")
@@ -75,16 +71,17 @@ _ARRAYS = ("encoder", "threshold", "decoder", "center")
 def load_autoencoder(path: Path) -> SparseAutoencoder:
     """Read what `save` has written. Raises UserError where the file is missing or holds something else."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {})["about"])
-            if about["format"] != _FORMAT:
-                raise ValueError("another format")
-            encoder, threshold, decoder, center = (file.get_tensor(name).astype(np.float32) for name in _ARRAYS)
-            place, k = Component.parse(about["place"]), int(about["k"])
-        fit = encoder.shape == decoder.T.shape and threshold.shape == (len(decoder),) and center.shape == (len(encoder),)  # fmt: skip
-        if not fit or not 1 <= k <= len(decoder):
+        about = json.loads(read_about(path))
+        if about["format"] != _FORMAT:
+            raise ValueError("another format")
+        encoder, threshold, decoder, center = (each.astype(np.float32) for each in read_arrays(path, *_ARRAYS))
+        place, k = Component.parse(about["place"]), int(about["k"])
+        fit = decoder.ndim == 2 and encoder.shape == decoder.T.shape and threshold.shape == (len(decoder),)
+        if not fit or center.shape != (len(encoder),) or not 1 <= k <= len(decoder):
             raise ValueError("sizes do not fit")
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        if not all(np.isfinite(each).all() for each in (encoder, threshold, decoder, center)):
+            raise ValueError("not finite")
+    except (UserError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError("The file {name} holds no sparse autoencoder.", name=path.name) from error
     return SparseAutoencoder(place, k, encoder, threshold, decoder, center)
 

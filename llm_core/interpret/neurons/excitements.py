@@ -98,14 +98,66 @@ def excite(
     )  # fmt: skip
 
 
+class Moments:
+    """What is known of activations (N, units) that come text by text and are not kept: `count` N, and of every unit
+    (units,) its mean, deviation, highest, `on`, the share of positions at which it is above zero, and `heights`.
+
+    Means and squares of two parts are put together as by Chan, Golub & LeVeque 1979, which loses no digits.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._mean = self._squares = self._above = np.zeros(0)
+        self._highest = np.zeros(0, dtype=np.float32)
+
+    def add(self, activations: Floats) -> None:
+        """Those (T, units) of one more text; T may be 0."""
+        more = len(activations)
+        if not more:
+            return
+        wide = np.asarray(activations, dtype=np.float64)
+        mean, highest, above = wide.mean(0), np.asarray(activations.max(0), dtype=np.float32), (wide > 0).sum(0)
+        squares = ((wide - mean) ** 2).sum(0)
+        if not self.count:
+            self._mean, self._squares, self._above, self._highest = mean, squares, above.astype(np.float64), highest
+        else:
+            apart, total = mean - self._mean, self.count + more
+            self._mean = self._mean + apart * more / total
+            self._squares = self._squares + squares + apart**2 * self.count * more / total
+            self._above = self._above + above
+            self._highest = np.maximum(self._highest, highest)
+        self.count += more
+
+    @property
+    def mean(self) -> Floats:
+        return self._mean.astype(np.float32)
+
+    @property
+    def deviation(self) -> Floats:
+        return np.sqrt(self._squares / max(1, self.count)).astype(np.float32)
+
+    @property
+    def highest(self) -> Floats:
+        return self._highest
+
+    @property
+    def on(self) -> Floats:
+        return (self._above / max(1, self.count)).astype(np.float32)
+
+    @property
+    def heights(self) -> Floats:
+        """How far each unit's highest stands above its mean, in standard deviations; 0 for one that never changes."""
+        deviations, above = np.sqrt(self._squares / max(1, self.count)), self._highest - self._mean
+        found: Floats = np.divide(above, deviations, out=np.zeros_like(above), where=deviations > 0).astype(np.float32)
+        return found
+
+
 def heights(activations: Floats) -> Floats:
     """(units,) of activations (N, units): how far each unit's highest stands above its mean, in standard deviations;
     0 for one that never changes."""
-    wide = np.asarray(activations, dtype=np.float64)
-    deviations = wide.std(0)
-    above = wide.max(0) - wide.mean(0)
-    found: Floats = np.divide(above, deviations, out=np.zeros_like(above), where=deviations > 0).astype(np.float32)
-    return found
+    moments = Moments()
+    moments.add(activations)
+    return moments.heights
 
 
 def _excerpt(number: int, position: int, activations: Floats, side: Side, window: int) -> Excerpt:

@@ -11,25 +11,26 @@ from llm_core.config import RunConfig, TaskConfig
 from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA
 from llm_core.errors import UserError
+from llm_core.interpret.components import Component, streams
 from llm_core.interpret.features.autoencoder_report import features_of_texts, judge_autoencoder
 from llm_core.interpret.features.autoencoder_training import AutoencoderStep, train_autoencoder, vectors_at
-from llm_core.interpret.components import Component, streams
 from llm_core.interpret.features.feature_labels import LabelFeatures, find_labelled
 from llm_core.interpret.features.feature_table import feature_table
-from llm_core.interpret.loss_texts import LossTexts, loss_texts
+from llm_core.interpret.features.sparse_autoencoder import SparseAutoencoder, load_autoencoder
+from llm_core.interpret.loss_texts import LossTexts, askable, loss_texts
+from llm_core.interpret.neurons.told_apart import at_labels
 from llm_core.interpret.probes.probe_labels import Property, labelled_tokens
 from llm_core.interpret.read_together import batches_of
 from llm_core.interpret.reading import Reading, as_batch
-from llm_core.interpret.features.sparse_autoencoder import SparseAutoencoder, load_autoencoder
-from llm_core.models.base import Model
-from llm_core.runs.features import AUTOENCODER, LOOKED_AT, TABLE
+from llm_core.interpret.target import refuse_two_streams
+from llm_core.models.base import Batch, Model
+from llm_core.runs.features import AUTOENCODER, JUDGED, LOOKED_AT, TABLE, texts_needed
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import FeaturesQuestion
 from llm_core.runs.inquiry_subject import Subject
-from llm_core.runs.own_texts import own_readings
+from llm_core.runs.own_texts import numbered_readings, own_readings
 from llm_core.runs.run import Run
 
-_JUDGED = 64
 _LABELLED = 120
 _POINTS = 50
 """Steps of a training that are rows."""
@@ -40,15 +41,17 @@ def answer(question: FeaturesQuestion, subject: Subject) -> Iterator[float | Row
     """Rows of kind "step" while it learns, "report" of it and of its control (`of`: "learnt" or "random"), "label" of what
     a grammar knows; the autoencoder and what its features do lie in files beside them.
 
-    Raises UserError for a place that the model has not, and where there are no texts.
+    Raises UserError for a place that the model has not, for a model with two streams, and where there are no texts.
     """
+    refuse_two_streams(subject.model)
     model, run, place = subject.model, subject.run, Component.parse(question.place)
+    mask, needed = getattr(subject.tokenizer, "mask", None), texts_needed(question.texts)
     yield {"kind": "asked", "place": question.place, "step": subject.step}
-    known = own_readings(run, model, subject.tokenizer, question.texts, LOOKED_AT + _JUDGED)
-    judged = own_readings(run, model, subject.tokenizer, _JUDGED, LOOKED_AT)
+    known = own_readings(run, model, subject.tokenizer, question.texts, LOOKED_AT + JUDGED, needed)
+    judged = own_readings(run, model, subject.tokenizer, JUDGED, LOOKED_AT, needed)
     yield 0.02
-    vectors = vectors_at(model, place, list(batches_of(known)))
-    asked = _asked(model, judged, getattr(subject.tokenizer, "mask", None))
+    vectors = vectors_at(model, place, learnt_from(model, known, mask))
+    asked = _asked(model, [each for each in judged if askable(model, each, mask)], mask)
     yield 0.05
     made = {}
     for number, of in enumerate((_LEARNT, _CONTROL)):
@@ -67,10 +70,21 @@ def answer(question: FeaturesQuestion, subject: Subject) -> Iterator[float | Row
             yield 0.05 + 0.4 * (number + step.step / step.of)
         yield _report(model, made[of], asked, of)
     yield from _labels(subject, made)
-    looked_at = own_readings(run, model, subject.tokenizer, LOOKED_AT)
+    looked_at = numbered_readings(run, model, subject.tokenizer, LOOKED_AT, 0, needed)
     yield 0.95
     feature_table(model, made[_LEARNT], made[_CONTROL], looked_at).save(subject.folder / TABLE)
     yield {"kind": "table", "texts": len(looked_at)}
+
+
+def learnt_from(model: Model, readings: Sequence[Reading], mask: int | None) -> list[Batch]:
+    """Texts as they are read; by an encoder that fills in hidden tokens also with some hidden, as when a word is asked for."""
+    batches = list(batches_of(readings))
+    if model.causal or isinstance(model.config, TaskConfig):
+        return batches
+    hidden = loss_texts(model, [each for each in readings if askable(model, each, mask)], mask=mask, seed=1).batches
+    longer = max(len(batches), len(hidden))
+    # By turns: of very many texts the first are learnt from.
+    return [batch for at in range(longer) for batch in (*batches[at : at + 1], *hidden[at : at + 1])]
 
 
 def _kept(autoencoder: SparseAutoencoder, path: Path) -> SparseAutoencoder:
@@ -137,8 +151,7 @@ def _labels(subject: Subject, made: dict[str, SparseAutoencoder]) -> Iterator[fl
             found = {}
             for of, autoencoder in made.items():
                 by_text = features_of_texts(model, autoencoder, labelled.readings)
-                strengths = np.stack([by_text[text][at] for text, at in zip(labelled.text, labelled.position, strict=True)])  # fmt: skip
-                found[of] = find_labelled(strengths, labelled.text, labelled.label, labelled.names)
+                found[of] = find_labelled(at_labels(by_text, labelled), labelled.text, labelled.label, labelled.names)
                 yield 0.9
         except UserError:
             continue  # this world has nothing of the kind: Chinese no plurals, a task no words

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_core.runs.features import AUTOENCODER, TABLE
+from llm_core.errors import UserError
+from llm_core.runs.features import AUTOENCODER, LOOKED_AT, TABLE, texts_needed
 from llm_core.runs.inquiry import Answer
 from llm_core.runs.own_texts import own_texts
 from pages.ui.inside.computed import KEPT, Asked, opened, refuse_slow
@@ -92,8 +93,18 @@ def changes_without(
         return tuple(without_each(model, autoencoder_of(files), reading, aim, features).tolist())
 
 
+@lru_cache(maxsize=2)
+def _looked_at(run: str, step: int, learnt_from: int) -> list[tuple[str, str | None]]:
+    """The texts of which a table of features holds the numbers, where the features come from so many others."""
+    found = store().find(run)
+    _model, tokenizer = store().model(found, step)
+    return own_texts(found, tokenizer, LOOKED_AT, 0, texts_needed(learnt_from))
+
+
 @lru_cache(maxsize=KEPT)
-def excitement_in(asked: Asked, files: Files, feature: int) -> "tuple[Excitement, dict[int, tuple[str, str | None]]]":
+def excitement_in(
+    asked: Asked, files: Files, feature: int, learnt_from: int
+) -> "tuple[Excitement, dict[int, tuple[str, str | None]]]":
     """What excites a feature, and the texts that do, by number, each with its source. Raises UserError."""
     with inference():
         from llm_core.interpret.features.feature_table import NONE, excitement_of
@@ -103,7 +114,10 @@ def excitement_in(asked: Asked, files: Files, feature: int) -> "tuple[Excitement
         model, tokenizer = store().model(run, asked.step)
         table = table_of(files)
         numbers = [int(number) for number in table.texts[feature] if number != NONE]
-        texts = {number: own_texts(run, tokenizer, 1, number)[0] for number in numbers}
+        every = _looked_at(asked.run, asked.step, learnt_from)
+        if any(not 0 <= number < len(every) for number in numbers):
+            raise UserError("The file {name} holds no features.", name=TABLE)
+        texts = {number: every[number] for number in numbers}
         readings = {number: read(model, tokenizer, *given) for number, given in texts.items()}
         refuse_slow(model, 1, sum(len(reading.text.ids) for reading in readings.values()))
         return excitement_of(model, autoencoder_of(files), table, feature, readings), texts

@@ -180,7 +180,7 @@ def _show_feature(
         _("Feature"), 0, len(table.density) - 1, key=key, width=160,
         on_change=lambda: choose_feature(st.session_state[key]),
     )  # fmt: skip
-    excitement, texts = excitement_in(here, files, feature)
+    excitement, texts = excitement_in(here, files, feature, question.texts)
     most = table.promoted.shape[1]
     pairs = [
         (predicted.names[int(token)], float(value))
@@ -220,8 +220,8 @@ def as_python(selection: Selection, question: FeaturesQuestion, feature: int | N
         "from llm_core.interpret.components import Component",
         "from llm_core.interpret.loss_texts import loss_texts",
         "from llm_core.interpret.outcome import outcome",
-        "from llm_core.interpret.read_together import batches_of",
-        "from llm_core.runs.features import LOOKED_AT",
+        "from llm_core.runs.features import JUDGED, LOOKED_AT, texts_needed",
+        "from llm_core.runs.inquiries.features import learnt_from",
         "from llm_core.runs.own_texts import own_readings",
     ]
     unchanged = Selection(**{**vars(selection), "off": ()})
@@ -229,12 +229,13 @@ def as_python(selection: Selection, question: FeaturesQuestion, feature: int | N
     return f"""\
 {python.preamble(unchanged, imports)}\
 run = store.find({selection.run!r})
-known = own_readings(run, model, tokenizer, {question.texts}, LOOKED_AT + 64)
-others = own_readings(run, model, tokenizer, 64, LOOKED_AT)
+mask, needed = getattr(tokenizer, "mask", None), texts_needed({question.texts})
+known = own_readings(run, model, tokenizer, {question.texts}, LOOKED_AT + JUDGED, needed)
+others = own_readings(run, model, tokenizer, JUDGED, LOOKED_AT, needed)
 place = Component.parse({question.place!r})
-vectors = vectors_at(model, place, list(batches_of(known)))
+vectors = vectors_at(model, place, learnt_from(model, known, mask))
 autoencoder = outcome(train_autoencoder(vectors, place, features={question.features}, k={question.k}, steps={question.steps}, seed={question.seed}))
-asked = loss_texts(model, others, mask=getattr(tokenizer, "mask", None))
+asked = loss_texts(model, others, mask=mask)
 print(judge_autoencoder(model, autoencoder, asked).recovered)
 (strengths,) = features_of_texts(model, autoencoder, [reading])
 print(strengths[-1].nonzero()[0])
