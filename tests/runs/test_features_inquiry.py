@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from llm_core.errors import UserError
-from llm_core.interpret.features.autoencoder_report import features_of_texts, judge_autoencoder
 from llm_core.interpret.components import Component
-from llm_core.interpret.neurons.excitements import heights
+from llm_core.interpret.features.autoencoder_report import features_of_texts, judge_autoencoder
 from llm_core.interpret.features.feature_labels import find_labelled
 from llm_core.interpret.features.feature_table import excitement_of, feature_table, load_table
-from llm_core.interpret.loss_texts import loss_texts
 from llm_core.interpret.features.sparse_autoencoder import load_autoencoder
+from llm_core.interpret.loss_texts import loss_texts
+from llm_core.interpret.neurons.excitements import heights
 from llm_core.interpret.neurons.written_tokens import way_out
 from llm_core.interpret.reading import Reading
 from llm_core.models.build import build

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from llm_core.errors import UserError
-from llm_core.interpret.attention.attention import Floats
+from llm_core.interpret.array_files import read_arrays, write_arrays
 from llm_core.interpret.components import streams
 from llm_core.interpret.geometry.hidden_states import layer_ends
 from llm_core.interpret.probes.probe_labels import labelled_tokens
@@ -18,6 +18,7 @@ from llm_core.runs.inquiry_subject import Subject
 
 FILE = "probes.safetensors"
 """weights (P, L, width) and biases (P, L) of the probes at P places for L labels."""
+_ARRAYS = ("weights", "biases")
 
 
 def answer(question: ProbesQuestion, subject: Subject) -> Iterator[float | Row]:
@@ -45,33 +46,15 @@ def answer(question: ProbesQuestion, subject: Subject) -> Iterator[float | Row]:
             "confusion": each.confusion.tolist(),
         }  # fmt: skip
         if number + 1 == count:
-            _keep(subject.folder / FILE, readers)
+            weights, biases = (np.stack([getattr(each, name) for each in readers]) for name in _ARRAYS)
+            write_arrays(subject.folder / FILE, {"weights": weights, "biases": biases})
         yield 0.1 + 0.9 * (number + 1) / count
 
 
-def _keep(path: Path, readers: list[LinearProbe]) -> None:
-    from safetensors.numpy import save
-
-    partial = path.with_name(f".{path.name}")
-    partial.write_bytes(
-        save(
-            {
-                "weights": np.stack([reader.weights for reader in readers]),
-                "biases": np.stack([reader.biases for reader in readers]),
-            }
-        )
-    )
-    partial.replace(path)
-
-
-def readers_of(path: Path) -> tuple[LinearProbe, ...]:
-    """The probes in a file, by place. Raises UserError where it cannot be read."""
-    from safetensors.numpy import load_file
-
-    try:
-        kept = load_file(path)
-        weights, biases = kept["weights"], kept["biases"]
-        found: list[tuple[Floats, Floats]] = list(zip(weights, biases, strict=True))
-    except Exception as error:  # safetensors has errors of its own for every kind of broken file
-        raise UserError("{file} cannot be read: {reason}.", file=FILE, reason=type(error).__name__) from None
-    return tuple(LinearProbe(each, free) for each, free in found)
+def readers_of(path: Path, places: int, labels: int, width: int) -> tuple[LinearProbe, ...]:
+    """The probes in a file, by place. Raises UserError where it cannot be read, and where it does not hold probes of so many
+    labels, of vectors so wide, at so many places."""
+    weights, biases = read_arrays(path, *_ARRAYS)
+    if weights.shape != (places, labels, width) or biases.shape != (places, labels):
+        raise UserError("The file {name} is missing or broken.", name=path.name)
+    return tuple(LinearProbe(each, free) for each, free in zip(weights, biases, strict=True))

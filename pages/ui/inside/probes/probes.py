@@ -132,7 +132,8 @@ def said_of(asked: Asked, about: str, texts_in: str, path: str, names: tuple[str
         crossed = stream == "encoder" and reading.source is not None
         side, text = (reading.source, asked.source) if crossed and reading.source else (reading.text, asked.text)
         states = hidden_states(model, [reading], stream)
-        shares = [reader.shares(vectors) for reader, vectors in zip(readers_of(Path(path)), states.states, strict=True)]
+        readers = readers_of(Path(path), len(states.states), len(names), states.states.shape[-1])
+        shares = [reader.shares(vectors) for reader, vectors in zip(readers, states.states, strict=True)]
         return Said(
             side.tokens, tuple(tuple(each.argmax(-1).tolist()) for each in shares), tuple(tuple(each.max(-1).tolist()) for each in shares),
             truth_of(text, side, about, dict(words), longest),  # type: ignore[arg-type]
