@@ -141,6 +141,13 @@ def test_lens_and_attribution_stand_side_by_side(store: Store, shown: str) -> No
             assert float(last[-1][name]) == pytest.approx(share, abs=1e-4)
 
 
+def test_what_takes_long_is_left_to_the_view_that_asks_a_worker(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.ui.inside.computed.AT_ONCE", 1.0)
+    test = open_page(view="compare", edited="a dog sees the cat", compared_shown="inputs")
+    assert any("Words of the text" in info.value for info in test.info)
+    assert "compare-inputs" not in drawn(test)
+
+
 def test_two_models_read_the_same_text(store: Store) -> None:
     test = open_page(view="compare", compared="model", beside_run=ENCODER)
     assert any("something else" in info.value for info in test.info)

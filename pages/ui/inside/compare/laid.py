@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_core.errors import UserError
-from pages.ui.inside.computed import KEPT, Asked, opened, refuse_slow
+from pages.ui.inside.computed import KEPT, Asked, opened, refuse_slow, takes_long
 from pages.ui.inside.selection import Against
 from pages.ui.state import inference, store
 
@@ -103,7 +103,7 @@ def lenses(pair: Pair, target: str) -> Both:
 @lru_cache(maxsize=KEPT)
 def attributions(pair: Pair, token: int | None, target: str, against: str | None) -> Both:
     """How much the tokens of each column speak for what is explained, on both sides: one row. Raises UserError where the
-    other side has nothing in the place of the chosen token."""
+    other side has nothing in the place of the chosen token, and where it would take over a second."""
     with inference():
         from llm_core.interpret.attribution.input_attribution import Explained, integrated_gradients
         from llm_core.interpret.side_by_side import counterpart, sums_over
@@ -117,7 +117,8 @@ def attributions(pair: Pair, token: int | None, target: str, against: str | None
         for side, (asked, position) in enumerate(((pair.one, token), (pair.other, there))):
             model, tokenizer, reading = opened(asked)
             names = (found.one, found.other)[side].subject.names
-            refuse_slow(model, _PASSES["inputs"], len(reading.text.ids))
+            if takes_long(model, _PASSES["inputs"], len(reading.text.ids)):
+                raise UserError("This would take long for two texts at once; look at one after the other in the view “Words of the text”, where a worker is asked.")  # fmt: skip
             held: Against = against if against in (None, "others") else _named(names, str(against))
             explained = Explained(model, tokenizer, reading, Target(position, _named(names, target), held))  # type: ignore[arg-type]
             scores = integrated_gradients(explained).text
