@@ -51,6 +51,16 @@ DARK = Colors(
 )  # fmt: skip
 
 
+def faint(color: str) -> str:
+    """A colour, as #rrggbb, that lets through what lies under it.
+
+    >>> faint("#ff8000")
+    'rgba(255,128,0,0.18)'
+    """
+    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"
+
+
 def layout(colors: Colors) -> dict[str, Any]:
     """The template: everything about a figure that is not its data."""
     axis = {

@@ -85,7 +85,7 @@ def test_the_views_show_the_model_without_what_is_taken_away(store: Store) -> No
     assert [int(row["id"]) for row in at_the_end] == np.argsort(-changed[-1])[: len(at_the_end)].tolist()
     for row in at_the_end:
         assert float(row["probability"]) == pytest.approx(float(last[int(row["id"])]), abs=1e-4)
-    assert any("layer 0, feed-forward, layer 1, neuron 3, the token at position 1" in text.value for text in test.text)
+    assert any("layer 0, feed-forward; layer 1, neuron 3; the token at position 1" in text.value for text in test.text)
     query = test.query_params["off"]
     assert (query if isinstance(query, str) else query[0]) == off
     namespace: dict[str, Any] = {}

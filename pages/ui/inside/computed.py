@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from llm_core.config import TaskConfig, TransformerConfig, network
+from llm_core.config import TransformerConfig, network
 from llm_core.errors import UserError
 from pages.ui.inside.off import edits_of
 from pages.ui.state import inference, store
@@ -117,6 +117,7 @@ def predicted(asked: Asked) -> Predicted:
     with inference():
         import torch
 
+        from llm_core.interpret.names import names_of
         from llm_core.interpret.reading import as_batch
         from llm_core.interpret.target import is_whole, likeliest_target, true_tokens
         from llm_core.taps import observe
@@ -127,15 +128,12 @@ def predicted(asked: Asked) -> Predicted:
             logits = model(as_batch(reading).to(next(model.parameters()).device))[0].float().cpu()
         rows = logits if logits.ndim == 2 else logits[None]  # (T, V), or one row
         best = rows.softmax(-1).topk(min(OFFERED, rows.shape[-1]))
-        names = store().find(asked.run).labels
-        if isinstance(model.config, TaskConfig) and model.config.task == "answer":
-            names = ("begin", "end")
         source = reading.source
         return Predicted(
             tokens=reading.text.tokens,
             source_tokens=() if source is None else source.tokens,
             left_out=reading.left_out,
-            names=names if len(names) == rows.shape[-1] else tuple(tokenizer.pieces)[: rows.shape[-1]],
+            names=names_of(model, tokenizer, store().find(asked.run).labels),
             ids=tuple(map(tuple, best.indices.tolist())),
             probabilities=tuple(map(tuple, best.values.tolist())),
             truth=(None,) if is_whole(model) else true_tokens(model, reading),

@@ -66,6 +66,11 @@ class Selection:
     target: int = 0
     against: Against = None
 
+    @property
+    def intact(self) -> "Selection":
+        """The same with nothing taken away."""
+        return replace(self, off=())
+
 
 def begin(subject: Subject) -> Selection:
     """What is looked at, as far as it is known before the model has read the text: no token yet.
@@ -119,7 +124,7 @@ def asked(selection: Selection) -> Asked:
 
 def intact(selection: Selection) -> Asked:
     """The same with nothing taken away."""
-    return ask(selection.run, selection.step, selection.text, selection.source)
+    return asked(selection.intact)
 
 
 def _begin_texts(subject: Subject) -> None:

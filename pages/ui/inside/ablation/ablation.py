@@ -156,14 +156,13 @@ def _control_csv(control: Control) -> str:
 
 def as_python(selection: Selection, question: AblationQuestion, chosen: tuple[str, ...] = ()) -> str:
     """The same for a notebook."""
-    unchanged = Selection(**{**vars(selection), "off": ()})
     name = "against_others" if chosen else "map_ablations"
     score = "target_of" if question.measure == "target" else "loss_of"
     imports = [f"from llm_core.interpret.ablation.ablation import {name}, {score}"]
     if question.measure == "loss":
         imports.append("from llm_core.interpret.loss_texts import loss_texts")
     measured = "target_of(model, reading, target)" if question.measure == "target" else "loss_of(model, loss_texts(model, [reading], mask=getattr(tokenizer, 'mask', None)))"  # fmt: skip
-    code = python.preamble(unchanged, imports, target=question.measure == "target")
+    code = python.preamble(selection.intact, imports, target=question.measure == "target")
     others, given = "", ""
     if question.instead != "zero":
         code = "from llm_core.interpret.interventions import reference\nfrom llm_core.interpret.components import feed_forwards, heads\nfrom llm_core.interpret.reading import as_batch\n" + code  # fmt: skip

@@ -13,7 +13,6 @@ from pages.ui.inside import python
 from pages.ui.inside.ablation.ablation_rows import ablated_of
 from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import heading
-from pages.ui.inside.off import position_of
 from pages.ui.inside.pictures.bars import Bar, upright
 from pages.ui.inside.selection import Selection, switch
 from pages.ui.inside.under_way import answered
@@ -47,13 +46,12 @@ def show(selection: Selection, predicted: Predicted, question: AblationQuestion,
 
 def _pick(count: int, picked: object) -> None:
     """A bar was clicked. What comes from the browser is checked."""
-    if type(picked) is int and 0 <= picked < count and position_of(f"position.{picked}") is not None:
+    if type(picked) is int and 0 <= picked < count:
         switch(f"position.{picked}")
 
 
 def as_python(selection: Selection, question: AblationQuestion) -> str:
     """The same for a notebook."""
-    unchanged = Selection(**{**vars(selection), "off": ()})
     target = question.measure == "target"
     imports = [
         f"from llm_core.interpret.ablation.ablation import ablated, {'target_of' if target else 'loss_of'}",
@@ -63,7 +61,7 @@ def as_python(selection: Selection, question: AblationQuestion) -> str:
         imports.append("from llm_core.interpret.loss_texts import loss_texts")
     score = "target_of(model, reading, target)" if target else "loss_of(model, loss_texts(model, [reading], mask=getattr(tokenizer, 'mask', None)))"  # fmt: skip
     return f"""\
-{python.preamble(unchanged, imports, target=target)}\
+{python.preamble(selection.intact, imports, target=target)}\
 score = {score}
 embedding = Component(streams(model)[-1], None, "embedding")
 for position, token in enumerate(reading.text.tokens):

@@ -135,9 +135,8 @@ def as_python(selection: Selection, head: str, kind: str, table: "CircuitTable")
     """The same for a notebook."""
     function = "qk_circuit" if kind == "looks" else "ov_circuit"
     imports = [f"from llm_core.interpret.circuits.circuit_tables import {function}", "from llm_core.interpret.components import Component"]  # fmt: skip
-    unchanged = Selection(**{**vars(selection), "off": ()})
     return f"""\
-{python.preamble(unchanged, imports)}\
+{python.preamble(selection.intact, imports)}\
 rows, columns = {list(table.rows)!r}, {list(table.columns)!r}
 table = {function}(model, tokenizer, Component.parse({head!r}), rows, columns)
 print(table.row_tokens, table.column_tokens, table.values.round(3))

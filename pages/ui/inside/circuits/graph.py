@@ -14,12 +14,8 @@ from pages.ui.inside.computed import Predicted
 from pages.ui.inside.controls import choice
 from pages.ui.inside.pictures.head_grid import FEED_FORWARD, picked_head
 from pages.ui.inside.selection import Selection, choose_piece, choose_view, intact
-from pages.ui.inside.views import VIEWS
 from pages.ui.state import INSIDE_GRAPH_KEY, INSIDE_THRESHOLD_FOR_KEY, INSIDE_THRESHOLD_KEY
 from pages.ui.text import _, number
-
-_OF_FEED_FORWARD = "neurons"
-"""The view that a click on a feed-forward layer opens, where there is one; of a head it is that of its circuits."""
 
 
 def show(selection: Selection, predicted: Predicted) -> None:
@@ -96,14 +92,12 @@ def pick(picked: object) -> None:
         choose_view("circuit")
     else:
         choose_piece(layer, None, part)
-        if _OF_FEED_FORWARD in VIEWS:
-            choose_view(_OF_FEED_FORWARD)
+        choose_view("neurons")
 
 
 def _contributions_python(selection: Selection, position: int, threshold: float) -> str:
-    unchanged = Selection(**{**vars(selection), "off": ()})
     return f"""\
-{python.preamble(unchanged, ["from llm_core.interpret.circuits.contributions import check, contribution_graph"])}\
+{python.preamble(selection.intact, ["from llm_core.interpret.circuits.contributions import check, contribution_graph"])}\
 graph = contribution_graph(model, reading, {position}, threshold={threshold})
 for edge in graph.edges:
     print(f"{{edge.share:.3f}}", edge.above.place, edge.above.position, "from", edge.below.position, edge.by or "straight on")

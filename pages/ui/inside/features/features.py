@@ -13,7 +13,7 @@ from llm_core.runs.inquired import FeaturesQuestion, InquiryConfig
 from llm_core.runs.inquiry import Answer
 from pages.ui.drawing import drawing
 from pages.ui.inside import python
-from pages.ui.inside.computed import Predicted
+from pages.ui.inside.computed import Predicted, ask
 from pages.ui.inside.features.feature_active import show_active
 from pages.ui.inside.features.feature_card import FeatureCard, show_card
 from pages.ui.inside.features.feature_data import Files, excitement_in, files_of, strengths_in, strongest, table_of
@@ -173,14 +173,14 @@ def _feature(selection: Selection, count: int, active: list[tuple[int, float]]) 
 def _show_feature(
     selection: Selection, predicted: Predicted, question: FeaturesQuestion, files: Files, feature: int
 ) -> None:
-    table, here = table_of(files), intact(selection)
+    table = table_of(files)
     key = "inside_feature_number"
     st.session_state[key] = feature
     st.number_input(
         _("Feature"), 0, len(table.density) - 1, key=key, width=160,
         on_change=lambda: choose_feature(st.session_state[key]),
     )  # fmt: skip
-    excitement, texts = excitement_in(here, files, feature, question.texts)
+    excitement, texts = excitement_in(ask(selection.run, selection.step, ""), files, feature, question.texts)
     most = table.promoted.shape[1]
     pairs = [
         (predicted.names[int(token)], float(value))
@@ -224,10 +224,9 @@ def as_python(selection: Selection, question: FeaturesQuestion, feature: int | N
         "from llm_core.runs.inquiries.features import learnt_from",
         "from llm_core.runs.own_texts import own_readings",
     ]
-    unchanged = Selection(**{**vars(selection), "off": ()})
     shown = "" if feature is None else f"print(autoencoder.direction({feature}))\n"
     return f"""\
-{python.preamble(unchanged, imports)}\
+{python.preamble(selection.intact, imports)}\
 run = store.find({selection.run!r})
 mask, needed = getattr(tokenizer, "mask", None), texts_needed({question.texts})
 known = own_readings(run, model, tokenizer, {question.texts}, LOOKED_AT + JUDGED, needed)

@@ -26,6 +26,7 @@ from pages.ui.inside.features.neuron_data import (
     layer_of,
     listens_to,
     tokens_of,
+    without_text,
 )
 from pages.ui.inside.labels import label_name
 from pages.ui.inside.pictures.bars import Bar, across, upright
@@ -53,11 +54,11 @@ def show(selection: Selection, predicted: Predicted) -> None:
     if not shape.neurons:
         raise UserError("This model has no feed-forward layers, and so no neurons: it is all attention.")
     part = part_choice(selection, predicted, cross=False)
-    here = intact(selection)
+    here = without_text(intact(selection))
     found = layer_of(here, part, selection.layer)
     order = st.session_state.get(INSIDE_NEURON_ORDER_KEY)
     order = order if order in NEURON_ORDERS else next(iter(NEURON_ORDERS))
-    title, values = _values(selection, predicted, part, found, order)
+    title, values = _values(selection, predicted, here, part, found, order)
     listed = [int(neuron) for neuron in np.argsort(-np.abs(values), kind="stable")[:_LISTED] if values[neuron]]
     usual = listed[0] if listed else 0
     neuron = min(int(st.session_state.setdefault(INSIDE_NEURON_KEY, usual)), found.activations.neurons - 1)
@@ -125,7 +126,7 @@ def _choose(selection: Selection, layers: int, neurons: int, chosen: int) -> Non
 
 
 def _values(
-    selection: Selection, predicted: Predicted, part: str, found: Layer, order: str
+    selection: Selection, predicted: Predicted, here: Asked, part: str, found: Layer, order: str
 ) -> tuple[str, NDArray[np.floating]]:
     """What every neuron of the layer is listed by, (neurons,), and its title; how far it stands out where it has no such
     value, of those that are on at some tokens."""
@@ -134,7 +135,7 @@ def _values(
             values = effects_on(asked(selection), part, selection.layer, selection.token, selection.target, selection.against)  # fmt: skip
             return explained(selection, predicted), values
         if order == "label":
-            labels = labels_of(intact(selection), part, selection.layer, _property(), _language(selection))
+            labels = labels_of(here, part, selection.layer, _property(), _language(selection))
             return _("best label told apart"), labels.strengths - 0.5
     except UserError as reason:
         st.info(as_text(explain(reason)))
@@ -227,14 +228,13 @@ def read_text(found: Layer, number: int) -> None:
 
 def as_python(selection: Selection, name: str) -> str:
     """The same for a notebook."""
-    unchanged = Selection(**{**vars(selection), "off": ()})
     imports = [
         "from llm_core.interpret.components import Component",
         "from llm_core.interpret.neurons.neurons import listens, neuron_activations, writes",
         "from llm_core.interpret.neurons.written_tokens import way_out",
     ]
     return f"""\
-{python.preamble(unchanged, imports)}\
+{python.preamble(selection.intact, imports)}\
 neuron = Component.parse({name!r})
 layer = Component(neuron.part, neuron.layer, "feed_forward")
 readings = [reading]  # and other texts that the model might have read

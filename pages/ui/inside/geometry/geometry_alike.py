@@ -146,9 +146,8 @@ def as_python(selection: Selection, pair: Pair) -> str:
         "from llm_core.interpret.geometry.hidden_states import hidden_states",
         "from llm_core.interpret.geometry.similarity import similarity",
     ]
-    unchanged = Selection(**{**vars(selection), "off": ()})
     return f"""\
-{python.preamble(unchanged, imports)}\
+{python.preamble(selection.intact, imports)}\
 other, other_tokenizer = store.model(store.find({pair.second.run!r}), step={pair.second.step})
 first = hidden_states(model, readings_of(model, tokenizer, 12, {pair.language!r}), streams(model)[0]).of_one_length()
 second = hidden_states(other, readings_of(other, other_tokenizer, 12, {pair.language!r}), streams(other)[0]).of_one_length()

@@ -209,9 +209,8 @@ def as_python(selection: Selection, want: Wanted, method: str, axes: int) -> str
         f"from llm_core.interpret.geometry.clouds import {made}",
         "from llm_core.interpret.geometry.geometry import project",
     ]
-    unchanged = Selection(**{**vars(selection), "off": ()})
     return f"""\
-{python.preamble(unchanged, imports)}\
+{python.preamble(selection.intact, imports)}\
 cloud = {made}(model, tokenizer, {given}, language={want.language!r})
 drawn = project(cloud.vectors, {method!r}, {axes})
 print(drawn.explained, "trustworthiness", drawn.trust, "of random points", drawn.chance)

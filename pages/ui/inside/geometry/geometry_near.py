@@ -290,5 +290,4 @@ print([(cloud.tokens[row], round(cosine, 3)) for row, cosine in zip(found.ids, f
 
 def _head(selection: Selection, *imports: str) -> str:
     *others, function = imports
-    unchanged = Selection(**{**vars(selection), "off": ()})
-    return python.preamble(unchanged, [*others, f"from llm_core.interpret.geometry.geometry import {function}"])
+    return python.preamble(selection.intact, [*others, f"from llm_core.interpret.geometry.geometry import {function}"])

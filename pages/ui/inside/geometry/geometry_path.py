@@ -127,9 +127,8 @@ def as_csv(found: "Paths") -> str:
 def as_python(selection: Selection, plane: str, axes: int) -> str:
     """The same for a notebook."""
     imports = ["from llm_core.interpret.components import streams", "from llm_core.interpret.geometry.geometry import paths", "from llm_core.interpret.geometry.hidden_states import hidden_states"]  # fmt: skip
-    unchanged = Selection(**{**vars(selection), "off": ()})
     return f"""\
-{python.preamble(unchanged, imports)}\
+{python.preamble(selection.intact, imports)}\
 found = paths(hidden_states(model, [reading], streams(model)[0]).of_one_length(), {axes}, {plane!r})
 print(found.explained)
 for place, points in zip(found.places, found.points):

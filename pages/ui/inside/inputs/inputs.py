@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from llm_core.data.table_writing import as_table
 from llm_core.runs.inquired import InputsQuestion, InquiryConfig
 from llm_core.runs.inquiry import Answer
-from pages.ui.charts import Colors, layout
+from pages.ui.charts import Colors, faint, layout
 from pages.ui.drawing import drawing
 from pages.ui.faults import as_text
 from pages.ui.inside import python
@@ -120,7 +120,7 @@ def curves(mine: NDArray[np.float64], others: NDArray[np.float64], title: str, a
     places = list(range(len(mine)))
     low, high = others.min(axis=0).tolist(), others.max(axis=0).tolist()
     made.add_scatter(x=places, y=low, mode="lines", line={"width": 0}, hoverinfo="skip")
-    made.add_scatter(x=places, y=high, mode="lines", line={"width": 0}, fill="tonexty", fillcolor=_faint(colors.quiet), hoverinfo="skip")  # fmt: skip
+    made.add_scatter(x=places, y=high, mode="lines", line={"width": 0}, fill="tonexty", fillcolor=faint(colors.quiet), hoverinfo="skip")  # fmt: skip
     for values, color, dash, name in (
         (others.mean(axis=0), colors.quiet, "dash", _("in random order")),
         (mine, colors.training, "solid", _("by the scores")),
@@ -142,11 +142,6 @@ def curves(mine: NDArray[np.float64], others: NDArray[np.float64], title: str, a
     return made
 
 
-def _faint(color: str) -> str:
-    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.18)"
-
-
 def as_csv(tokens: tuple[str, ...], scores: Scores) -> str:
     """A row for each token, those of the source first."""
     return as_table(("position", "token", "score"), ((at, token, float(f"{score:.7g}")) for at, (token, score) in enumerate(zip(tokens, scores.scores, strict=True))))  # fmt: skip
@@ -162,12 +157,11 @@ def as_python(selection: Selection, method: str) -> str:
     """The same for a notebook."""
     function = {"gradient_input": "gradient_times_input"}.get(method, method)
     imports = ["from llm_core.interpret.attribution.faithfulness import faithfulness", f"from llm_core.interpret.attribution.input_attribution import Explained, {function}"]  # fmt: skip
-    unchanged = Selection(**{**vars(selection), "off": ()})
     call = (
         f"list(shapley(explained, orders={_SHAPLEY_ORDERS}))[-1]" if method == "shapley" else f"{function}(explained)"
     )
     return f"""\
-{python.preamble(unchanged, imports, target=True)}\
+{python.preamble(selection.intact, imports, target=True)}\
 explained = Explained(model, tokenizer, reading, target)
 found = {call}
 for token, score in zip(reading.text.tokens, found.text):

@@ -90,9 +90,8 @@ def as_python(selection: Selection, question: PatchingQuestion) -> str:
     """The same for a notebook."""
     imports = ["from llm_core.interpret.patching.pairs import pair_of_readings", "from llm_core.interpret.patching.patching import Patching"]  # fmt: skip
     texts = f"{selection.text!r}, {question.other!r}" if selection.source else repr(question.other)
-    unchanged = Selection(**{**vars(selection), "off": ()})
     return f"""\
-{python.preamble(unchanged, imports, target=True)}\
+{python.preamble(selection.intact, imports, target=True)}\
 other = read(model, tokenizer, {texts})
 pair = pair_of_readings(model, reading, other, tokenizer.pieces, target)
 found = Patching(model, pair).map({question.where!r}, {question.part!r})

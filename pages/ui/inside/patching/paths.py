@@ -67,10 +67,9 @@ def as_python(selection: Selection, question: PathsQuestion) -> str:
         "from llm_core.interpret.patching.path_patching import patch_paths",
     ]  # fmt: skip
     texts = f"{question.text!r}, {question.other!r}" if question.source else repr(question.other)
-    unchanged = Selection(**{**vars(selection), "off": ()})
     receiver = f"Component.parse({question.receiver!r})" if question.receiver else 'Component(streams(model)[-1], None, "hidden")'  # fmt: skip
     return f"""\
-{python.preamble(unchanged, imports, target=True)}\
+{python.preamble(selection.intact, imports, target=True)}\
 other = read(model, tokenizer, {texts})
 pair = pair_of_readings(model, reading, other, tokenizer.pieces, target)
 for sender, value in patch_paths(Patching(model, pair), {receiver}, {question.heard_by!r}):

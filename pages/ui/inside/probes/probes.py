@@ -245,9 +245,8 @@ def as_python(selection: Selection, about: str, texts_in: str) -> str:
     """The same for a notebook."""
     question = question_of(about, texts_in)
     imports = ["from llm_core.interpret.probes.probe_labels import labelled_tokens", "from llm_core.interpret.probes.probes import probe"]  # fmt: skip
-    unchanged = Selection(**{**vars(selection), "off": ()})
     return f"""\
-{python.preamble(unchanged, imports)}\
+{python.preamble(selection.intact, imports)}\
 labelled = labelled_tokens(model, tokenizer, {about!r}, texts={question.texts}, language={texts_in!r})
 for found in probe(model, labelled):
     print(f"{{found.place!s:28}} {{found.accuracy:.3f}} control {{found.control:.3f}} majority {{found.majority:.3f}}")

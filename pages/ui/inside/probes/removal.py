@@ -53,9 +53,8 @@ def show(selection: Selection, run: Run, texts_in: str) -> None:
 def as_python(selection: Selection, texts_in: str) -> str:
     """The same for a notebook."""
     question = RemovalQuestion(language=texts_in)  # type: ignore[arg-type]
-    unchanged = Selection(**{**vars(selection), "off": ()})
     return f"""\
-{python.preamble(unchanged, ["from llm_core.interpret.probes.probe_removal import probe_removal"])}\
+{python.preamble(selection.intact, ["from llm_core.interpret.probes.probe_removal import probe_removal"])}\
 for found in probe_removal(model, tokenizer, texts={question.texts}, language={texts_in!r}):
     if not isinstance(found, float):
         print(f"{{found.place!s:28}} probe {{found.probe:.3f}} agrees {{found.before:.3f}} without it {{found.after:.3f}}")

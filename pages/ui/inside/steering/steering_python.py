@@ -15,9 +15,8 @@ def as_python(selection: Selection, steer: Steer) -> str:
         f"from llm_core.interpret.steering.steering import {', '.join(sorted({made, edit, *(['stream_places'] if steer.way == 'out' else [])}))}",
         "from llm_core.taps import observe", "import torch",
     ]  # fmt: skip
-    unchanged = Selection(**{**vars(selection), "off": ()})
     code = f"""\
-{python.preamble(unchanged, imports)}\
+{python.preamble(selection.intact, imports)}\
 place = Component.parse({question.place!r})
 batches = lambda texts: [as_batch(read(model, tokenizer, text)) for text in texts]
 """

@@ -11,7 +11,7 @@ from llm_core.errors import N_
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.inquiry import Answer
-from pages.ui.charts import Colors, layout
+from pages.ui.charts import Colors, faint, layout
 from pages.ui.inside.pictures.grid import safe
 from pages.ui.inside.probes.probe_rows import layer_of
 
@@ -97,7 +97,7 @@ def _panel(made: go.Figure, answer: Answer, name: str, at: int, count: int, word
     x = [point.strength for point in beside]
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
     made.add_scatter(x=x, y=[min(point.random) for point in beside], **edge, **axes)
-    made.add_scatter(x=x, y=[max(point.random) for point in beside], fill="tonexty", fillcolor=_faint(colors.quiet), **edge, **axes)  # fmt: skip
+    made.add_scatter(x=x, y=[max(point.random) for point in beside], fill="tonexty", fillcolor=faint(colors.quiet), **edge, **axes)  # fmt: skip
     made.add_scatter(
         x=x, y=[sum(point.random) / len(point.random) for point in beside], mode="lines", line={"color": colors.quiet, "width": 2, "dash": "dash"},
         hovertext=[safe(words(_WORDS["said_random"]).format(strength=f"{point.strength:g}", low=say(min(point.random)), high=say(max(point.random)))) for point in beside],
@@ -153,7 +153,7 @@ def by_place(answer: Answer, words: Words, colors: Colors, marked: int | None = 
         mode="markers", marker={"size": 9, "color": colors.text, "symbol": "circle-open"}, hoverinfo="skip",
     )  # fmt: skip
     if (at := next((at for at, point in enumerate(known) if layer_of(point.place) == marked), None)) is not None:
-        made.add_shape(type="rect", x0=at - 0.45, x1=at + 0.45, yref="paper", y0=0, y1=1, layer="below", line={"width": 0}, fillcolor=_faint(colors.quiet))  # fmt: skip
+        made.add_shape(type="rect", x0=at - 0.45, x1=at + 0.45, yref="paper", y0=0, y1=1, layer="below", line={"width": 0}, fillcolor=faint(colors.quiet))  # fmt: skip
     made.update_layout(
         margin={"l": 58, "r": 16, "t": 12, "b": 60},
         xaxis={"tickmode": "array", "tickvals": list(range(len(known))), "ticktext": [safe(name) for name in names]},
@@ -177,11 +177,6 @@ def _range(answer: Answer) -> list[float]:
     strengths = [row["strength"] for row in answer.rows if row.get("kind") == "strength"]
     low, high = min(strengths, default=0.0), max(strengths, default=1.0)
     return [low - 0.03, max(high, low + 0.1) + 0.03]
-
-
-def _faint(color: str) -> str:
-    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.18)"
 
 
 def _percent(value: float) -> str:
