@@ -94,7 +94,7 @@ def feature_table(
     Raises UserError for a place that the model has not and where there is no text; ValueError in training mode.
     """
     if not texts:
-        raise UserError("Features are looked at in texts; give at least one.")
+        raise UserError("Give at least one text.")
     readings = list(texts.values())
     by_text = features_of_texts(model, autoencoder, readings)
     found, random = Moments(), Moments()

@@ -6,7 +6,7 @@ import numpy as np
 
 from llm_core.interpret.array_files import write_arrays
 from llm_core.interpret.lenses.tuned_lens import TunedLensReport, train_tuned_lens
-from llm_core.interpret.loss_texts import loss_texts
+from llm_core.interpret.loss_texts import askable, loss_texts
 from llm_core.models.base import Batch
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import TunedLensQuestion
@@ -49,5 +49,6 @@ def answer(question: TunedLensQuestion, subject: Subject) -> Iterator[float | Ro
 def _batches(subject: Subject, count: int, start: int) -> tuple[Batch, ...]:
     """Texts as they are read when a word is to be said: an encoder reads them with some hidden."""
     readings = own_readings(subject.run, subject.model, subject.tokenizer, count, start, total=2 * count)
-    long_enough = [reading for reading in readings if len(reading.text.ids) > 1]
-    return loss_texts(subject.model, long_enough, mask=getattr(subject.tokenizer, "mask", None)).batches
+    mask = getattr(subject.tokenizer, "mask", None)
+    asked = [reading for reading in readings if askable(subject.model, reading, mask)]
+    return loss_texts(subject.model, asked, mask=mask).batches
