@@ -255,5 +255,8 @@ def _warm_up() -> None:
         import torch
 
         torch.set_num_threads(1)  # Inference in the server takes one thread; the others belong to training.
+        # The first view that asks for one of these would wait a second for it.
+        import captum.attr  # noqa: F401
+        import sklearn.decomposition  # noqa: F401
     except Exception:
         logging.getLogger(__name__).exception("Warming up failed; the first training will start slowly.")
