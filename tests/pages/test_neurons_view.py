@@ -21,7 +21,8 @@ from llm_core.runs.store import Store
 from llm_core.taps import observe
 from pages.ui import state
 from pages.ui.inside import direct, selection
-from pages.ui.inside.features import neurons
+from pages.ui.inside.computed import ask
+from pages.ui.inside.features import neuron_data, neurons
 from pages.ui.inside.features.neuron_data import TEXTS
 from pages.ui.state import INSIDE_NEURON_KEY, INSIDE_OFF_KEY
 from tests.pages.made_inside import TEXT, made
@@ -126,6 +127,19 @@ def test_what_comes_from_the_browser_is_checked(store: Store, monkeypatch: pytes
     assert kept == {}
     neurons.pick(7)
     assert kept == {INSIDE_NEURON_KEY: 7}
+
+
+def test_what_is_found_in_texts_of_the_model_stays_while_another_is_typed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (neuron_data.without_text(ask(DECODER, 1, text)) for text in (TEXT, "a dog"))
+    found = neuron_data.layer_of(first, "decoder", 1)
+    assert found is neuron_data.layer_of(second, "decoder", 1)
+    assert found.own
+    assert TEXT not in {text for text, _source in found.texts}
+    monkeypatch.setattr(neuron_data, "_own", lambda *_model: ())
+    typed = neuron_data.without_text(ask(DECODER, 0, TEXT))
+    assert neuron_data.layer_of(typed, "decoder", 1).texts == ((TEXT, None),)
 
 
 def test_a_neuron_of_another_layer_is_not_the_chosen_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 The model is whole here, whatever is taken away elsewhere: a neuron that is off would have nothing to show.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -79,30 +79,45 @@ class Labels:
     tokens: int
 
 
+def without_text(asked: Asked) -> Asked:
+    """The same without the typed text, where texts such as the model has read are at hand: all that is found then stays
+    while another text is typed."""
+    return replace(asked, text="", source="") if _own(asked.run, asked.step, asked.moment) else asked
+
+
+@lru_cache(maxsize=KEPT)
+def _own(run: str, step: int, moment: int) -> tuple[tuple[str, str | None], ...]:
+    """Texts such as the model has read, each with its source; none where nobody knows them."""
+    with inference():
+        from llm_core.interpret.reading import read
+
+        found = store().find(run)
+        model, tokenizer = store().model(found, step)
+        count = FEWER_TEXTS if takes_long(model, 2, TEXTS * _USUAL_LENGTH) else TEXTS
+        try:
+            given = own_texts(found, tokenizer, count)
+        except UserError:
+            return ()
+        return tuple(each for each in given if read(model, tokenizer, *each).text.ids)
+
+
 @lru_cache(maxsize=KEPT)
 def layer_of(asked: Asked, part: str, layer: int) -> Layer:
     """Raises UserError where there is no such layer."""
+    own = _own(asked.run, asked.step, asked.moment)
     with inference():
         from llm_core.interpret.components import Component
         from llm_core.interpret.neurons.excitements import heights
         from llm_core.interpret.neurons.neurons import neuron_activations, random_heights
         from llm_core.interpret.reading import read
 
-        run = store().find(asked.run)
-        model, tokenizer = store().model(run, asked.step)
-        count = FEWER_TEXTS if takes_long(model, 2, TEXTS * _USUAL_LENGTH) else TEXTS
-        try:
-            given = own_texts(run, tokenizer, count)
-        except UserError:
-            given = []
-        readings = [(each, read(model, tokenizer, each[0], each[1])) for each in given]
-        readings = [(each, reading) for each, reading in readings if reading.text.ids]
-        own = bool(readings)
+        model, tokenizer = store().model(store().find(asked.run), asked.step)
+        readings = [(each, read(model, tokenizer, *each)) for each in own]
         if not own:
             readings = [((asked.text, asked.source or None), opened(asked)[2])]
         refuse_slow(model, 2, sum(len(reading.text.ids) for _each, reading in readings))
         found = neuron_activations(model, Component(part, layer, "feed_forward"), [reading for _each, reading in readings])  # type: ignore[arg-type]  # fmt: skip
-        return Layer(found, heights(found.matrix), random_heights(found, RANDOM), tuple(each for each, _reading in readings), own)  # fmt: skip
+        return Layer(found, heights(found.matrix), random_heights(found, RANDOM), tuple(each for each, _reading in readings), bool(own))  # fmt: skip
 
 
 @lru_cache(maxsize=KEPT)
