@@ -122,7 +122,7 @@ def test_a_higher_threshold_shows_a_part_of_the_same_graph(store: Store, thresho
     drawn = figure(expected, LIGHT)
     handles = [each for each in drawn.data if each.customdata is not None]
     assert sum(len(each.customdata) for each in handles) == len(edges)
-    assert len(brought(whole.at(whole.usual()))) <= 30
+    assert len(brought(whole.at(whole.usual))) <= 30
 
 
 def test_the_graph_of_the_page_has_a_threshold_in_its_link(store: Store) -> None:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from llm_core.data.table_writing import as_table
 from pages.ui.charts import Colors, layout
-from pages.ui.inside.computed import KEPT, Asked, opened
+from pages.ui.inside.computed import KEPT, Asked
 from pages.ui.inside.pictures.grid import safe
 from pages.ui.inside.pictures.head_grid import PARTS
 from pages.ui.inside.places import name_of
-from pages.ui.state import inference
+from pages.ui.state import inference, store
 from pages.ui.text import _, number
 
 if TYPE_CHECKING:
@@ -29,12 +29,11 @@ Pair = tuple["Component", "Component", float]
 
 @lru_cache(maxsize=KEPT)
 def compositions(asked: Asked) -> "Composition":
-    """The scores of all pairs; the same for every text. Raises UserError."""
+    """The scores of all pairs, of no text. Raises UserError."""
     with inference():
         from llm_core.interpret.circuits.composition import composition
 
-        model, _tokenizer, _reading = opened(asked)
-        return composition(model)
+        return composition(store().model(store().find(asked.run), asked.step)[0])
 
 
 def pairs(found: "Composition", kind: str, threshold: float) -> list[Pair]:

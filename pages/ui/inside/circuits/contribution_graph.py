@@ -1,7 +1,7 @@
 """Contributions as a picture: tokens side by side, layers above each other, and what came from where as lines between."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -46,6 +46,7 @@ class Whole:
                 kept.append(edge)
         return ContributionGraph(self.graph.end, threshold, tuple(kept), self.graph.tokens, self.graph.source_tokens)
 
+    @cached_property
     def usual(self) -> float:
         """The threshold at which about `AIM` edges are left that a head or a feed-forward layer brings."""
         for thousandths in range(round(1000 * LEAST), 501, 5):

@@ -10,7 +10,7 @@ from pages.ui.faults import as_text, refuse
 from pages.ui.inside import python
 from pages.ui.inside.choices import GRAPHS
 from pages.ui.inside.circuits import composing, contribution_graph
-from pages.ui.inside.computed import Predicted
+from pages.ui.inside.computed import Predicted, ask
 from pages.ui.inside.controls import choice
 from pages.ui.inside.pictures.head_grid import FEED_FORWARD, picked_head
 from pages.ui.inside.selection import Selection, choose_piece, choose_view, intact
@@ -31,7 +31,7 @@ def _show_contributions(selection: Selection, predicted: Predicted) -> None:
     position = len(predicted.tokens) - 1 if selection.token is None else selection.token
     asked = intact(selection)
     whole = contribution_graph.whole_graph(asked, position)
-    threshold = _threshold("contributions", whole.usual(), 0.01, 0.5, _("An edge is drawn where it brings this share or more."))  # fmt: skip
+    threshold = _threshold("contributions", whole.usual, 0.01, 0.5, _("An edge is drawn where it brings this share or more."))  # fmt: skip
     graph = whole.at(threshold)
     edges = contribution_graph.brought(graph)
     st.caption(as_text(_("{edges} edges lead to position {place}. Round: a head carries something from one token to another; square: a feed-forward layer adds it; thin: it was there before. A click on a mark opens the head or the layer.", edges=len(edges), place=position)))  # fmt: skip
@@ -48,7 +48,7 @@ def _show_contributions(selection: Selection, predicted: Predicted) -> None:
 
 
 def _show_composition(selection: Selection, kind: str) -> None:
-    found = composing.compositions(intact(selection))
+    found = composing.compositions(ask(selection.run, selection.step, ""))
     most = max(0.02, composing.highest(found, kind))
     threshold = _threshold(kind, composing.usual(found, kind), 0.01, most, _("A pair is drawn where it scores this or more."))  # fmt: skip
     shown = composing.pairs(found, kind, threshold)
