@@ -76,9 +76,9 @@ def way_out(model: Model, place: Component, readings: Sequence[Reading]) -> WayO
     where there is no text; ValueError for a model in training mode.
     """
     stream = spoken(model)
-    if (place.part if place.part != "cross" else "decoder") != stream:
-        raise UserError("The {part} of this model writes no logits: what it finds out goes to the decoder.", part=place.part)  # fmt: skip
     site(model, place)
+    if (place.part if place.part != "cross" else "decoder") != stream:
+        raise UserError("The encoder of this model writes no logits: what it finds out goes to the decoder.")
     passed = _norms_after(model, stream, place)
     hidden = f"{stack_prefix(model, stream)}hidden"
     taps = list(dict.fromkeys([hidden, *(tap for _norm, inputs in passed for tap in inputs)]))
