@@ -207,6 +207,17 @@ def test_what_geometry_gives_away_as_python_runs(store: Store, shown: str, capsy
         assert capsys.readouterr().out.strip(), code
 
 
+def test_python_reads_as_many_texts_as_the_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.ui.inside.vectors.TEXTS", 3)  # of another step, of which nothing is kept yet
+    for query, name, column in (
+        ({"shown": "map", "vectors": "states"}, "geometry", "id"), ({"shown": "near"}, "neighbours-states", "cosine"), ({"shown": "alike"}, "cka-values", "cka"),
+    ):  # fmt: skip
+        test, names = open_page(view="geometry", step="0", layer="1", **query), {}
+        exec(compile(drawn(test, name)["code"], name, "exec"), names)
+        made_there = names["cloud"].ids if column == "id" else names["found"].cosines if column == "cosine" else names["found"].values.ravel()  # fmt: skip
+        np.testing.assert_allclose([float(row[column]) for row in table(test, name)], made_there, atol=1e-5)
+
+
 def test_tsne_is_asked_of_a_worker_and_draws_the_points_of_the_cloud(store: Store) -> None:
     test = open_page(view="geometry", vectors="states", drawn="tsne")
     parts = [json.loads(node.proto.json) for node in test.get("bidi_component")]

@@ -148,6 +148,13 @@ def test_what_takes_long_is_left_to_the_view_that_asks_a_worker(store: Store, mo
     assert "compare-inputs" not in drawn(test)
 
 
+def test_what_is_laid_side_by_side_is_printed_token_by_token(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    data = drawn(open_page(view="compare", edited="a cat sees the dog"))["compare"]
+    exec(compile(data["code"], "compare", "exec"), {})
+    said = [line.rsplit(" ", 1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert [float(each) for each in said] == pytest.approx([float(row["divergence"] or "nan") for row in table(data)], abs=1e-4, nan_ok=True)  # fmt: skip
+
+
 def test_two_models_read_the_same_text(store: Store) -> None:
     test = open_page(view="compare", compared="model", beside_run=ENCODER)
     assert any("something else" in info.value for info in test.info)

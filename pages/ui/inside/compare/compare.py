@@ -70,7 +70,7 @@ def _visible(token: str) -> str:
 
 def _said(selection: Selection, pair: Pair, found: Laid, labels: tuple[str, str]) -> None:
     """What both say at the chosen place, how far apart they are at each, and how surprising each token was."""
-    code, run = as_python(pair), f"{selection.run}-{selection.step}"
+    code, run = as_python(pair, found.whole), f"{selection.run}-{selection.step}"
     column = _column(selection, found)
     heading(_("What is said of the text") if found.whole else _("What both say at the chosen position"))
     one, other = (_row(found, side, column) for side in (0, 1))
@@ -123,7 +123,7 @@ def _lens(selection: Selection, predicted: Predicted, pair: Pair, found: Laid, l
         grid = _grid(selection, found, both, values, texts, difference)
         drawing(
             f"inside_compare_lens_{number_}", (selection, pair, number_), partial(figure, grid), label=label, height=grid.height,
-            least_width=grid.least_width, code=as_python(pair), table=_lens_csv(found, both), name=f"terrarium-compare-lens-{selection.run}-{selection.step}",
+            least_width=grid.least_width, code=as_python(pair, found.whole), table=_lens_csv(found, both), name=f"terrarium-compare-lens-{selection.run}-{selection.step}",
             on_picked=lambda picked: pick_cell(picked, found, both),
         )  # fmt: skip
 
@@ -161,7 +161,7 @@ def _inputs(selection: Selection, predicted: Predicted, pair: Pair, found: Laid,
     rows = ((at, name, *("" if value is None else float(f"{value:.7g}") for value in (series[0].values[at], series[1].values[at]))) for at, name in enumerate(names))  # fmt: skip
     drawing(
         "inside_compare_inputs", (selection, pair, labels), partial(grouped, names, series, what), label=_("How much each token adds to {what}", what=what),
-        height=340, least_width=90 + 52 * len(names), code=as_python(pair), table=as_table(("column", "token", "one", "other"), rows),
+        height=340, least_width=90 + 52 * len(names), code=as_python(pair, found.whole), table=as_table(("column", "token", "one", "other"), rows),
         name=f"terrarium-compare-inputs-{selection.run}-{selection.step}",
     )  # fmt: skip
 
@@ -227,8 +227,8 @@ def _lens_csv(found: Laid, both: Both) -> str:
     return as_table(("place", "column", "token", "one", "other"), rows)
 
 
-def as_python(pair: Pair) -> str:
-    """The same for a notebook."""
+def as_python(pair: Pair, whole: bool) -> str:
+    """The same for a notebook; `whole`: one thing is said of a whole text."""
     sides = "".join(
         f"{name} = subject({asked.run!r}, {asked.step}, {asked.text!r}, {asked.source or None!r})\n" for name, asked in (("one", pair.one), ("other", pair.other))
     )  # fmt: skip
@@ -250,5 +250,5 @@ def subject(run, step, text, source):
 
 {sides}found = side_by_side(one, other, same_text={pair.one.text == pair.other.text})
 for at, column in enumerate(found.columns):
-    print(column.one, column.other, found.losses[at], None if found.divergences is None else found.divergences)
+    print(column.one, column.other, found.losses[at], None if found.divergences is None else found.divergences[{0 if whole else "at"}])
 """

@@ -39,13 +39,19 @@ class Pair:
 @lru_cache(maxsize=KEPT)
 def alike(pair: Pair) -> "Similarity":
     """Every place of the one beside every place of the other. Raises UserError where they have too little in common."""
+    texts = texts_of_both(pair)
     with inference():
         from llm_core.interpret.geometry.similarity import similarity
 
-        models = [store().model(store().find(each.run), each.step) for each in (pair.first, pair.second)]
-        texts = min(texts_for(model) for model, _tokenizer in models)
         first, second = (_read(each, pair.language, texts) for each in (pair.first, pair.second))
         return similarity(first, second)
+
+
+def texts_of_both(pair: Pair) -> int:
+    """As many texts as the slower of the two reads in about a second."""
+    with inference():
+        models = [store().model(store().find(each.run), each.step)[0] for each in (pair.first, pair.second)]
+        return min(map(texts_for, models))
 
 
 def _read(asked: Asked, language: str, texts: int) -> "HiddenStates":
@@ -146,11 +152,12 @@ def as_python(selection: Selection, pair: Pair) -> str:
         "from llm_core.interpret.geometry.hidden_states import hidden_states",
         "from llm_core.interpret.geometry.similarity import similarity",
     ]
+    texts = texts_of_both(pair)
     return f"""\
 {python.preamble(selection.intact, imports)}\
 other, other_tokenizer = store.model(store.find({pair.second.run!r}), step={pair.second.step})
-first = hidden_states(model, readings_of(model, tokenizer, 12, {pair.language!r}), streams(model)[0]).of_one_length()
-second = hidden_states(other, readings_of(other, other_tokenizer, 12, {pair.language!r}), streams(other)[0]).of_one_length()
+first = hidden_states(model, readings_of(model, tokenizer, {texts}, {pair.language!r}), streams(model)[0]).of_one_length()
+second = hidden_states(other, readings_of(other, other_tokenizer, {texts}, {pair.language!r}), streams(other)[0]).of_one_length()
 found = similarity(first, second)
 print(found.values.round(3))
 print("by chance")

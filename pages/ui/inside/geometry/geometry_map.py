@@ -204,7 +204,7 @@ def as_csv(found: "Cloud", projection: "Projection") -> str:
 def as_python(selection: Selection, want: Wanted, method: str, axes: int) -> str:
     """The same for a notebook."""
     made = "states_cloud" if want.which == "states" else "vocabulary_cloud"
-    given = repr(want.layer) if want.which == "states" else repr(want.which)
+    given = f"{want.layer!r}, texts={texts_of(selection)}" if want.which == "states" else repr(want.which)
     imports = [
         f"from llm_core.interpret.geometry.clouds import {made}",
         "from llm_core.interpret.geometry.geometry import project",

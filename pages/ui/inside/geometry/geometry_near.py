@@ -18,7 +18,7 @@ from pages.ui.inside.controls import heading
 from pages.ui.inside.geometry.geometry_map import words_in
 from pages.ui.inside.pictures.bars import Bar, across
 from pages.ui.inside.selection import Selection, intact
-from pages.ui.inside.vectors import cloud, layer_choice, place_name, states, token_vectors, wanted
+from pages.ui.inside.vectors import cloud, layer_choice, place_name, states, texts_of, token_vectors, wanted
 from pages.ui.state import (
     INSIDE_ANALOGY_FIRST_KEY,
     INSIDE_ANALOGY_SECOND_KEY,
@@ -278,11 +278,11 @@ print("without an analogy", [tokenizer.pieces[token] for token in found.without.
 
 
 def _states_python(selection: Selection, layer: int, at: int, language: str) -> str:
-    imports = ["from llm_core.interpret.geometry.clouds import states_cloud", "from llm_core.interpret.geometry.hidden_states import hidden_states"]  # fmt: skip
+    imports = ["from llm_core.interpret.components import streams", "from llm_core.interpret.geometry.clouds import states_cloud", "from llm_core.interpret.geometry.hidden_states import hidden_states"]  # fmt: skip
     return f"""\
 {_head(selection, *imports, "neighbours_of")}\
-cloud = states_cloud(model, tokenizer, {layer}, language={language!r})
-here = hidden_states(model, [reading]).states[{layer + 1}, {at}]
+cloud = states_cloud(model, tokenizer, {layer}, texts={texts_of(selection)}, language={language!r})
+here = hidden_states(model, [reading], streams(model)[0]).states[{layer + 1}, {at}]
 found = neighbours_of(cloud.vectors, here, {_COUNT})
 print([(cloud.tokens[row], round(cosine, 3)) for row, cosine in zip(found.ids, found.cosines)])
 """
