@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llm_core.data.grammar.grammar import Grammar
-from llm_core.data.grammar.sampler import sample
+from llm_core.data.grammar.sampler import Sampled, sample
 
 OUTSIDE = "O"
 
@@ -38,8 +38,12 @@ class TaggedText:
 
 def tagged_text(grammar: Grammar, language: str, seed: int, index: int) -> TaggedText:
     """One text with its entities. A pronoun is none, though it speaks of one."""
-    sampled = sample(grammar, language, seed, index)
-    named = _named(grammar, language)
+    return tagged_sample(grammar, sample(grammar, language, seed, index))
+
+
+def tagged_sample(grammar: Grammar, sampled: Sampled) -> TaggedText:
+    """The same of a text that is told already."""
+    named = _named(grammar, sampled.language)
     words, tags = [], []
     before: tuple[str, str | None] | None = None
     for word in sampled.truth.words:
@@ -53,7 +57,7 @@ def tagged_text(grammar: Grammar, language: str, seed: int, index: int) -> Tagge
         words.append((word.start, word.end))
         tags.append(OUTSIDE if kind is None else f"{'I' if here == before else 'B'}-{kind}")
         before = here
-    return TaggedText(sampled.text, language, tuple(words), tuple(tags))
+    return TaggedText(sampled.text, sampled.language, tuple(words), tuple(tags))
 
 
 @lru_cache(maxsize=16)

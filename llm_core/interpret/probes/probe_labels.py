@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from llm_core.data.grammar.grammar import load_grammar
 from llm_core.data.grammar.sampler import sample
-from llm_core.data.grammar.tagged import OUTSIDE, tagged_text
+from llm_core.data.grammar.tagged import OUTSIDE, tagged_sample
 from llm_core.data.tasks import TASKS
 from llm_core.errors import N_, UserError
 from llm_core.interpret.components import streams
@@ -115,12 +115,12 @@ def marked_texts(
         return
     world = load_grammar(grammar)
     for index in range(texts):
+        sampled = _sampled(world, language, _FRESH + seed, index)
         if about == "entity":
-            tagged = tagged_text(world, language, _FRESH + seed, index)
+            tagged = tagged_sample(world, sampled)
             words = [(start, end, _kind(tag)) for (start, end), tag in zip(tagged.words, tagged.tags, strict=True)]
             yield tagged.text, _marked(tagged.text, words)
             continue
-        sampled = sample(world, language, _FRESH + seed, index)
         words = [(word.start, word.end, word.part) for word in sampled.truth.words]
         if about == "number":
             known = _numbers(grammar)
@@ -130,6 +130,10 @@ def marked_texts(
                 if part == "NOUN" and (number := known.get(sampled.text[start:end].lower()))
             ]
         yield sampled.text, _marked(sampled.text, words)
+
+
+# The same texts are asked for one property after the other, and to tell one takes milliseconds.
+_sampled = lru_cache(maxsize=512)(sample)
 
 
 def _marked(text: str, words: list[tuple[int, int, str]]) -> list[Marked]:
