@@ -24,8 +24,7 @@ from llm_core.models.presets import preset
 from llm_core.runs import inquiry
 from llm_core.runs.features import AUTOENCODER, TABLE, trained_autoencoder, trained_autoencoders
 from llm_core.runs.inquired import FeaturesQuestion, InquiryConfig
-from llm_core.runs.inquiries.features import answer as answer_features
-from llm_core.runs.inquiries.features import learnt_from
+from llm_core.runs.inquiries import features
 from llm_core.runs.inquiry import Answer
 from llm_core.runs.inquiry_subject import Subject
 from llm_core.runs.own_texts import own_readings
@@ -143,9 +142,9 @@ def test_numbers_of_texts_are_theirs_where_some_were_left_out(answered: tuple[St
 def test_an_encoder_learns_from_what_it_is_judged_on_masks_too() -> None:
     decoder, encoder = variety_of("ours"), variety_of("bert")
     texts = [Reading(side_of(3, 4, 5, 6 + number), None, 0) for number in range(3)]
-    (plain,) = learnt_from(decoder, texts, None)
+    (plain,) = features.learnt_from(decoder, texts, None)
     assert plain.tokens is not None
-    first, second = learnt_from(encoder, [*texts, Reading(side_of(18), None, 0)], 18)
+    first, second = features.learnt_from(encoder, [*texts, Reading(side_of(18), None, 0)], 18)
     assert first.tokens is not None
     assert second.tokens is not None
     assert torch.equal(first.tokens[:3], plain.tokens)
@@ -158,6 +157,21 @@ def test_an_encoder_learns_from_what_it_is_judged_on_masks_too() -> None:
     assert not torch.equal(asked, second.tokens)
 
 
+def test_texts_in_which_nothing_can_be_asked_judge_nothing(
+    answered: tuple[Store, Run, Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, run, _answer = answered
+    model, tokenizer = store.model(run, 1)
+    texts = [Reading(side_of(3), None, 0), Reading(side_of(3, 4, 5), None, 0)]
+    monkeypatch.setattr(features, "own_readings", lambda *_asked: texts)
+    monkeypatch.setattr(features, "LOOKED_AT", 2)
+    monkeypatch.setattr(features, "_LABELLED", 4)
+    question = FeaturesQuestion(place=PLACE, features=8, k=2, steps=1)
+    rows = [row for row in features.answer(question, Subject(store, run, 1, model, tokenizer, tmp_path, ())) if isinstance(row, dict)]  # fmt: skip
+    assert [row["positions"] for row in rows if row["kind"] == "report"] == [3, 3]
+    assert (tmp_path / TABLE).is_file()
+
+
 def test_a_model_with_two_streams_is_refused_before_anything_is_read(
     answered: tuple[Store, Run, Answer], tmp_path: Path
 ) -> None:
@@ -166,7 +180,7 @@ def test_a_model_with_two_streams_is_refused_before_anything_is_read(
     model = build(preset("bert", query_stream=True, vocabulary_size=19, context=12, width=24, layers=1, heads=4)).eval()
     subject = Subject(store, run, 1, model, tokenizer, tmp_path, ())
     with pytest.raises(UserError, match="second stream"):
-        next(answer_features(FeaturesQuestion(place=PLACE), subject))
+        next(features.answer(FeaturesQuestion(place=PLACE), subject))
 
 
 def test_it_is_had_again_by_its_place(answered: tuple[Store, Run, Answer]) -> None:

@@ -7,6 +7,7 @@ feature stands out, and how much it promotes some token.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,8 @@ def load_table(path: Path) -> FeatureTable:
         kept = read_arrays(path, *names)
     except UserError as error:
         raise UserError("The file {name} holds no features.", name=path.name) from error
-    table = FeatureTable(*(each.astype(np.float32 if each.dtype.kind == "f" else np.int64) for each in kept))
+    arrays: list[Any] = [each.astype(np.float32 if each.dtype.kind == "f" else np.int64) for each in kept]
+    table = FeatureTable(*arrays)
     if not _whole(table):
         raise UserError("The file {name} holds no features.", name=path.name)
     return table

@@ -130,18 +130,22 @@ class Moments:
 
     @property
     def mean(self) -> Floats:
+        """(units,)."""
         return self._mean.astype(np.float32)
 
     @property
     def deviation(self) -> Floats:
+        """(units,), of the whole, not a sample's."""
         return np.sqrt(self._squares / max(1, self.count)).astype(np.float32)
 
     @property
     def highest(self) -> Floats:
+        """(units,)."""
         return self._highest
 
     @property
     def on(self) -> Floats:
+        """(units,): the share of positions above zero."""
         return (self._above / max(1, self.count)).astype(np.float32)
 
     @property
