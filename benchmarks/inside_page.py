@@ -55,7 +55,7 @@ def measure(browser: Any, model: str) -> dict[str, float]:
             page.evaluate(f"() => {{ window.drawnAfter = ({WATCH})({json.dumps(DRAWN)}); }}")
             page.locator(".st-key-inside_view button", has_text=VIEWS[view].title).first.click()
             taken[view] = float(page.evaluate("window.drawnAfter")) / 1000
-            page.wait_for_timeout(1500)
+            page.wait_for_timeout(4000)  # all of its pictures, not the first alone
         page.close()
     return taken
 

@@ -62,12 +62,13 @@ class AblationQuestion(TextQuestion):
 
 
 class InputsQuestion(TextQuestion):
-    """How much each token of the text adds, `by` which method; Shapley sampling puts the tokens in so many `orders`."""
+    """How much each token of the text adds, `by` which method; Shapley sampling puts the tokens in so many `orders`. The scores
+    are tested beside so many random orders, with 0 not at all."""
 
     method: Literal["inputs"] = "inputs"
     by: Literal["integrated_gradients", "gradient_input", "occlusion", "shapley"] = "integrated_gradients"
     orders: int = Field(default=6, ge=1, le=1_000)
-    random_orders: int = Field(default=20, ge=1, le=200)
+    random_orders: int = Field(default=20, ge=0, le=200)
 
 
 class TunedLensQuestion(Config):

@@ -13,7 +13,8 @@ from llm_core.runs.inquiry_subject import Subject
 
 
 def answer(question: InputsQuestion, subject: Subject) -> Iterator[float | Row]:
-    """Rows of kind "scores", of Shapley sampling one after each order, the last the best; then one of kind "curves".
+    """Rows of kind "scores", of Shapley sampling one after each order, the last the best; then, where they are tested, one of kind
+    "curves".
 
     Raises UserError where the model has no such target.
     """
@@ -28,6 +29,8 @@ def answer(question: InputsQuestion, subject: Subject) -> Iterator[float | Row]:
         found = _scores(explained, question.by)
         yield _row(found)
     yield 0.8
+    if not question.random_orders:
+        return
     test = faithfulness(explained, found.scores, random_orders=question.random_orders)
     yield {
         "kind": "curves", "order": list(test.order), "deletion": test.deletion.tolist(), "insertion": test.insertion.tolist(),

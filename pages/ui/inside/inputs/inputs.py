@@ -41,10 +41,10 @@ def show(selection: Selection, predicted: Predicted) -> None:
     method = choice(_("Method"), INSIDE_METHOD_KEY, METHODS)
     what, code, run = explained(selection, predicted), as_python(selection, method), f"{selection.run}-{selection.step}"
     tokens = (*predicted.source_tokens, *predicted.tokens)
-    answer = _answer(selection, method, len(tokens), code)
+    answer = _answer(selection, method, len(tokens), code, tested=False)
     if answer is None:
         return
-    scores, test = scores_of(answer), _test_of(answer)
+    scores = scores_of(answer)
     assert scores is not None
     bars = [Bar(short(token), score) for token, score in zip(tokens, scores.scores, strict=True)]
     drawing(
@@ -54,6 +54,10 @@ def show(selection: Selection, predicted: Predicted) -> None:
     )  # fmt: skip
     st.caption(as_text(_summed(scores, what)))
     heading(_("Is that faithful? Words taken away, and brought back, the strongest first"))
+    answer = _answer(selection, method, len(tokens), code, tested=True)
+    if answer is None:
+        return
+    test = _test_of(answer)
     st.caption(as_text(_tested(test)))
     for place, kind in zip(st.columns(2, gap="medium"), ("deletion", "insertion"), strict=True):
         with place:
@@ -65,16 +69,17 @@ def show(selection: Selection, predicted: Predicted) -> None:
             )  # fmt: skip
 
 
-def _answer(selection: Selection, method: str, count: int, code: str) -> Answer | None:
-    """Scores and curves; None while a worker is at it."""
+def _answer(selection: Selection, method: str, count: int, code: str, *, tested: bool) -> Answer | None:
+    """The scores, and where they are `tested` their curves; None while a worker is at it."""
     question = InputsQuestion(
         text=selection.text, source=selection.source, token=selection.token, target=selection.target, against=selection.against,  # type: ignore[arg-type]
-        by=method, orders=_SHAPLEY_ORDERS, random_orders=_RANDOM_ORDERS,  # type: ignore[arg-type]
+        by=method, orders=_SHAPLEY_ORDERS, random_orders=_RANDOM_ORDERS if tested else 0,  # type: ignore[arg-type]
     )  # fmt: skip
     passes = _PASSES[method] * (count if method in ("occlusion", "shapley") else 1)
     return answered(
-        "inside_inputs_inquiry", InquiryConfig(run=selection.run, step=selection.step, question=question), name=_("Words of the text"),
-        picture=_("How much each token adds"), code=code, passes=passes + 2 * count * (1 + _RANDOM_ORDERS) / 4, tokens=count,
+        f"inside_inputs_inquiry_{tested}", InquiryConfig(run=selection.run, step=selection.step, question=question), name=_("Words of the text"),
+        picture=_("How much each token adds"), code=code, tokens=count,
+        passes=passes + 2 * count * (1 + _RANDOM_ORDERS) / 4 * tested, button=_("Test the scores") if tested else None,
     )  # fmt: skip
 
 
