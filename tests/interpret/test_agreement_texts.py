@@ -70,6 +70,17 @@ def test_in_chinese_what_decides_is_the_number_that_was_told_of_this_thing(token
         assert any(other in story for other in others)
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_story_gives_one_text_so_that_some_can_teach_and_others_be_asked(
+    language: str, tokenizers: dict[str, Tokenizer]
+) -> None:
+    """Of two texts of one story the shorter one would be the beginning of the other."""
+    tokenizer = tokenizers[language]
+    asked = [text.ids for text in agreement_texts(small(tokenizer), tokenizer, 40, 1, language)]
+    pairs = [(one, other) for one in asked for other in asked if one[: len(other)] == other]
+    assert pairs == [(one, one) for one in asked]
+
+
 def test_every_set_of_heads_is_what_taking_it_away_alone_gives(tokenizers: dict[str, Tokenizer]) -> None:
     model = small(tokenizers["en"])
     tokens = torch.randint(1, 50, (2, 9), generator=torch.Generator().manual_seed(0))

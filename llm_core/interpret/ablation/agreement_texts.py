@@ -61,7 +61,7 @@ def agreement_texts(
     model: Model, tokenizer: AnyTokenizer, texts: int, seed: int, language: str, *, attractor: bool | None = None
 ) -> list[AgreementText]:
     """So many texts of the stories, of either number as many as of the other; with an attractor, without one, or as they
-    come (None). For models that write left to right.
+    come (None), each of another story. For models that write left to right.
 
     Raises UserError for other models, and where the stories, cut into this model's tokens, do not have so many.
     """
