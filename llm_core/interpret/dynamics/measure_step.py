@@ -147,15 +147,15 @@ def _said(model: Model, subject: StepSubject) -> tuple[list[int], list[int], tor
     if not places:
         raise UserError("There is no token in this text that could be hidden.")
     assert isinstance(model, Transformer)
-    logits = []
+    said: list[torch.Tensor] = []
     for start in range(0, len(places), _AT_ONCE):
         some = places[start : start + _AT_ONCE]
         rows = torch.tensor([reading.text.ids] * len(some))
         rows[range(len(some)), some] = mask
         with torch.inference_mode():
             hidden = model.body(Batch(rows.to(_device(model))))[range(len(some)), some]
-            logits.append(model.head(hidden).float().cpu())  # the head reads no others: a vocabulary is large
-    return places, [reading.text.ids[place] for place in places], torch.cat(logits)
+            said.append(model.head(hidden).float().cpu())  # the head reads no others: a vocabulary is large
+    return places, [reading.text.ids[place] for place in places], torch.cat(said)
 
 
 def _ablations(model: Model, score: Score) -> Values:
