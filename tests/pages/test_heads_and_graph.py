@@ -1,6 +1,7 @@
 """The views of proved heads and of graphs: what they say is what was found, at any threshold, and what is clicked is opened."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,14 @@ def test_heads_of_a_subject_are_looked_for_where_stories_are_known(store: Store)
     assert "subject" in offered(store.find("stories-zh"))
     assert "subject" not in offered(store.find("induction-en"))
     assert set(offered(store.find("cloze-en-zh"))) == {"previous_token", "duplicate_token"}
+
+
+def test_a_model_is_asked_first_for_what_its_texts_are_full_of(tmp_path: Path, store: Store) -> None:
+    bundled = Store(tmp_path)
+    assert [next(iter(offered(bundled.find(name)))) for name in ("stories-en", "induction-en", "cloze-en-zh")] == [
+        "subject", "induction", "previous_token"
+    ]  # fmt: skip
+    assert link_of(open_page(view="heads"))["proved"] == next(iter(offered(store.find(DECODER))))
 
 
 def test_found_heads_are_drawn_and_taken_away_by_a_click(

@@ -99,6 +99,8 @@ _OF_VIEWS = {
     "compare": ("edited", "beside_run", "beside_step"),
 }  # fmt: skip
 """What only one view depends on."""
+_OF_MODEL = ("proved",)
+"""Choices that begin with another one in another model: always in the link."""
 _EMPTY = frozenset(("near", "first", "second", "third"))
 """Fields that are empty at first; any other that was emptied is so in the link, too."""
 _ALSO_OF = {"texts_in": "neurons"}
@@ -152,5 +154,5 @@ def write_link(selection: Selection) -> None:
     values |= {name: None if value == "" and name in _EMPTY else value for name, value in chosen_there.items()}
     for name, (view, key, known) in LINKED_CHOICES.items():
         chosen, there = st.session_state.get(key), selection.view in (view, _ALSO_OF.get(name))
-        values[name] = chosen if there and chosen != next(iter(known)) else None
+        values[name] = chosen if there and (chosen != next(iter(known)) or name in _OF_MODEL) else None
     write_address(LINKED, {name: str(value) for name, value in values.items() if value is not None}, INSIDE_LINK_KEY)

@@ -47,7 +47,8 @@ def offered(run: Run) -> dict[str, str]:
         known.pop("induction")
     if not (writes and corpus is not None and corpus.source == "stories"):
         known.pop("subject")
-    return known
+    # Random tokens are none of a story model's world: what it is asked first is what stories are full of.
+    return {"subject": known["subject"], **known} if "subject" in known else known
 
 
 def show(selection: Selection, _predicted: Predicted) -> None:
