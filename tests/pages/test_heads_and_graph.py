@@ -21,8 +21,9 @@ from pages.ui.inside.circuits.contribution_graph import Whole, brought, figure
 from pages.ui.inside.circuits.heads import offered, question_of, told
 from pages.ui.text import number
 from tests.pages.made_inside import TEXT, made
+from tests.pages.opened_inside import link_of
 from tests.pages.shared_store import shared_store
-from tests.pages.test_inside_page import DECODER, link_of, open_page, parts, table
+from tests.pages.test_inside_page import DECODER, open_page, parts, table
 
 CHOSEN = {"kind": "chosen", "components": ["decoder.1.1"], "before": 0.96, "after": 0.1, "change": -0.86}
 OTHERS = [{"kind": "other", "components": [f"decoder.0.{head}"], "before": 0.96, "after": after, "change": after - 0.96} for head, after in enumerate((0.9, 0.05, 0.5))]  # fmt: skip

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,9 @@ from llm_core.runs.store import Store
 from pages.ui.inside.views import VIEWS
 from pages.ui.text import LANGUAGES, translate
 from tests.pages.made_inside import TEXT, made
+from tests.pages.opened_inside import link_of, open_inside
 from tests.pages.shared_store import shared_store
 
-PAGE = Path(__file__).parents[2] / "pages" / "inside.py"
 DECODER, ENCODER = "d" * 16, "e" * 16
 WORKED_OUT = {"features", "heads", "probes"}
 """Views whose picture comes from a worker: they have tests of their own."""
@@ -36,16 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def open_page(**query: str) -> AppTest:
-    test = AppTest.from_file(PAGE, default_timeout=90)
-    for name, value in {"run": DECODER, "text": TEXT, **query}.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
-
-
-def link_of(test: AppTest) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value[0] for name, value in test.query_params.items()}
+    return open_inside(**{"run": DECODER, "text": TEXT, **query})
 
 
 def parts(test: AppTest) -> list[dict[str, Any]]:

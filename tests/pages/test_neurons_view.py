@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,8 @@ from pages.ui.inside.features import neuron_data, neurons
 from pages.ui.inside.features.neuron_data import TEXTS
 from pages.ui.state import INSIDE_NEURON_KEY, INSIDE_OFF_KEY
 from tests.pages.made_inside import TEXT, made
+from tests.pages.opened_inside import open_inside
 
-PAGE = Path(__file__).parents[2] / "pages" / "inside.py"
 DECODER, ENCODER = "d" * 16, "e" * 16
 
 
@@ -47,12 +46,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def open_page(**query: str) -> AppTest:
-    test = AppTest.from_file(PAGE, default_timeout=90)
-    for name, value in {"run": DECODER, "text": TEXT, "view": "neurons", **query}.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
+    return open_inside(**{"run": DECODER, "text": TEXT, "view": "neurons", **query})
 
 
 def part_of(test: AppTest, name: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,9 @@ from pages.ui.inside.inquiry_route import PICTURES
 from pages.ui.inside.steering import steering_rows
 from pages.ui.inside.steering.first_steering import first_contrast
 from tests.pages.made_inside import TEXT, made
+from tests.pages.opened_inside import link_of, open_inside
 from tests.pages.shared_store import shared_store
 
-PAGE = Path(__file__).parents[2] / "pages" / "inside.py"
 DECODER, ENCODER = "3" * 16, "4" * 16
 
 
@@ -43,16 +42,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def open_page(**query: str) -> AppTest:
-    test = AppTest.from_file(PAGE, default_timeout=90)
-    for name, value in {"run": DECODER, "text": TEXT, **query}.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
-
-
-def link_of(test: AppTest) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value[0] for name, value in test.query_params.items()}
+    return open_inside(**{"run": DECODER, "text": TEXT, **query})
 
 
 def drawn(test: AppTest) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,8 +31,8 @@ from pages.ui.inside.training.training_picture import Seen, figure
 from pages.ui.inside.training.training_rows import Labels, OverSteps, as_csv, names_in, table_of, table_of_heads
 from pages.ui.text import translate
 from tests.pages.made_inside import TEXT, made
+from tests.pages.opened_inside import open_inside
 
-PAGE = Path(__file__).parents[2] / "pages" / "inside.py"
 MODEL = "d" * 16
 ENGLISH = partial(translate, code="en")
 
@@ -55,12 +54,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def open_page(**query: str) -> AppTest:
-    test = AppTest.from_file(PAGE, default_timeout=90)
-    for name, value in {"run": MODEL, "text": TEXT, "view": "training", **query}.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
+    return open_inside(**{"run": MODEL, "text": TEXT, "view": "training", **query})
 
 
 def drawn(test: AppTest) -> dict[str, Any]:
