@@ -9,8 +9,8 @@ from llm_core.data.table_writing import as_table
 from llm_core.errors import N_
 from llm_core.runs.inquired import AblationQuestion, InquiryConfig
 from llm_core.runs.inquiry import Answer
-from pages.ui.charts import Colors, layout
-from pages.ui.inside.pictures.grid import safe
+from pages.ui.charts import Colors
+from pages.ui.inside.pictures.growing import growing
 from pages.ui.inside.places import piece_in
 
 _AXIS, _AND = N_("change without it"), N_("; ")
@@ -64,15 +64,9 @@ def control_of(answer: Answer) -> Control:
 def figure(config: InquiryConfig, answer: Answer, words: Words, colors: Colors) -> go.Figure:
     """A bar for each piece, token or set that is measured."""
     found = ablated_of(answer, "ablated", "chosen", "other")
-    made = go.Figure(layout=layout(colors))
     names = [words(_AND).join(piece_in(words, name) for name in each) for each in _names(config, answer)]
-    made.add_bar(
-        x=list(range(len(found))), y=[each.change for each in found], customdata=list(map(safe, names)),
-        marker_color=[colors.held_out if row.get("kind") == "chosen" else colors.quiet for row in _measured(answer)],
-        hovertemplate="%{customdata}<br>%{y:+.3~f}<extra></extra>",
-    )  # fmt: skip
-    made.update_layout(margin={"l": 60, "r": 20, "t": 14, "b": 30}, yaxis={"title": {"text": words(_AXIS), "standoff": 8}}, xaxis={"showticklabels": False})  # fmt: skip
-    return made
+    shades = [colors.held_out if row.get("kind") == "chosen" else colors.quiet for row in _measured(answer)]
+    return growing([each.change for each in found], names, shades, words(_AXIS), colors)
 
 
 def _measured(answer: Answer) -> list[dict[str, object]]:

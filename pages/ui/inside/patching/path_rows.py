@@ -8,8 +8,8 @@ from llm_core.data.table_writing import as_table
 from llm_core.errors import N_
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.inquiry import Answer
-from pages.ui.charts import Colors, layout
-from pages.ui.inside.pictures.grid import safe
+from pages.ui.charts import Colors
+from pages.ui.inside.pictures.growing import growing
 from pages.ui.inside.places import piece_in
 
 _AXIS = N_("brought back")
@@ -29,13 +29,8 @@ def as_csv(found: Mapping[str, float]) -> str:
 def figure(config: InquiryConfig, answer: Answer, words: Words, colors: Colors) -> go.Figure:
     """A bar for each sender that is known."""
     found = paths_of(answer)
-    made = go.Figure(layout=layout(colors))
-    made.add_bar(
-        x=list(range(len(found))), y=list(found.values()), customdata=[safe(piece_in(words, name)) for name in found], marker_color=colors.training,
-        hovertemplate="%{customdata}<br>%{y:+.3~f}<extra></extra>",
-    )  # fmt: skip
-    made.update_layout(margin={"l": 60, "r": 20, "t": 14, "b": 30}, yaxis={"title": {"text": words(_AXIS), "standoff": 8}}, xaxis={"showticklabels": False})  # fmt: skip
-    return made
+    names = [piece_in(words, name) for name in found]
+    return growing(list(found.values()), names, colors.training, words(_AXIS), colors)
 
 
 def csv(config: InquiryConfig, answer: Answer) -> str:
