@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from llm_core.config import MAXIMUM_PARAMETERS
 from llm_core.errors import UserError
+from llm_core.runs.owners import LOCAL
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.names import display_name, new_id
@@ -33,7 +34,7 @@ _one_at_a_time = threading.Lock()
 
 
 def import_folder(
-    store: Store, folder: Path, *, name: str = "", owner: str = "local", limit: int = MOST_PARAMETERS
+    store: Store, folder: Path, *, name: str = "", owner: str = LOCAL, limit: int = MOST_PARAMETERS
 ) -> Run:
     """Bring in a local folder with `config.json`, safetensors and a tokenizer. Raises UserError on whatever does not fit."""
     if not folder.is_dir():
@@ -42,7 +43,7 @@ def import_folder(
 
 
 def import_zip(
-    store: Store, file: BinaryIO, source: str, *, name: str = "", owner: str = "local", progress: Progress | None = None
+    store: Store, file: BinaryIO, source: str, *, name: str = "", owner: str = LOCAL, progress: Progress | None = None
 ) -> Run:
     """Bring in a zip of such a folder; `source` is what it is called. `progress` is told the share done.
 

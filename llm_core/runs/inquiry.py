@@ -12,6 +12,7 @@ from pathlib import Path
 
 from llm_core.errors import UserError
 from llm_core.runs import history
+from llm_core.runs.owners import LOCAL
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.run import Run
@@ -38,7 +39,7 @@ class Answer:
         return Path(f"{self.path}{name}")
 
 
-def begin(store: Store, config: InquiryConfig, *, name: str, owner: str = "local") -> Run:
+def begin(store: Store, config: InquiryConfig, *, name: str, owner: str = LOCAL) -> Run:
     """Have a question answered by a worker, unless it is or one is at it; one that was stopped or failed goes on.
 
     Raises UserError where no run can be made.
@@ -60,7 +61,7 @@ def begin(store: Store, config: InquiryConfig, *, name: str, owner: str = "local
     return run
 
 
-def find(store: Store, digest: str, owner: str = "local") -> Run | None:
+def find(store: Store, digest: str, owner: str = LOCAL) -> Run | None:
     """The run that answers a question, or has answered it: anybody's, or else the asker's own; None where none does."""
     shared, own = _of(store, digest), _of(store, _own(digest, owner))
     if own is not None and (shared is None or shared.status().state != "finished"):
@@ -68,7 +69,7 @@ def find(store: Store, digest: str, owner: str = "local") -> Run | None:
     return shared
 
 
-def known(store: Store, config: InquiryConfig, owner: str = "local") -> Answer | None:
+def known(store: Store, config: InquiryConfig, owner: str = LOCAL) -> Answer | None:
     """What is known of the answer, None where nobody has asked."""
     run = find(store, config.digest, owner)
     if run is not None:

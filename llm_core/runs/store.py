@@ -29,6 +29,7 @@ from llm_core.runs.imported import ImportConfig
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.launch import Launcher
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
+from llm_core.runs.owners import LOCAL, refuse_stranger
 from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.race_table import keep_file, keep_tables, refuse_untabled
@@ -71,7 +72,7 @@ class Store:
         config: Created,
         *,
         name: str,
-        owner: str = "local",
+        owner: str = LOCAL,
         recipe: str | None = None,
         threads: int | None = None,
         form_token: str | None = None,
@@ -112,7 +113,7 @@ class Store:
                     self._forms.popitem(last=False)
             return run
 
-    def keep(self, config: ImportConfig, fill: Callable[[Path], None], *, name: str, owner: str = "local") -> Run:
+    def keep(self, config: ImportConfig, fill: Callable[[Path], None], *, name: str, owner: str = LOCAL) -> Run:
         """A finished run that nobody works on: `fill` writes model, tokenizer and status into its folder.
 
         Raises UserError, and leaves nothing behind, when `fill` does or when the disk does not take it.
@@ -168,7 +169,7 @@ class Store:
 
     def _children_of(self, race: Run, owner: str) -> Path:
         open_race(race)
-        self._check(race, owner)
+        refuse_stranger(race, owner)
         return race.folder / CHILDREN
 
     def _sweep(self) -> None:
@@ -243,7 +244,7 @@ class Store:
         A finished run stays as it is. A worker that shows no sign of life for 10 s after a stop is ended.
         Raises UserError when `owner` may not ask, or when the folder cannot be written.
         """
-        self._check(run, owner)
+        refuse_stranger(run, owner)
         if run.status().state == "finished":
             return
         try:
@@ -258,19 +259,11 @@ class Store:
 
     def rename(self, run: Run, name: str, owner: str) -> None:
         """Give a run another display name. Raises UserError when `owner` may not, or when it cannot be written."""
-        self._check(run, owner)
+        refuse_stranger(run, owner)
         try:
             replace_text(run.folder / "name.txt", display_name(name, run.recipe or run.id))
         except OSError as error:
             raise _unwritable(run, error) from None
-
-    def _check(self, run: Run, owner: str) -> None:
-        if run.problem is not None:
-            raise run.problem
-        if run.read_only:
-            raise UserError("Run {run} is read-only.", run=run.id)
-        if run.owner != owner:
-            raise UserError("Run {run} belongs to {owner}; only they may change it.", run=run.id, owner=run.owner)
 
     # ---- working
 

@@ -5,8 +5,9 @@ import streamlit as st
 from llm_core.config import MAXIMUM_PARAMETERS
 from llm_core.errors import UserError
 from pages.ui.faults import refuse
-from pages.ui.state import BRING_COUNT_KEY, BRING_FAULT_KEY, BROUGHT_KEY, OWNER, store
+from pages.ui.state import BRING_COUNT_KEY, BRING_FAULT_KEY, BROUGHT_KEY, store
 from pages.ui.text import _
+from pages.ui.who import owner
 
 LARGEST_UPLOAD = 50  # MB, as .streamlit/config.toml has it
 
@@ -49,7 +50,7 @@ def _take_in(file: "st.runtime.uploaded_file_manager.UploadedFile") -> UserError
         bar.progress(min(share, 1.0), label)
 
     try:
-        run = import_zip(store(), file, file.name, owner=OWNER, progress=tell)
+        run = import_zip(store(), file, file.name, owner=owner(), progress=tell)
     except UserError as error:
         return error
     finally:

@@ -16,11 +16,13 @@ import streamlit as st
 from llm_core.config import READING, RunConfig, TaskConfig
 from llm_core.data.corpora import CORPORA
 from llm_core.errors import N_, UserError
+from llm_core.runs.owners import may_change
 from llm_core.runs.run import Run
 from pages.ui import charts
 from pages.ui.glossary import SKILLS, meaning
-from pages.ui.state import FAULT_KEY, OWNER, store
+from pages.ui.state import FAULT_KEY, store
 from pages.ui.text import _, language, translate
+from pages.ui.who import owner
 
 BROWSER = Path(__file__).resolve().parents[2] / "assets" / "browser"
 
@@ -62,7 +64,7 @@ def live(part: Part, run: Run, *, replay: bool = False, **data: Any) -> None:
         key=key,
         data={
             "part": part, "run": run.id, "language": language(), "labels": labels(run), "themes": charts.themes(),
-            "controls": run.owner == OWNER and not run.read_only, "replay": replay, **data,
+            "controls": may_change(run, owner()), "replay": replay, **data,
         },
         on_command_change=lambda: _obey(key),
     )  # fmt: skip
@@ -83,12 +85,12 @@ def ask(reference: str, command: str) -> None:
     """Pause, resume, stop a run, or take one step. Raises UserError when it is not there or not ours."""
     run = store().find(reference)
     if command == "pause":
-        store().want(run, "paused", owner=OWNER)
+        store().want(run, "paused", owner=owner())
     elif command == "stop":
-        store().want(run, "stopped", owner=OWNER)
+        store().want(run, "stopped", owner=owner())
     elif command in ("resume", "step"):
         until = run.status().step + 1 if command == "step" else None
-        store().want(run, "running", until_step=until, owner=OWNER)
+        store().want(run, "running", until_step=until, owner=owner())
         store().start(run)
 
 

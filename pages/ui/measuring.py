@@ -10,11 +10,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from llm_core.errors import UserError
+from llm_core.runs.owners import may_change
 from llm_core.runs.run import Run
 from pages.ui.charts import DARK, LIGHT, Colors
 from pages.ui.live import BROWSER, copy_labels, duration_labels, script
-from pages.ui.state import OWNER
 from pages.ui.text import _, explain_in
+from pages.ui.who import owner
 
 
 @cache
@@ -73,6 +74,6 @@ def _standing(run: Run, code: str) -> dict[str, Any]:
     status = run.status()
     return {
         "state": status.state, "lively": status.under_way, "progress": status.progress if status.state == "running" else None,
-        "remaining": status.remaining_seconds, "controls": run.owner == OWNER,
+        "remaining": status.remaining_seconds, "controls": may_change(run, owner()),
         "message": explain_in(UserError(status.template, **status.values), code) if status.template else "",
     }  # fmt: skip

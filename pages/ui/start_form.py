@@ -21,13 +21,13 @@ from pages.ui.state import (
     FAULT_KEY,
     FITTED_KEY,
     FORM_TOKEN_KEY,
-    OWNER,
     RECIPE_KEY,
     store,
 )
 from pages.ui.subject import choose
 from pages.ui.text import _
 from pages.ui.text_source import Source, choose_text
+from pages.ui.who import owner
 
 KNOBS: dict[str, tuple[str, ...]] = {
     "transformer": ("width", "layers"),
@@ -202,7 +202,7 @@ def _start(source: Source | None, recipe: Recipe) -> None:
     try:
         data = config.data.model_copy(update=source.settings())
         run = store().create(
-            config.model_copy(update={"data": data}), name=f"{_(recipe.title)} · {source.title}", owner=OWNER,
+            config.model_copy(update={"data": data}), name=f"{_(recipe.title)} · {source.title}", owner=owner(),
             recipe=recipe.name, form_token=token,
         )  # fmt: skip
         store().start(run)

@@ -9,9 +9,6 @@ from contextlib import contextmanager
 
 from llm_core.runs.store import Store
 
-OWNER = "local"
-"""Who asks, until there are classes of people."""
-
 RUN_KEY = "subject_run"
 STEP_KEY = "subject_step"
 ASIDE_KEY = "subject_aside"

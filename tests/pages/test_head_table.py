@@ -313,7 +313,7 @@ def test_a_press_begins_a_measuring_and_another_ends_it(
         heads._obey(subject, nothing)
     assert begun == []
     heads._obey(subject, {"command": "measure", "at": 1})
-    assert begun == [(RUN, state.OWNER)]
+    assert begun == [(RUN, "local")]
     heads._obey(subject, {"command": "stop", "at": 2})
     assert json.loads((folder / "wanted.json").read_text(encoding="utf-8"))["state"] == "stopped"
 

@@ -25,9 +25,10 @@ from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
 from pages.ui.live import ask, copy_labels, duration_labels
-from pages.ui.state import ATTENTION_FAULT_KEY, ATTENTION_FOUND_KEY, ATTENTION_SCORE_KEY, OWNER, store
+from pages.ui.state import ATTENTION_FAULT_KEY, ATTENTION_FOUND_KEY, ATTENTION_SCORE_KEY, store
 from pages.ui.subject import Subject
 from pages.ui.text import _, language
+from pages.ui.who import owner
 
 TABLE = "attention_heads"
 
@@ -111,7 +112,7 @@ def _obey(subject: Subject, command: object) -> None:
     name = command.get("command") if isinstance(command, dict) else None
     try:
         if name == "measure":
-            head_scores.start(store(), subject.run, OWNER)
+            head_scores.start(store(), subject.run, owner())
         elif name == "stop":
             for measuring in head_scores.find_runs(store(), subject.run)[:1]:
                 ask(measuring.id, "stop")

@@ -17,13 +17,15 @@ from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from llm_core.runs import head_scores, history
 from llm_core.runs.live import live
+from llm_core.runs.owners import may_change
 from llm_core.runs.run import Run
 from pages.ui.attention.head_rows import Floats, HeadRows, Measured, read_rows
 from pages.ui.attention.head_words import baseline_name
 from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.http import NO_STORE, attachment, language_of, refusal
-from pages.ui.state import OWNER, store
+from pages.ui.state import store
 from pages.ui.text import explain_in
+from pages.ui.who import owner
 
 COLUMNS = ("step", "part", "layer", "head", "score", "mean", "low", "high", "texts", "items", "baseline", "baseline_name")  # fmt: skip
 _MOST_KEPT = 16
@@ -146,7 +148,7 @@ def _measuring(measuring: Run, steps: int, language: str) -> dict[str, Any]:
     remaining = status.seconds / whole * steps * (1 - (progress or 0.0)) if whole else None
     return {
         "run": measuring.id, "state": status.state, "lively": status.under_way, "progress": progress,
-        "remaining": remaining, "message": message, "controls": measuring.owner == OWNER,
+        "remaining": remaining, "message": message, "controls": may_change(measuring, owner()),
     }  # fmt: skip
 
 

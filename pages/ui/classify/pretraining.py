@@ -28,8 +28,9 @@ from pages.ui.faults import refuse
 from pages.ui.glossary import meanings
 from pages.ui.http import NO_STORE, language_of
 from pages.ui.live import ask
-from pages.ui.state import CLASSIFY_PRETRAINING_FAULT_KEY, OWNER, store
+from pages.ui.state import CLASSIFY_PRETRAINING_FAULT_KEY, store
 from pages.ui.text import _, language, number, translate
+from pages.ui.who import owner
 
 FIGURES = BUNDLED_MODELS / "cloze-en-zh" / "pretraining.json"
 KEY = "classify_pretraining"
@@ -78,7 +79,7 @@ def _obey(command: object) -> None:
     name = command.get("command") if isinstance(command, dict) else None
     try:
         if name == "measure":
-            pretraining.begin(store(), OWNER, _("What pre-training is worth"))
+            pretraining.begin(store(), owner(), _("What pre-training is worth"))
         elif name == "stop":
             for run in pretraining.find_runs(store())[:1]:
                 ask(run.id, "stop")

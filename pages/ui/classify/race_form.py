@@ -22,11 +22,11 @@ from pages.ui.state import (
     CLASSIFY_FAULT_KEY,
     CLASSIFY_FORM_TOKEN_KEY,
     CLASSIFY_RACE_KEY,
-    OWNER,
     store,
 )
 from pages.ui.subject import available, titles
 from pages.ui.text import _
+from pages.ui.who import owner
 
 DEFAULT = RaceConfig(table=TableConfig())
 SHOWN = ("seconds", "seed")
@@ -103,7 +103,7 @@ def _start(table: TableConfig | None) -> None:
     example = EXAMPLES.get(config.table.file)
     name = _(example.title) if example else Path(config.table.file).name
     try:
-        run = store().create(config, name=name, owner=OWNER, form_token=_form_token(config.model_dump_json()))
+        run = store().create(config, name=name, owner=owner(), form_token=_form_token(config.model_dump_json()))
         store().start(run)
     except UserError as error:
         st.session_state[CLASSIFY_FAULT_KEY] = error

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from llm_core.errors import UserError
+from llm_core.runs.owners import may_change
 from llm_core.runs.race import WITHOUT, family_of
 from llm_core.runs.raced import Race, open_race
 from pages.ui.charts import DARK, LIGHT
@@ -16,8 +17,9 @@ from pages.ui.classify.families import LOOKS, color, title
 from pages.ui.classify.race_chosen import choose_race
 from pages.ui.glossary import meaning
 from pages.ui.live import BROWSER, ask, duration_labels, script
-from pages.ui.state import CLASSIFY_FAULT_KEY, OWNER
+from pages.ui.state import CLASSIFY_FAULT_KEY
 from pages.ui.text import _, language
+from pages.ui.who import owner
 
 LANES = "classify_lanes"
 
@@ -41,7 +43,7 @@ def show() -> Race | None:
     _component()(
         key=LANES,
         data={
-            "run": run.id, "language": language(), "controls": run.owner == OWNER and not run.read_only,
+            "run": run.id, "language": language(), "controls": may_change(run, owner()),
             "looks": {lane: _look(lane) for family in LOOKS for lane in (family, family + WITHOUT)},
             "labels": _labels(),
         },

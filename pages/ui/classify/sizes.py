@@ -21,8 +21,9 @@ from pages.ui.classify.scored import Scored
 from pages.ui.faults import refuse
 from pages.ui.http import NO_STORE, language_of, refusal
 from pages.ui.live import ask
-from pages.ui.state import CLASSIFY_SIZED_KEY, CLASSIFY_SIZES_FAULT_KEY, OWNER, store
+from pages.ui.state import CLASSIFY_SIZED_KEY, CLASSIFY_SIZES_FAULT_KEY, store
 from pages.ui.text import _, language, number, translate
+from pages.ui.who import owner
 
 WORDS = {
     "x": N_("training texts"), "y": N_("accuracy on the test texts (%)"),
@@ -63,7 +64,7 @@ def _obey(race: Race, command: object) -> None:
     chosen = [family for family in st.session_state.get(CLASSIFY_SIZED_KEY, ()) if family in race.results]
     try:
         if name == "measure" and chosen:
-            data_sizes.start(store(), race, OWNER, chosen)
+            data_sizes.start(store(), race, owner(), chosen)
         elif name == "stop":
             for run in data_sizes.find_runs(store(), race.run)[:1]:
                 ask(run.id, "stop")

@@ -24,8 +24,9 @@ from pages.ui.encoding import choose_encoding, detect, reads_right
 from pages.ui.faults import as_text, refuse
 from pages.ui.live import BROWSER, ask, duration_labels, script
 from pages.ui.sheet import Cell, Column, Row, sheet
-from pages.ui.state import CLASSIFY_FILE_FAULT_KEY, CLASSIFY_FILE_KEY, CLASSIFY_FILE_WRITTEN_KEY, OWNER, store
+from pages.ui.state import CLASSIFY_FILE_FAULT_KEY, CLASSIFY_FILE_KEY, CLASSIFY_FILE_WRITTEN_KEY, store
 from pages.ui.text import _, explain, language, number
+from pages.ui.who import owner
 
 _BINARY = (".xlsx", ".parquet")
 _SHOWN = 50
@@ -79,7 +80,7 @@ def begin(race: Race, family: str, name: str, raw: bytes, encoding: str | None, 
     """Give the file to a worker; for callbacks."""
     try:
         with tempfile.TemporaryDirectory(prefix="terrarium-") as folder:
-            classified_file.start(store(), race, OWNER, family, _written(folder, name, raw), encoding, column)
+            classified_file.start(store(), race, owner(), family, _written(folder, name, raw), encoding, column)
     except UserError as error:
         st.session_state[CLASSIFY_FILE_FAULT_KEY] = error
 

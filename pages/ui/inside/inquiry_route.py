@@ -26,8 +26,9 @@ from pages.ui.inside.patching import patching_rows, path_rows
 from pages.ui.inside.probes import probe_rows, removal_rows
 from pages.ui.inside.steering import steering_rows
 from pages.ui.inside.training import training_picture
-from pages.ui.state import OWNER, store
+from pages.ui.state import store
 from pages.ui.text import translate
+from pages.ui.who import owner_of
 
 Words = Callable[[str], str]
 
@@ -72,7 +73,7 @@ def inquiry_route(request: Request) -> Response:
     digest = request.path_params["digest"]
     if not ID.fullmatch(digest):
         return refusal(UserError("There is no inquiry {name}.", name=digest[:32]), code)
-    run = inquiry.find(store(), digest, OWNER)
+    run = inquiry.find(store(), digest, owner_of(request))
     config = None if run is None else run.settings
     if run is None or not isinstance(config, InquiryConfig):
         return JSONResponse({"version": "", "points": 0, "measuring": None, "poll_milliseconds": None}, headers=NO_STORE)  # fmt: skip

@@ -15,8 +15,9 @@ from pages.ui.inside.computed import KEPT, predicted, takes_long
 from pages.ui.inside.computed import ask as ask_about
 from pages.ui.inside.selection import Selection, intact
 from pages.ui.live import ask
-from pages.ui.state import INSIDE_INQUIRY_FAULT_KEY, OWNER, inference, store
+from pages.ui.state import INSIDE_INQUIRY_FAULT_KEY, inference, store
 from pages.ui.text import _, language
+from pages.ui.who import owner
 
 
 @lru_cache(maxsize=4 * KEPT)
@@ -39,7 +40,7 @@ def ready(config: InquiryConfig, passes: float | None = None, tokens: int = 0) -
     if passes is not None and not takes_long(store().model(store().find(config.run), config.step)[0], passes, tokens):
         assert config.step is not None
         return at_once(config, ask_about(config.run, config.step, "").moment)
-    found = inquiry.known(store(), config, OWNER)
+    found = inquiry.known(store(), config, owner())
     return found if found is not None and found.finished else None
 
 
@@ -93,8 +94,8 @@ def _obey(command: object, config: InquiryConfig, name: str) -> None:
     wanted = command.get("command") if isinstance(command, dict) else None
     try:
         if wanted == "measure":
-            inquiry.begin(store(), config, name=name, owner=OWNER)
-        elif wanted == "stop" and (run := inquiry.find(store(), config.digest, OWNER)) is not None:
+            inquiry.begin(store(), config, name=name, owner=owner())
+        elif wanted == "stop" and (run := inquiry.find(store(), config.digest, owner())) is not None:
             ask(run.id, "stop")
     except UserError as error:
         st.session_state[INSIDE_INQUIRY_FAULT_KEY] = error

@@ -24,8 +24,9 @@ from pages.ui.inside.pictures.lines import Line, lines
 from pages.ui.inside.places import name_of
 from pages.ui.inside.selection import Selection, asked, choose_piece, choose_token
 from pages.ui.inside.under_way import answered
-from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_LENS_KEY, INSIDE_PLACES_KEY, OWNER, inference, store
+from pages.ui.state import INSIDE_COLOUR_KEY, INSIDE_LENS_KEY, INSIDE_PLACES_KEY, inference, store
 from pages.ui.text import _
+from pages.ui.who import owner
 
 if TYPE_CHECKING:
     from llm_core.interpret.lenses.logit_lens import Lens
@@ -42,7 +43,7 @@ def seen(asked: Asked, pinned: tuple[int, ...], tuned: InquiryConfig | None = No
 
         model, _tokenizer, reading = opened(asked)
         refuse_slow(model, 3, len(reading.text.ids))
-        answer = None if tuned is None else inquiry.known(store(), tuned, OWNER)
+        answer = None if tuned is None else inquiry.known(store(), tuned, owner())
         report = None if answer is None else report_of(answer)
         translate = lens_of(answer, report).translate if answer is not None and report is not None else None
         return logit_lens(model, reading, pinned=pinned, translate=translate, edits=without(asked, model))
