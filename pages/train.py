@@ -5,11 +5,13 @@ import streamlit as st
 from pages.ui import start_form
 from pages.ui.faults import as_text, show_fault
 from pages.ui.glossary import meanings
-from pages.ui.live import answers, live, measures, no_floor, reads
 from pages.ui.start_form import run_in_python
 from pages.ui.state import FAULT_KEY, warm_up
 from pages.ui.subject import name_of, subject_bar
 from pages.ui.text import _
+from pages.ui.train.component import live
+from pages.ui.train.labels import measures
+from pages.ui.train.task import answers, no_floor, reads
 from pages.ui.writing import is_translator
 
 st.title(_("Train"))

@@ -69,3 +69,6 @@ class TakeAway {
 
   close() {}
 }
+
+PARTS.guide = Guide;
+PARTS.takeaway = TakeAway;

@@ -1,3 +1,7 @@
+// The parts of a live run that a page can place, by name: a class each, which enters itself here and draws from the feed
+// that it joins.
+const PARTS = {};
+
 // What one run has said so far. All parts of a page that show the run share one feed, so it is fetched once.
 const feeds = new Map();
 const LONGEST = 4000; // points kept of a curve; the server sends at most 2,000 at first, then what is new

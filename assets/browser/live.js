@@ -1,6 +1,4 @@
 // What Streamlit calls: once when a part appears, and again after every script run and change of theme.
-const PARTS = { picture: Picture, samples: Samples, measures: Measures, skills: Skills, guide: Guide, takeaway: TakeAway };
-
 export default function (component) {
   const { parentElement, data } = component;
   document.documentElement.lang = data.language;

@@ -127,3 +127,5 @@ function sketch() {
     },
   };
 }
+
+PARTS.skills = Skills;

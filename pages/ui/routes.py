@@ -27,9 +27,9 @@ from pages.ui.classify.why_route import why_route
 from pages.ui.fill_mask.route import fill_csv_route, fill_route
 from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
 from pages.ui.inside.inquiry_route import inquiry_route
-from pages.ui.live import line_names
 from pages.ui.state import store, warm_up
 from pages.ui.text import explain_in
+from pages.ui.train.labels import line_names
 from pages.ui.truth import truth_route
 from pages.ui.writing import csv_route, write_route
 

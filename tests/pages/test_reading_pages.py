@@ -13,10 +13,11 @@ from llm_core.runs.result import result_of
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
-from pages.ui import live, state
+from pages.ui import state
 from pages.ui.attention.first_text import first_text
 from pages.ui.forms import form_key
 from pages.ui.state import RECIPE_KEY
+from pages.ui.train.labels import labels as labels_of
 from tests.pages.test_train_page import started, train_page
 
 __all__ = ["started"]
@@ -74,7 +75,7 @@ def test_how_tokens_are_hidden_is_asked_only_where_a_mask_hides_them(store: Stor
 
 
 def test_a_run_tells_what_it_fills_in_and_why_it_has_no_floor(run: Run) -> None:
-    labels = live.labels(run)
+    labels = labels_of(run)
     assert labels["samples"] == "What it fills in"
     assert labels["no_floor"] == HIDDEN.template
     assert {"accuracy", "next_sentence"} <= set(labels["skills"])

@@ -14,6 +14,7 @@ from pages.ui import encoding, live, text_source
 from pages.ui.forms import form_key
 from pages.ui.recipes import recipes
 from pages.ui.text import translate
+from pages.ui.train import task
 from tests.pages.recorded import write_run
 
 NAVIGATION = str(Path(__file__).parents[2] / "pages" / "navigation.py")
@@ -168,9 +169,11 @@ def test_all_settings_can_be_unfolded_in_both_languages(store: Store) -> None:
         assert len(test.number_input) > 20
 
 
-def test_commands_reach_only_ones_own_runs(store: Store, started: list[str]) -> None:
-    write_run(store.root / RUN, until=10, state="paused", owner="someone else")
-    write_run(store.root / "fedcba9876543210", until=10, state="paused")
+def test_commands_reach_only_ones_own_runs(store: Store, started: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    own, other = (f"student-{digit * 16}" for digit in "01")
+    monkeypatch.setattr(live, "owner", lambda: own)
+    write_run(store.root / RUN, until=10, state="paused", owner=other)
+    write_run(store.root / "fedcba9876543210", until=10, state="paused", owner=own)
     with pytest.raises(UserError):
         live.ask(RUN, "stop")
     live.ask("fedcba9876543210", "resume")
@@ -288,7 +291,7 @@ def test_stories_are_offered_first(store: Store, language: str, first: list[str]
 def test_a_run_on_another_text_says_why_it_has_no_floor(store: Store) -> None:
     write_run(store.root / RUN, until=10)
     write_run(store.root / "fedcba9876543210", until=10, corpus="stories-en")
-    assert "grammar" in live.no_floor(store.find(RUN))
-    assert live.no_floor(store.find("fedcba9876543210")) == ""
+    assert "grammar" in task.no_floor(store.find(RUN))
+    assert task.no_floor(store.find("fedcba9876543210")) == ""
     for run in (RUN, "fedcba9876543210"):
         assert not train_page(run=run).exception

@@ -12,7 +12,8 @@ from llm_core.config import DecodingConfig, load_recipe
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
-from pages.ui import generate, live, state, writing
+from pages.ui import generate, state, writing
+from pages.ui.train import task
 from pages.ui.writing import Writing, as_csv, is_translator, whole
 from tests.pages.test_train_page import NAVIGATION, started, train_page
 
@@ -107,7 +108,7 @@ def test_a_longer_text_than_it_reads_is_refused_in_a_sentence(run: Run) -> None:
 
 def test_train_shows_it_and_says_why_there_is_no_floor(run: Run) -> None:
     assert is_translator(run)
-    assert "translation" in live.no_floor(run)
+    assert "translation" in task.no_floor(run)
     test = train_page(run=run.id)
     assert not test.exception
     names = [data["labels"]["skills"] for data in components(test) if "skills" in data.get("labels", {})]

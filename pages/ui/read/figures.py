@@ -6,8 +6,8 @@ import streamlit as st
 
 from llm_core.runs import history
 from llm_core.runs.run import Run
-from pages.ui.live import skill_names
 from pages.ui.text import _, number
+from pages.ui.train.labels import skill_names
 
 
 def show(run: Run, step: int) -> None:

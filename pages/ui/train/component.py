@@ -1,0 +1,58 @@
+"""The live component: what a run says while it trains, drawn in the browser from the route `./live/<run>`.
+
+A page places its parts: each is one class in one of the scripts below, which enters itself into `PARTS` under its name.
+All of them share one feed in the browser, and none of what moves costs a script run.
+"""
+
+from functools import cache
+from typing import Any, Literal
+
+import streamlit as st
+
+from llm_core.errors import UserError
+from llm_core.runs.owners import may_change
+from llm_core.runs.run import Run
+from pages.ui import charts
+from pages.ui.live import ask, script
+from pages.ui.state import FAULT_KEY
+from pages.ui.text import language
+from pages.ui.train.labels import labels
+from pages.ui.who import owner
+
+SCRIPTS = ("format", "feed", "curve", "picture", "samples", "measures", "skills", "takeaway", "closing", "live")
+"""In this order: the last one answers Streamlit. A new part is a script of its own before it, and a name in `Part`."""
+
+Part = Literal["picture", "samples", "measures", "skills", "guide", "takeaway"]
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "terrarium_live",
+        js=script(*SCRIPTS),
+        isolate_styles=False,
+    )
+
+
+def live(part: Part, run: Run, *, replay: bool = False, **data: Any) -> None:
+    """Place one part for a run. `replay`: draw a run that is over from its start, once, when it first appears."""
+    key = f"live_{part}"
+    _component()(
+        key=key,
+        data={
+            "part": part, "run": run.id, "language": language(), "labels": labels(run), "themes": charts.themes(),
+            "controls": may_change(run, owner()), "replay": replay, **data,
+        },
+        on_command_change=lambda: _obey(key),
+    )  # fmt: skip
+
+
+def _obey(key: str) -> None:
+    """Carry out a button of the picture. What comes from the browser is checked like anything else from outside."""
+    command = st.session_state[key].get("command")
+    if not isinstance(command, dict):
+        return
+    try:
+        ask(str(command.get("run")), str(command.get("command")))
+    except UserError as error:
+        st.session_state[FAULT_KEY] = error
