@@ -1,8 +1,9 @@
 """Beam search: keep the likeliest beginnings, extend each by every token, keep the likeliest again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Literal
 
 import torch
 
@@ -23,6 +24,28 @@ class Beam:
     def mean(self) -> float:
         """What ended texts of unequal length are compared by."""
         return self.score / len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A beginning as it was looked at in one step of the search.
+
+    `parent`: which of the beginnings that the step before kept it goes on from, by their order; `score`: the sum of its
+    log-probabilities; `fate`: kept for the next step, ended by the stop token and set aside, or dropped.
+    """
+
+    parent: int
+    token: Token
+    score: float
+    fate: Literal["kept", "ended", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class BeamStep:
+    """The beginnings of one length, likeliest first: the first has `step` 0."""
+
+    step: int
+    hypotheses: tuple[Hypothesis, ...]
 
 
 def beam_search(
@@ -50,15 +73,20 @@ def beam_search(
             yield tokens
 
 
-def _search(
+def search_steps(
     model: Model,
-    row: int,
     prompt: Sequence[int],
     decoding: DecodingConfig,
-    stop: int | None,
-    edits: Edits | None,
-    source: Batch | None,
-) -> Beam:
+    *,
+    row: int = 0,
+    stop: int | None = None,
+    edits: Edits | None = None,
+    source: Batch | None = None,
+) -> Generator[BeamStep, None, Beam]:
+    """The search after one prompt, step by step; returns the beam that it has chosen.
+
+    Of each step the 2 x `decoding.beams` likeliest continuations are told (fewer where there are not so many).
+    """
     reader = Reader(model, len(prompt) + decoding.tokens, edits, source)
     live, ended = [Beam((), 0.0)], list[Beam]()
     for position in range(len(prompt), len(prompt) + decoding.tokens):
@@ -71,19 +99,53 @@ def _search(
         parents = (best.indices // scores.shape[-1]).tolist()
         chosen = best.indices % scores.shape[-1]
         written = describe(logits[parents], chosen, [row] * len(parents), position, decoding.alternatives)
-        extended = [
-            (parent, Beam((*live[parent].tokens, token), score))
-            for parent, token, score in zip(parents, written, best.values.tolist(), strict=True)
-        ]
-        ended += [beam for _, beam in extended[: decoding.beams] if beam.tokens[-1].id == stop]
-        going = [(parent, beam) for parent, beam in extended if beam.tokens[-1].id != stop][: decoding.beams]
-        live = [beam for _, beam in going]
+        found = _judged(zip(parents, written, best.values.tolist(), strict=True), decoding.beams, stop)
+        kept = [one for one in found if one.fate == "kept"]
+        ended += [_extended(live, one) for one in found if one.fate == "ended"]
+        live = [_extended(live, one) for one in kept]
+        yield BeamStep(position - len(prompt), tuple(found))
         if not live or _settled(live, ended, decoding.tokens):
             break
-        reader.select([parent for parent, _ in going])
+        reader.select([one.parent for one in kept])
     else:
         ended += live
     return max(ended or live, key=lambda beam: beam.mean)
+
+
+def _judged(looked_at: Iterable[tuple[int, Token, float]], beams: int, stop: int | None) -> list[Hypothesis]:
+    """What becomes of each: of those that end, the ones among the likeliest `beams` are set aside; of the others the
+    likeliest go on."""
+    found, room = list[Hypothesis](), beams
+    for rank, (parent, token, score) in enumerate(looked_at):
+        fate: Literal["kept", "ended", "dropped"] = "dropped"
+        if token.id == stop:
+            fate = "ended" if rank < beams else "dropped"
+        elif room:
+            fate, room = "kept", room - 1
+        found.append(Hypothesis(parent, token, score, fate))
+    return found
+
+
+def _extended(live: Sequence[Beam], one: Hypothesis) -> Beam:
+    return Beam((*live[one.parent].tokens, one.token), one.score)
+
+
+def _search(
+    model: Model,
+    row: int,
+    prompt: Sequence[int],
+    decoding: DecodingConfig,
+    stop: int | None,
+    edits: Edits | None,
+    source: Batch | None,
+) -> Beam:
+    steps = search_steps(model, prompt, decoding, row=row, stop=stop, edits=edits, source=source)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            chosen: Beam = finished.value
+            return chosen
 
 
 def _row(source: Batch | None, row: int) -> Batch | None:

@@ -4,8 +4,10 @@ Knows no tokenizer and no family: it steps any causal model. Rows of unequal pro
 together, a row taking its own prompt while it lasts, so that positions are what they would be for the row alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
+
+import torch
 
 from llm_core.config import DecodingConfig
 from llm_core.inference.beam import beam_search
@@ -22,6 +24,7 @@ def generate(
     stop: int | None = None,
     edits: Edits | None = None,
     source: Batch | None = None,
+    forced: Mapping[int, int] | None = None,
 ) -> Iterator[list[Token]]:
     """Write after each prompt; yields, position by position, a token for every row that gets one there.
 
@@ -29,9 +32,12 @@ def generate(
     not depend on the other rows; row r draws with seed `decoding.seed + r`. `edits` change taps in every forward pass,
     or where a function of place and number of the tokens read at once says so.
     A beam search yields when it is done. Text longer than the model's context is seen through a window.
-    `source`: what an encoder-decoder reads beside each prompt (`translate` makes it).
+    `source`: what an encoder-decoder reads beside each prompt (`translate` makes it). `forced`: tokens that stand at
+    places, counted from the first that is written, whatever the method would choose. The dice are thrown there all the
+    same, so that what follows differs by the choice alone; its probabilities stay the model's own.
 
-    Raises ValueError for a model in training mode, an empty prompt, or a model that does not write.
+    Raises ValueError for a model in training mode, an empty prompt, a model that does not write, or tokens forced on a
+    beam search.
     """
     if model.training:
         raise ValueError("put the model in eval mode before it writes")
@@ -40,6 +46,8 @@ def generate(
     if not all(prompts):
         raise ValueError("a prompt needs at least one token")
     if decoding.method == "beam":
+        if forced:
+            raise ValueError("a beam search chooses all of its tokens")
         yield from beam_search(model, prompts, decoding, stop=stop, edits=edits, source=source)
         return
     sequences = [list(prompt) for prompt in prompts]
@@ -55,6 +63,10 @@ def generate(
             rows = [live[index] for index in writing]
             logits = logits if len(writing) == len(live) else logits[writing]
             chosen = choose(logits, [sequences[row] for row in rows], decoding, [dice[row] for row in rows])
+            if forced:
+                places = [position - len(prompts[row]) for row in rows]
+                wanted = [forced.get(place, token) for place, token in zip(places, chosen.tolist(), strict=True)]
+                chosen = torch.tensor(wanted, device=chosen.device)
             yield describe(logits, chosen, rows, position, decoding.alternatives)
             for row, token in zip(rows, chosen.tolist(), strict=True):
                 sequences[row].append(token)

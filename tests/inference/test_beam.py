@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from llm_core.config import DecodingConfig, TransformerConfig
+from llm_core.inference.beam import Beam, BeamStep, search_steps
 from llm_core.inference.generate import generate
 from llm_core.inference.reader import Token
 from llm_core.models.base import Batch, Model
@@ -79,3 +80,37 @@ def test_rows_and_windows_work_as_in_other_methods() -> None:
         alone = search(model, [prompt], tokens=6, beams=3)[0]
         assert [token.id for token in together[row]] == [token.id for token in alone]
         assert [token.position for token in together[row]] == list(range(len(prompt), len(prompt) + 6))
+
+
+def told(model: Model, prompt: list[int], stop: int | None, **settings: int) -> tuple[list[BeamStep], Beam]:
+    """The steps of a search and what it has chosen."""
+    found, steps = [], search_steps(model, prompt, DecodingConfig(method="beam", **settings), stop=stop)
+    while True:
+        try:
+            found.append(next(steps))
+        except StopIteration as finished:
+            return found, finished.value
+
+
+@pytest.mark.parametrize(("beams", "stop"), [(1, None), (2, None), (3, 3), (5, 3)])
+@pytest.mark.parametrize("seed", range(3))
+def test_each_step_tells_the_likeliest_of_all_continuations(seed: int, beams: int, stop: int | None) -> None:
+    """Against scoring every continuation of every kept beginning with whole forward passes."""
+    model, prompt = model_of(seed), [1, 2]
+    steps, chosen = told(model, prompt, stop, tokens=4, beams=beams)
+    live: list[tuple[int, ...]] = [()]
+    over: list[tuple[int, ...]] = []
+    for number, step in enumerate(steps):
+        every = {(*text, token): score(model, prompt, (*text, token)) for text in live for token in range(V)}
+        best = sorted(every, key=lambda text: -every[text])[: 2 * beams]
+        assert step.step == number
+        assert [(*live[one.parent], one.token.id) for one in step.hypotheses] == best
+        assert [one.score for one in step.hypotheses] == pytest.approx([every[text] for text in best], abs=1e-4)
+        ending = {text for text in best[:beams] if text[-1] == stop}
+        going = [text for text in best if text[-1] != stop][:beams]
+        fates = ["ended" if text in ending else "kept" if text in going else "dropped" for text in best]
+        assert [one.fate for one in step.hypotheses] == fates
+        over += sorted(ending)
+        live = going
+    texts = over + (live if len(steps) == 4 else [])
+    assert tuple(token.id for token in chosen.tokens) == max(texts, key=lambda text: score(model, prompt, text) / len(text))  # fmt: skip
