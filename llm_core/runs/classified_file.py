@@ -69,7 +69,7 @@ def start(store: Store, race: Race, owner: str, family: str, file: Path, encodin
 def find_runs(store: Store, race: Run) -> list[Run]:
     """The runs in which families of this race classify files, the newest first."""
     return [
-        one for one in store.runs() if isinstance(one.settings, ClassifyFileConfig) and one.settings.race == race.id
+        one for one in store.runs(kind="classify_file", about=race.id) if isinstance(one.settings, ClassifyFileConfig)
     ]
 
 

@@ -48,7 +48,7 @@ def start(store: Store, race: Race, owner: str, families: Sequence[str]) -> Run:
 
 def find_runs(store: Store, race: Run) -> list[Run]:
     """The runs that fit families of this race on shares of its training part, the newest first."""
-    return [one for one in store.runs() if isinstance(one.settings, DataSizesConfig) and one.settings.race == race.id]
+    return [one for one in store.runs(kind="data_sizes", about=race.id) if isinstance(one.settings, DataSizesConfig)]
 
 
 def points(race: Race, runs: Sequence[Run]) -> tuple[Point, ...]:

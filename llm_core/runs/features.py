@@ -46,11 +46,11 @@ def texts_needed(learnt_from: int) -> int:
 def trained_autoencoders(store: Store, run: Run, step: int) -> list[Trained]:
     """The autoencoders of a run's model at a step that are finished, the newest first, those that came with it last."""
     found = []
-    for one in store.runs():
+    for one in store.runs(kind="inquiry", about=run.id):
         asked = one.settings
         if not isinstance(asked, InquiryConfig) or not isinstance(asked.question, FeaturesQuestion):
             continue
-        if (asked.run, asked.step) == (run.id, step) and one.status().state == "finished":
+        if asked.step == step and one.status().state == "finished":
             found.append(Trained(run.id, step, asked.question.place, one.folder / AUTOENCODER))
     for path in sorted((run.folder / inquiry.FOLDER).glob(f"*.{AUTOENCODER}")):
         try:

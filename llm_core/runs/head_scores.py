@@ -35,7 +35,7 @@ def start(store: Store, run: Run, owner: str, *, texts: int = 500, seed: int = 0
 
 def find_runs(store: Store, run: Run) -> list[Run]:
     """The runs that score the heads of this one, the newest first."""
-    return [one for one in store.runs() if isinstance(one.settings, HeadScoresConfig) and one.settings.run == run.id]
+    return [one for one in store.runs(kind="head_scores", about=run.id) if isinstance(one.settings, HeadScoresConfig)]
 
 
 def find_rows(store: Store, run: Run) -> list[Row]:

@@ -54,7 +54,7 @@ def begin(store: Store, owner: str, name: str) -> Run:
 
 def find_runs(store: Store) -> list[Run]:
     """The runs that have measured it, the newest first."""
-    return [run for run in store.runs() if isinstance(run.settings, PretrainingConfig)]
+    return [run for run in store.runs(kind="pretraining") if isinstance(run.settings, PretrainingConfig)]
 
 
 def of_run(run: Run) -> Measured | None:

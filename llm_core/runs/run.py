@@ -30,6 +30,9 @@ KINDS: dict[str, type[Config]] = {
 }  # fmt: skip
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
 
+WITH_MODEL = ("train", "import")
+"""Those of them that keep a model."""
+
 CHILDREN = "children"
 """The folder, in that of a run, where the runs stand that belong to it: they are listed, moved and deleted with it."""
 

@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from llm_core.runs.headless import refuse_headless
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.launch import Launcher
+from llm_core.runs.listing import Listing
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
 from llm_core.runs.owners import LOCAL, refuse_stranger
 from llm_core.runs.pretrained import PretrainingConfig
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 BUNDLED_MODELS = Path(__file__).parents[2] / "assets" / "models"
 BUNDLED_RACES = Path(__file__).parents[2] / "assets" / "races"
 KEPT_MODELS = 6
+TRASH = "trash"
+"""The folder, beside the runs, where deleted ones stand until it is emptied."""
 Created = (
     RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig | PretrainingConfig | InquiryConfig
 )  # fmt: skip
@@ -60,6 +63,8 @@ class Store:
         self.root = Path(root or os.environ.get("TERRARIUM_RUNS") or "runs").absolute()
         self.corpora = self.root / "corpora"
         self._bundled, self._races = bundled.absolute(), races.absolute()
+        self.trash = self.root / TRASH
+        self.listing = Listing(self.root)
         self._launcher = Launcher(self.corpora)
         self._lock = threading.RLock()
         self._forms: OrderedDict[str, str] = OrderedDict()
@@ -187,9 +192,11 @@ class Store:
         Raises UserError when there is none. Nothing outside the root is touched unless `paths` is set.
         """
         if ID.fullmatch(reference):
-            for folder in (self.root / reference, *self.root.glob(f"*/{CHILDREN}/{reference}")):
+            for folder in self._places(reference):
                 if folder.is_dir() and not folder.is_symlink() and folder.resolve().is_relative_to(self.root.resolve()):
                     return open_run(folder, self.corpora)
+            if (self.trash / reference).is_dir():
+                raise UserError("Run {run} was deleted; it lies in the trash of the page Runs.", run=reference)
         elif BUNDLED.fullmatch(reference):
             for run in (*self.bundled(), *self.bundled_races()):
                 if run.id == reference:
@@ -204,7 +211,7 @@ class Store:
                     return open_run(folder, root / "corpora")
             except (OSError, ValueError):
                 pass
-            named = [run for run in self.runs() if run.name == reference]
+            named = [self.find(one.id) for one in self.listing.summaries(fresh=True) if one.name == reference]
             if len(named) == 1:
                 return named[0]
             if named:
@@ -212,14 +219,23 @@ class Store:
                 raise UserError("Several runs are called {reference}; say which by its id: {ids}.", reference=reference, ids=ids)  # fmt: skip
         raise UserError("There is no run {reference}.", reference=display_name(reference, "-"))
 
-    def runs(self) -> list[Run]:
-        """All runs under the root, newest first. A broken one is among them with its `problem`."""
-        try:
-            entries = [entry for entry in os.scandir(self.root) if ID.fullmatch(entry.name)]
-        except OSError:
-            return []
-        found = [open_run(Path(e.path), self.corpora) for e in entries if e.is_dir(follow_symlinks=False)]
-        return sorted(found, key=lambda run: -run.created)
+    def _places(self, identity: str) -> Iterator[Path]:
+        """Where a run with this id may stand: by itself, or as the child of another."""
+        yield self.root / identity
+        for parent in self.listing.fixed():
+            yield self.root / parent.id / CHILDREN / identity
+
+    def runs(self, *, kind: str | None = None, about: str | None = None) -> list[Run]:
+        """The runs under the root, newest first: all, or those of a kind, or those that look at this run or race.
+
+        A broken one is among them with its `problem`. Where there are thousands, opening all of them takes a second;
+        `listing` has what a list shows of them.
+        """
+        return [
+            open_run(self.root / one.id, self.corpora)
+            for one in self.listing.fixed()
+            if kind in (None, one.kind) and about in (None, one.about)
+        ]
 
     def bundled(self) -> list[Run]:
         """The models that come with the program."""

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from llm_core.errors import UserError
 from llm_core.runs import history
 from llm_core.runs.live import live
+from llm_core.runs.run import WITH_MODEL
 from pages.ui import charts
 from pages.ui.attention import files as attention_files
 from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES
@@ -56,12 +57,11 @@ def live_run(request: Request) -> Response:
 def live_list(request: Request) -> Response:
     """The trainings that are under way."""
     warm_up()
-    rows = []
-    for run in filter(lambda run: run.has_model, store().runs()):
-        status = run.status()
-        if status.under_way or status.state == "paused":
-            loss = status.validation_loss if status.validation_loss is not None else status.loss
-            rows.append({"run": run.id, "name": run.name, "state": status.state, "step": status.step, "steps": status.steps, "loss": loss})  # fmt: skip
+    rows = [
+        {"run": one.id, "name": one.name, "state": one.status.state, "step": one.status.step, "steps": one.status.steps, "loss": one.loss}
+        for one in store().listing.summaries()
+        if one.fixed.kind in WITH_MODEL and not one.fixed.broken and (one.status.under_way or one.status.state == "paused")
+    ]  # fmt: skip
     return JSONResponse({"runs": rows[:20]}, headers=NO_STORE)
 
 

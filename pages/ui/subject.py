@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import streamlit as st
 
 from llm_core.errors import N_, UserError
-from llm_core.runs.run import Run
+from llm_core.runs.run import WITH_MODEL, Run, open_run
 from pages.ui.bringing import bring_a_model
 from pages.ui.faults import as_text
 from pages.ui.state import ASIDE_KEY, BROUGHT_KEY, RUN_KEY, STEP_KEY, store
 from pages.ui.text import _, explain, language
 
 FITS_A_PHONE = 30  # characters
+MOST_OFFERED = 200
+"""The newest so many runs are offered, and the one that is asked for: a longer list is searched on the page Runs."""
 BUNDLED_NAMES = (
     N_("Story GPT in English"),
     N_("Story GPT in Chinese"),
@@ -88,9 +90,16 @@ def bundled() -> list[Run]:
 
 
 def available(*, needs_steps: bool) -> list[Run]:
-    """Runs that can be shown: bundled ones after one's own."""
-    runs = [*(run for run in store().runs() if run.has_model), *bundled()]
-    return [run for run in runs if run.steps()] if needs_steps else runs
+    """Runs that can be shown: bundled ones after one's own, of which the newest and those that are asked for."""
+    asked = {st.query_params.get("run"), *(st.session_state.get(key) for key in (RUN_KEY, BROUGHT_KEY))}
+    asked.add(st.session_state.get(ASIDE_KEY, (None,))[0])
+    found: list[Run] = []
+    for one in store().listing.fixed():
+        if one.kind in WITH_MODEL and (len(found) < MOST_OFFERED or one.id in asked):
+            run = open_run(store().root / one.id, store().corpora)
+            if run.has_model and (run.steps() or not needs_steps):
+                found.append(run)
+    return [*found, *(run for run in bundled() if run.steps() or not needs_steps)]
 
 
 def name_of(run: Run) -> str:

@@ -41,8 +41,8 @@ def _measured_before(question: TrainingQuestion, subject: Subject) -> Iterator[R
     """The rows of the same question, asked when the run had kept fewer steps."""
     if question.measure in ALWAYS_ANEW:
         return
-    for run in subject.store.runs():
-        if isinstance(run.settings, InquiryConfig) and run.settings.run == subject.run.id:
+    for run in subject.store.runs(kind="inquiry", about=subject.run.id):
+        if isinstance(run.settings, InquiryConfig):
             other = run.settings.question
             if isinstance(other, TrainingQuestion) and other != question and other.model_copy(update={"until": question.until}) == question:  # fmt: skip
                 yield from (row for row in answer_of(run).rows if row.get("kind") == "at_step")

@@ -13,7 +13,7 @@ from pages.ui.text import _, explain, language
 
 def races() -> list[Run]:
     """Those that can be shown; of the bundled ones that in the person's language first."""
-    own = [run for run in store().runs() if run.kind == "race" and run.problem is None]
+    own = [run for run in store().runs(kind="race") if run.problem is None]
     whole = [run for run in store().bundled_races() if run.problem is None]
     return [*own, *sorted(whole, key=lambda run: not run.id.endswith(f"-{language()}"))]
 

@@ -107,8 +107,8 @@ def _known(run: Run, question: TrainingQuestion, predicted: Predicted) -> OverSt
 def _asked_before(run: Run, question: TrainingQuestion) -> list[Run]:
     """The runs that answer, or have answered, the same question when the run had kept fewer steps; the newest first."""
     found = []
-    for one in store().runs():
-        if isinstance(one.settings, InquiryConfig) and one.settings.run == run.id:
+    for one in store().runs(kind="inquiry", about=run.id):
+        if isinstance(one.settings, InquiryConfig):
             other = one.settings.question
             if isinstance(other, TrainingQuestion) and other.model_copy(update={"until": question.until}) == question:
                 found.append(one)
