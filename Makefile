@@ -1,7 +1,10 @@
-.PHONY: run test check models messages
+.PHONY: run classroom test check models messages
 
 run:
 	python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt && .venv/bin/streamlit run app.py
+
+classroom:
+	python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt && TERRARIUM_CLASSROOM=1 .venv/bin/streamlit run app.py --server.address 0.0.0.0 --logger.hideWelcomeMessage true
 
 test:
 	python3 -m venv .venv && .venv/bin/pip install -q --no-compile -r requirements-dev.txt && .venv/bin/python -m pytest

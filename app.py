@@ -1,13 +1,19 @@
 """The server: `streamlit run app.py`. Mounts the pages, the routes, and the screen for what nobody expected."""
 
 import logging
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
 
+from llm_core.errors import UserError
+from pages.ui.classroom.announcement import announcement
+from pages.ui.classroom.gate import Gate
+from pages.ui.classroom.standing import in_class, open_class
 from pages.ui.faults import show_fault
 from pages.ui.routes import ROUTES
 
@@ -82,7 +88,23 @@ def on_script_error(error: Exception) -> bool:
     return True
 
 
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """Once the port is known: in a class, say on the terminal how to join."""
+    if in_class():
+        sys.stdout.write(announcement(open_class(), int(st.get_option("server.port"))))
+        sys.stdout.flush()
+    yield
+
+
+middleware = [Middleware(Headers), Middleware(Style)]
+if in_class():
+    try:
+        open_class()
+    except UserError as error:
+        raise SystemExit(str(error)) from None
+    middleware.insert(1, Middleware(Gate))
+
 app = st.App(
-    "pages/navigation.py", routes=ROUTES, middleware=[Middleware(Headers), Middleware(Style)],
-    on_script_error=on_script_error,
+    "pages/navigation.py", routes=ROUTES, middleware=middleware, lifespan=lifespan, on_script_error=on_script_error,
 )  # fmt: skip

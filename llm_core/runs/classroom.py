@@ -1,8 +1,8 @@
 """A class on one server: the codes that let somebody in, what each may use, and whether new runs may start.
 
 One small file in the runs folder says it, `.classroom.json`; without it there is no class. The key that signs who is
-who stands beside it in `.classroom.key`, which only the account of the server may read. Both are made when a class
-opens for the first time and stay, so that whoever has joined is still the same after a restart.
+who stands beside it in `.classroom.key`. Only the account of the server may read them. Both are made when a class opens
+for the first time and stay, so that whoever has joined is still the same after a restart.
 """
 
 import hmac
@@ -153,7 +153,7 @@ def change(root: Path, owner: str, **changes: Any) -> Classroom:
 
 def _write(root: Path, classroom: Classroom) -> None:
     try:
-        replace_json(root / FILE, classroom.model_dump(mode="json"), durable=True)
+        replace_json(root / FILE, classroom.model_dump(mode="json"), durable=True, private=True)
     except OSError as error:
         raise _unwritable(root, error) from None
 

@@ -16,13 +16,16 @@ _TEMPORARY = re.compile(r"\..+\.(\d+)-\d+\.temp")
 _serial = itertools.count()
 
 
-def replace_text(path: Path, text: str, *, durable: bool = False) -> None:
+def replace_text(path: Path, text: str, *, durable: bool = False, private: bool = False) -> None:
     """Put `text` in place of what `path` holds, so that a reader sees the old or the new, never a part.
 
-    `durable` waits until it is on the disk. Raises OSError, with the old file untouched and no temporary left.
+    `durable` waits until it is on the disk; `private` lets no other account of this computer read it. Raises OSError,
+    with the old file untouched and no temporary left.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_serial)}.temp")
     try:
+        if private:
+            temporary.touch(mode=0o600)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             if durable:
@@ -35,9 +38,9 @@ def replace_text(path: Path, text: str, *, durable: bool = False) -> None:
         raise
 
 
-def replace_json(path: Path, value: object, *, durable: bool = False) -> None:
+def replace_json(path: Path, value: object, *, durable: bool = False, private: bool = False) -> None:
     """`replace_text` with strict JSON; raises ValueError for NaN and infinity, which JSON does not have."""
-    replace_text(path, json.dumps(value, ensure_ascii=False, allow_nan=False), durable=durable)
+    replace_text(path, json.dumps(value, ensure_ascii=False, allow_nan=False), durable=durable, private=private)
 
 
 def read_object(path: Path) -> dict[str, Any] | None:

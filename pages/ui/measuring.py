@@ -8,6 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from starlette.requests import Request
 
 from llm_core.errors import UserError
 from llm_core.runs.owners import may_change
@@ -15,7 +16,7 @@ from llm_core.runs.run import Run
 from pages.ui.charts import DARK, LIGHT, Colors
 from pages.ui.live import BROWSER, copy_labels, duration_labels, script
 from pages.ui.text import _, explain_in
-from pages.ui.who import owner
+from pages.ui.who import owner_of
 
 
 @cache
@@ -44,25 +45,26 @@ def labels() -> dict[str, str]:
 
 
 def reply(
+    request: Request,
     run: Run | None,
-    have: str | None,
     seen: object,
     points: int,
     make: Callable[[Colors], go.Figure],
     csv: Callable[[], str],
     code: str,
 ) -> dict[str, Any]:
-    """What a route answers: how the measuring stands, and the figure in both looks unless the browser has just this one.
+    """What a route answers to this request: how the measuring stands, and the figure in both looks unless the browser
+    has just this one.
 
     seen: all that the figure depends on but the language `code` · points: how much is drawn; nothing is for 0.
     """
-    measuring = None if run is None else _standing(run, code)
+    measuring = None if run is None else _standing(run, code, owner_of(request))
     version = hashlib.sha256(repr((seen, code)).encode()).hexdigest()[:16]
     told: dict[str, Any] = {
         "version": version, "points": points, "measuring": measuring,
         "poll_milliseconds": 700 if measuring and measuring["lively"] else None,
     }  # fmt: skip
-    if have != version:
+    if request.query_params.get("have") != version:
         drawn = {look: json.loads(make(colors).to_json()) for look, colors in (("light", LIGHT), ("dark", DARK))}
         for each in drawn.values():
             each["layout"].pop("template", None)
@@ -70,10 +72,10 @@ def reply(
     return told
 
 
-def _standing(run: Run, code: str) -> dict[str, Any]:
+def _standing(run: Run, code: str, owner: str) -> dict[str, Any]:
     status = run.status()
     return {
         "state": status.state, "lively": status.under_way, "progress": status.progress if status.state == "running" else None,
-        "remaining": status.remaining_seconds, "controls": may_change(run, owner()),
+        "remaining": status.remaining_seconds, "controls": may_change(run, owner),
         "message": explain_in(UserError(status.template, **status.values), code) if status.template else "",
     }  # fmt: skip

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from llm_core.data.corpora import CORPORA
+from llm_core.data.generated import documents
 from llm_core.runs.store import Store
 
 RUN_KEY = "subject_run"
@@ -199,6 +201,7 @@ CLASSIFY_WHY_METHOD_KEY = "classify_why_method"
 CLASSIFY_WHY_FOR_KEY = "classify_why_for"
 CLASSIFY_WHY_TURN_KEY = "classify_why_turn"
 CLASSIFY_WHY_LINK_KEY = "classify_why_link"
+OWNER_KEY = "class_owner"
 
 
 @functools.cache
@@ -254,6 +257,10 @@ def _warm_up() -> None:
         torch.set_num_threads(1)  # Inference in the server takes one thread; the others belong to training.
         # The first view that asks for one of these would wait a second for it.
         import captum.attr  # noqa: F401
-        import sklearn.decomposition  # noqa: F401
+        import sklearn.manifold  # noqa: F401
+
+        for corpus in CORPORA.values():
+            if corpus.kind != "text":  # its grammar
+                documents(corpus, 0, 1)
     except Exception:
         logging.getLogger(__name__).exception("Warming up failed; the first training will start slowly.")

@@ -25,7 +25,7 @@ from pages.ui.attention.shape import Shape, shape_of
 from pages.ui.http import NO_STORE, attachment, language_of, refusal
 from pages.ui.state import store
 from pages.ui.text import explain_in
-from pages.ui.who import owner
+from pages.ui.who import owner_of
 
 COLUMNS = ("step", "part", "layer", "head", "score", "mean", "low", "high", "texts", "items", "baseline", "baseline_name")  # fmt: skip
 _MOST_KEPT = 16
@@ -99,7 +99,7 @@ def heads_route(request: Request) -> Response:
     except UserError as error:
         return refusal(error, language)
     kept = run.steps()
-    measuring = _measuring(measurings[0], len(kept), language) if measurings else None
+    measuring = _measuring(measurings[0], len(kept), language, owner_of(request)) if measurings else None
     lively = bool(measuring and measuring["lively"])
     reply: dict[str, Any] = {
         "version": rows.version, "measuring": measuring, "snapshots": len(kept),
@@ -138,8 +138,9 @@ def as_csv(rows: HeadRows) -> str:
     )  # fmt: skip
 
 
-def _measuring(measuring: Run, steps: int, language: str) -> dict[str, Any]:
-    """How a measuring of so many steps stands: `progress` is the share that is done, `remaining` the seconds still."""
+def _measuring(measuring: Run, steps: int, language: str, owner: str) -> dict[str, Any]:
+    """How a measuring of so many steps stands for this owner: `progress` is the share that is done, `remaining` the
+    seconds still."""
     status = measuring.status()
     message = explain_in(UserError(status.template, **status.values), language) if status.template else ""
     progress = status.progress if status.state == "running" else None
@@ -148,7 +149,7 @@ def _measuring(measuring: Run, steps: int, language: str) -> dict[str, Any]:
     remaining = status.seconds / whole * steps * (1 - (progress or 0.0)) if whole else None
     return {
         "run": measuring.id, "state": status.state, "lively": status.under_way, "progress": progress,
-        "remaining": remaining, "message": message, "controls": may_change(measuring, owner()),
+        "remaining": remaining, "message": message, "controls": may_change(measuring, owner),
     }  # fmt: skip
 
 

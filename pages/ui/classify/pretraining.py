@@ -113,8 +113,7 @@ def pretraining_route(request: Request) -> Response:
     run, found = known()
     if found is None:
         found = Measured(0, 0, 0, {}, {}, {})
-    have = request.query_params.get("have")
-    told = measuring.reply(run, have, found, found.trials, partial(figure, found, words), partial(csv, found), code)
+    told = measuring.reply(request, run, found, found.trials, partial(figure, found, words), partial(csv, found), code)
     told["height"] = height(found)
     told["sentence"] = sentence(found, words)
     return JSONResponse(told, headers=NO_STORE)

@@ -82,9 +82,9 @@ def sizes_route(request: Request) -> Response:
     except UserError as error:
         return refusal(error, code)
     words = partial(translate, code=code)
-    have, newest = request.query_params.get("have"), runs[0] if runs else None
+    newest = runs[0] if runs else None
     told = measuring.reply(
-        newest, have, points, len(points), partial(figure, points, words), partial(csv, points), code
+        request, newest, points, len(points), partial(figure, points, words), partial(csv, points), code
     )
     return JSONResponse(told, headers=NO_STORE)
 

@@ -83,7 +83,7 @@ def inquiry_route(request: Request) -> Response:
         seen = (digest, len(answer.rows), run.status().state)
         drawn: Callable[[Colors], go.Figure] = (lambda colors: picture.figure(config, answer, words, colors)) if points else _nothing  # fmt: skip
         csv = partial(picture.csv, config, answer) if points else str
-        told = measuring.reply(run, request.query_params.get("have"), seen, points, drawn, csv, code)
+        told = measuring.reply(request, run, seen, points, drawn, csv, code)
         told["height"] = picture.height(config, answer)
     except UserError as error:  # the run that it is about may be gone
         return refusal(error, code)

@@ -1,0 +1,31 @@
+"""What the terminal says when a class opens: where it is found on the local network, and the two codes."""
+
+import socket
+
+import psutil
+
+from llm_core.runs.classroom import Classroom
+
+
+def addresses(port: int) -> list[str]:
+    """Where other computers of the local network find this server, such as `http://192.168.1.5:8501`.
+
+    Asks this computer only, nothing is sent. This computer's own address when it has no other.
+    """
+    up = {name for name, state in psutil.net_if_stats().items() if state.isup}
+    found = [
+        each.address
+        for name, several in psutil.net_if_addrs().items()
+        for each in several
+        if name in up and each.family == socket.AF_INET and not each.address.startswith(("127.", "169.254."))
+    ]
+    return [f"http://{address}:{port}" for address in found or ["127.0.0.1"]]
+
+
+def announcement(classroom: Classroom, port: int) -> str:
+    """Lines to write on the board; the teacher's code is none of them."""
+    places = "\n".join(f"    {place}" for place in addresses(port))
+    return (
+        f"\n  A class is open. On the board:\n\n{places}\n    code  {classroom.student_code}\n\n"
+        f"  For the teacher alone:\n\n    code  {classroom.teacher_code}\n\n"
+    )
