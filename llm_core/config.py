@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from llm_core.errors import N_, UserError
+from llm_core.errors import N_, Setting, UserError
+from llm_core.nearest import below_and_above, divisors, multiples
 
 MAXIMUM_PARAMETERS = 50_000_000
 MAXIMUM_STEPS = 10_000_000
@@ -93,32 +94,49 @@ class TransformerConfig(Config):
     @model_validator(mode="after")
     def _check(self) -> "TransformerConfig":
         if self.width % self.heads:
-            divisors = ", ".join(str(heads) for heads in range(1, min(self.width, 64) + 1) if self.width % heads == 0)
             raise UserError(
                 "heads = {heads} does not divide width = {width}; choose one of {allowed}.",
-                heads=self.heads, width=self.width, allowed=divisors,
-            )  # fmt: skip
+                heads=self.heads, width=self.width, allowed=", ".join(map(str, divisors(self.width, 64))),
+            ).suggesting(self._sized())  # fmt: skip
         if self.position == "rotary" and (self.width // self.heads) % 2:
             raise UserError(
                 "Rotary positions need heads of an even size; width {width} with {heads} heads gives {size}. "
                 "Choose heads from {allowed}, or other positions.",
                 width=self.width, heads=self.heads, size=self.width // self.heads,
                 allowed=", ".join(map(str, valid_heads(self.width))) or "-",
-            )  # fmt: skip
+            ).suggesting({**self._sized(), "model.position": ("learned",)})  # fmt: skip
         if self.position == "sinusoidal" and self.width % 2:
-            raise UserError("Sinusoidal positions need an even width; width is {width}.", width=self.width)
+            raise UserError(
+                "Sinusoidal positions need an even width; width is {width}.", width=self.width
+            ).suggesting({"model.width": self._sized()["model.width"], "model.position": ("learned",)})  # fmt: skip
         if self.architecture != "encoder" and (self.sentence_head or self.query_stream):
             raise UserError(
                 "Only an encoder has a next-sentence output or a query stream; architecture is {architecture}.",
                 architecture=self.architecture,
             )  # fmt: skip
         if self.key_value_heads is not None and self.heads % self.key_value_heads:
+            shared = self.key_value_heads
+            usable = valid_heads(self.width) if self.position == "rotary" else divisors(self.width, 64)
             raise UserError(
                 "key_value_heads = {groups} does not divide heads = {heads}; choose one of {allowed}.",
-                groups=self.key_value_heads, heads=self.heads,
-                allowed=", ".join(str(n) for n in range(1, self.heads + 1) if self.heads % n == 0),
-            )  # fmt: skip
+                groups=shared, heads=self.heads, allowed=", ".join(map(str, divisors(self.heads, 64))),
+            ).suggesting({
+                "model.key_value_heads": below_and_above(shared, divisors(self.heads, 64)),
+                "model.heads": below_and_above(self.heads, (n for n in usable if n % shared == 0 and n <= 64)),
+            })  # fmt: skip
         return self
+
+    def _sized(self) -> dict[str, tuple[int, ...]]:
+        """The nearest head counts that fit the width, and the nearest widths that fit the heads."""
+        rotary, shared = self.position == "rotary", self.key_value_heads or 1
+        usable = valid_heads(self.width) if rotary else divisors(self.width, 64)
+        if self.position == "sinusoidal" and self.width % 2:
+            usable = []  # no number of heads helps
+        even = 2 if rotary or (self.position == "sinusoidal" and self.heads % 2) else 1
+        return {
+            "model.heads": below_and_above(self.heads, (n for n in usable if n % shared == 0 and n <= 64)),
+            "model.width": multiples(self.heads * even, self.width, 2, 4096),
+        }
 
 
 class RecurrentConfig(Config):
@@ -181,9 +199,9 @@ class TaskConfig(Config):
             raise UserError(
                 "The body of a model for a task reads the whole text at once: set model.body.architecture to encoder; it is {architecture}.",
                 architecture=self.body.architecture,
-            )  # fmt: skip
+            ).suggesting({"model.architecture": ("encoder",)})  # fmt: skip
         if isinstance(self.body, RecurrentConfig) and self.pooling == "first" and self.task == "classify":
-            raise UserError("At its first token a recurrent network has read nothing yet: set model.pooling to mean or mean_and_max.")  # fmt: skip
+            raise UserError("At its first token a recurrent network has read nothing yet: set model.pooling to mean or mean_and_max.").suggesting({"model.pooling": ("mean", "mean_and_max")})  # fmt: skip
         return self
 
 
@@ -316,7 +334,7 @@ class RunConfig(Config):
             raise UserError(
                 "An encoder-decoder, the objective sequence_to_sequence and a text of sentence pairs such as {corpus} go together, as in the recipe translate; here model.architecture is {architecture}, training.objective is {objective} and data.rows is {rows}.",
                 corpus="parallel-en-zh", architecture=architecture, objective=objective, rows=rows,
-            )  # fmt: skip
+            ).suggesting({"data.rows": ("pairs", "windows"), "recipe": ("translate",)})  # fmt: skip
         if isinstance(self.model, TaskConfig) or objective in TASKS or rows in [text for text, _ in TASKS.values()]:
             self._check_task()
             return self
@@ -324,7 +342,7 @@ class RunConfig(Config):
             raise UserError(
                 "Objective {objective} trains decoders; architecture is {architecture}. Set model.architecture to decoder, or training.objective to masked as in the recipe cloze.",
                 objective=objective, architecture=architecture,
-            )  # fmt: skip
+            ).suggesting({"model.architecture": ("decoder",), "recipe": ("cloze",)})  # fmt: skip
         if objective in READING:
             self._check_reading(architecture)
         return self
@@ -342,12 +360,14 @@ class RunConfig(Config):
             "model.family = task, model.task = {task}, training.objective = {task}, data.rows = {rows} and a text such as {corpus} go together, as in the recipe {task}; here model.family is {family}, model.task {found}, training.objective {objective} and data.rows {found_rows}.",
             task=meant, rows=text, corpus=corpus, family=self.model.family, found=task or "-", objective=objective,
             found_rows=rows,
-        )  # fmt: skip
+        ).suggesting({"recipe": (meant,), "data.rows": (text, "windows")})  # fmt: skip
 
     def _check_reading(self, architecture: str) -> None:
         """What learns hidden tokens is an encoder with all that the objective needs."""
         objective = self.training.objective
-        needed = {"model.architecture": ("encoder", architecture), "data.mask_token": (True, self.data.mask_token)}
+        needed: dict[str, tuple[Setting, Setting]] = {
+            "model.architecture": ("encoder", architecture), "data.mask_token": (True, self.data.mask_token),
+        }  # fmt: skip
         if isinstance(self.model, TransformerConfig) and objective == "next_sentence":
             needed["model.sentence_head"] = True, self.model.sentence_head
             needed["model.segments"] = 2, min(2, self.model.segments)
@@ -360,7 +380,7 @@ class RunConfig(Config):
                     "Objective {objective} needs {setting} = {wanted}, as in the recipe {recipe}; it is {found}.",
                     objective=objective, setting=setting_name, wanted=_as_written(wanted), recipe=recipe,
                     found=_as_written(found),
-                )  # fmt: skip
+                ).suggesting({setting_name: (wanted,)})  # fmt: skip
 
 
 ConfigType = TypeVar("ConfigType", bound=Config)
@@ -371,7 +391,18 @@ def parse(kind: type[ConfigType], values: Mapping[str, Any]) -> ConfigType:
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise explain(error) from None
+        fault = explain(error)
+        if not fault.suggestions and "field" in fault.values:
+            fault.suggesting({fault.values["field"]: _usual(kind, fault.values["field"])})
+        raise fault from None
+
+
+def _usual(kind: type[Config], path: str) -> tuple[Setting, ...]:
+    """What a setting of one of the sections is unless somebody changes it, where that is a plain value."""
+    section, _, name = path.rpartition(".")
+    holder = kind.model_fields[section].default if section in kind.model_fields else None
+    value = getattr(holder, name, None)
+    return (value,) if isinstance(value, bool | int | float | str) else ()
 
 
 def load_recipe(path: Path) -> RunConfig:
@@ -406,7 +437,8 @@ def explain(error: ValidationError) -> UserError:
             "less_than_equal": N_("{field} must be at most {limit}; it is {value}."),
             "less_than": N_("{field} must be less than {limit}; it is {value}."),
         }
-        return UserError(templates[kind], field=field, value=value, limit=limit)
+        inclusive = (limit,) if kind in ("greater_than_equal", "less_than_equal") else ()
+        return UserError(templates[kind], field=field, value=value, limit=limit).suggesting({field: inclusive})
     if kind == "literal_error":
         return UserError("{field} must be one of {allowed}; it is {value!r}.", field=field, value=value, allowed=context["expected"])  # fmt: skip
     if kind == "extra_forbidden":

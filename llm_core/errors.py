@@ -4,7 +4,10 @@ A message is a constant English template plus its values, so that a page can tra
 the values after. Nothing here knows a language or a page.
 """
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+Setting = bool | int | float | str | None
 
 
 def N_(template: str) -> str:  # noqa: N802 - gettext's own name for "translate this later"
@@ -24,7 +27,18 @@ class UserError(Exception):
     def __init__(self, template: str, **values: Any) -> None:
         self.template = template
         self.values = values
+        self.suggestions: dict[str, tuple[Setting, ...]] = {}
         super().__init__(template.format(**values))
+
+    def suggesting(self, ways: Mapping[str, Iterable[Setting]]) -> Self:
+        """This error with the nearest values that would work, by the path of a setting such as `training.batch_size`; the
+        model's own settings are all `model.`, those of a task's body, too, and `recipe` is another recipe.
+
+        Each value alone puts this fault right. A setting without any is left out.
+        """
+        known = {path: tuple(dict.fromkeys(values)) for path, values in ways.items()}
+        self.suggestions = {path: values for path, values in known.items() if values}
+        return self
 
 
 class RunFailed(UserError):  # noqa: N818 - what happened, in the words of the page

@@ -8,10 +8,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-FOUNDATION = {"config", "taps", "devices", "errors"}
+FOUNDATION = {"config", "taps", "devices", "errors", "nearest"}
 BELOW: dict[str, set[str]] = {
     "errors": set(),
-    "config": {"errors"},
+    "nearest": set(),
+    "config": {"errors", "nearest"},
     "devices": {"errors"},
     "taps": {"errors"},
     "models": FOUNDATION,

@@ -90,21 +90,22 @@ def check_rows(config: DataConfig) -> None:
         raise UserError(
             "{corpus} is made of sentence pairs, which only an encoder-decoder can learn from, as in the recipe translate.",
             corpus=config.corpus,
-        )  # fmt: skip
+        ).suggesting({"recipe": ("translate",), "data.rows": ("pairs",)})  # fmt: skip
     if config.rows == "pairs" and not paired:
-        names = ", ".join(name for name, known in CORPORA.items() if known.kind == "parallel")
+        known = [name for name, other in CORPORA.items() if other.kind == "parallel"]
         raise UserError(
-            "This text has no sentence pairs, which an encoder-decoder learns from; {names} has them.", names=names
-        )
+            "This text has no sentence pairs, which an encoder-decoder learns from; {names} has them.",
+            names=", ".join(known),
+        ).suggesting({"data.corpus": known, "data.rows": ("windows",)})
     asked = "" if corpus is None or corpus.kind not in ASKED else corpus.kind
     if asked and config.rows != asked:
         raise UserError(
             "{corpus} says of each text what is to be answered: set data.rows to {rows}, as in the recipe {recipe}.",
             corpus=config.corpus, rows=asked, recipe=RECIPES[asked],
-        )  # fmt: skip
+        ).suggesting({"recipe": (RECIPES[asked],), "data.rows": (asked,)})  # fmt: skip
     if config.rows in ASKED and config.rows != asked:
-        names = ", ".join(name for name, known in CORPORA.items() if known.kind == config.rows)
-        raise UserError("This text does not say what is to be answered of it; choose one that does: {names}.", names=names)  # fmt: skip
+        known = [name for name, other in CORPORA.items() if other.kind == config.rows]
+        raise UserError("This text does not say what is to be answered of it; choose one that does: {names}.", names=", ".join(known)).suggesting({"data.corpus": known, "data.rows": ("windows",)})  # fmt: skip
 
 
 def grammar_digest(config: DataConfig) -> str | None:

@@ -184,7 +184,7 @@ def require_length(corpus: TokenizedCorpus, context: int) -> None:
             raise UserError(
                 "The longest text has {have} tokens, with its question where it has one, but the context is {context}. Set the context to {have} or more.",
                 have=longest, context=context,
-            )  # fmt: skip
+            ).suggesting({"model.context": (longest,)})  # fmt: skip
         return
     if corpus.rows != "windows":
         longest = max(int(lengths(tokens).max()) for tokens in (corpus.training, corpus.held_out))
@@ -192,12 +192,12 @@ def require_length(corpus: TokenizedCorpus, context: int) -> None:
             raise UserError(
                 "The longest sentence has {have} tokens with its end, but the context is {context}. Set model.context to {have} or more.",
                 have=longest, context=context,
-            )  # fmt: skip
+            ).suggesting({"model.context": (longest,)})  # fmt: skip
         if longest > context:
             raise UserError(
                 "The longest document has {have} tokens with its end, but the context is {context}. Set model.context to {have} or more, or data.rows to windows.",
                 have=longest, context=context,
-            )  # fmt: skip
+            ).suggesting({"model.context": (longest,), "data.rows": ("windows",)})  # fmt: skip
         return
     require_window(len(corpus.training), context)
 
@@ -212,7 +212,7 @@ def require_window(have: int, context: int) -> None:
     raise UserError(
         "The text has {have} tokens to train on; a context of {context} needs {need}. Bring more text or set the context to {largest} or less.",
         have=have, context=context, need=need, largest=have - 2,
-    )  # fmt: skip
+    ).suggesting({"model.context": (have - 2,)})  # fmt: skip
 
 
 def lengths(tokens: "NDArray[np.uint16] | NDArray[np.uint32]") -> NDArray[np.int64]:

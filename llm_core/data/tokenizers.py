@@ -83,9 +83,9 @@ class Tokenizer:
             for word in [piece] if self._find is None else self._find(piece):
                 ids = self._encode_piece(word) if self._find is None else self._encode_word(word)
                 length = len(word.encode())
-                ends = np.cumsum([len(self.token_bytes[token]) for token in ids])
+                ends = list(accumulate(len(self.token_bytes[token]) for token in ids))
                 if ends[-1] != length:  # the sign for an unknown word stands for all of it
-                    ends = np.array([length])
+                    ends = [length]
                 starts = [0, *ends[:-1]]
                 found += [
                     (int(character_of[begin + start]), int(character_of[begin + stop - 1]) + 1)
@@ -229,7 +229,7 @@ def check_vocabulary(
         raise UserError(
             "vocabulary_size = {size} is too small for the {kind} tokenizer, which needs {least} tokens to spell any text; choose at least {least}.",
             size=vocabulary_size, kind=kind, least=least,
-        )  # fmt: skip
+        ).suggesting({"data.vocabulary_size": (least,)})  # fmt: skip
 
 
 def visible(data: bytes) -> str:

@@ -1,5 +1,7 @@
 """How large a model will be, in closed form, before anything is built. Knows no torch: a page asks at every keystroke."""
 
+from collections.abc import Callable
+
 from llm_core.config import (
     MAXIMUM_PARAMETERS,
     ModelConfig,
@@ -7,8 +9,10 @@ from llm_core.config import (
     TaskConfig,
     TrainingConfig,
     TransformerConfig,
+    network,
 )
 from llm_core.errors import UserError
+from llm_core.nearest import largest
 
 
 def check_size(config: ModelConfig) -> None:
@@ -19,7 +23,31 @@ def check_size(config: ModelConfig) -> None:
             "This model would have {count:,} parameters; at most {limit:,} are allowed. "
             "Use fewer layers, a smaller width or a smaller vocabulary.",
             count=count, limit=MAXIMUM_PARAMETERS,
-        )  # fmt: skip
+        ).suggesting(smaller(config, lambda other: count_parameters(other) <= MAXIMUM_PARAMETERS))  # fmt: skip
+
+
+def smaller(config: ModelConfig, fits: Callable[[ModelConfig], bool]) -> dict[str, tuple[int, ...]]:
+    """The largest width, layers and vocabulary with which a model fits, each changed alone, where there is one.
+
+    fits: of a model without some of what it has, true wherever it is true of a larger one.
+    """
+
+    def changed(name: str, value: int) -> ModelConfig:
+        body = network(config).model_copy(update={name: value})
+        return config.model_copy(update={"body": body}) if isinstance(config, TaskConfig) else body
+
+    part = network(config)
+    stride = 2 * part.heads if isinstance(part, TransformerConfig) else 1
+    found: dict[str, int | None] = {}
+    if isinstance(part, TransformerConfig | RecurrentConfig):
+        units = largest(1, part.width // stride - 1, lambda units: fits(changed("width", units * stride)))
+        found["model.width"] = None if units is None else units * stride
+        found["model.layers"] = largest(1, part.layers - 1, lambda layers: fits(changed("layers", layers)))
+    if part.vocabulary_size is not None:
+        found["data.vocabulary_size"] = largest(
+            2, part.vocabulary_size - 1, lambda size: fits(changed("vocabulary_size", size))
+        )
+    return {path: (value,) for path, value in found.items() if value is not None}
 
 
 def count_parameters(config: ModelConfig) -> int:
