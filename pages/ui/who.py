@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 from starlette.requests import HTTPConnection
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from llm_core.errors import UserError
 from llm_core.runs.owners import LOCAL
@@ -17,6 +18,8 @@ def owner() -> str:
     if not in_class():
         return LOCAL
     cookies = _cookies()
+    if get_script_run_ctx() is None:
+        return _known(cookies)
     if not cookies and OWNER_KEY in st.session_state:
         return str(st.session_state[OWNER_KEY])  # the tab has just been closed; what it began comes to its end
     st.session_state[OWNER_KEY] = found = _known(cookies)
