@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -9,10 +10,13 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
+
 from llm_core.config import RunConfig
 from llm_core.errors import UserError
 from llm_core.runs import status as statuses
 from llm_core.runs.files import replace_json
+from llm_core.runs.queued import Queue
 from llm_core.runs.run import Run
 
 SOURCE = Path(__file__).parents[2]
@@ -23,16 +27,22 @@ NOTHING_TO_SAVE = 1.0
 fit of scikit-learn, which hears nothing, may take a minute."""
 REWARM = 8.0
 """Seconds until the next worker is warmed, so that its imports do not slow down the start of the one before."""
+LOOK = 0.5
+"""Seconds between two looks at the queue, where nothing else says that a turn came free."""
 
 
 class Launcher:
-    """Starts workers. Keeps nothing that a restarted server would miss: locks and folders tell it all."""
+    """Starts workers when their runs get a turn. Keeps nothing that a restarted server would miss: the queue, locks and
+    folders tell it all."""
 
-    def __init__(self, corpora: Path) -> None:
+    def __init__(self, root: Path, corpora: Path) -> None:
         self._corpora = corpora
+        self._queue = Queue(root)
         self._lock = threading.Lock()
         self._warm: subprocess.Popen[bytes] | None = None
-        self._begun: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
+        self._changed = threading.Event()
+        self._watching = False
+        self._serving = False
 
     def warm(self) -> None:
         """Keep one process waiting for a run; it ends by itself when this one does."""
@@ -41,43 +51,80 @@ class Launcher:
                 self._warm = _spawn(["--warm", str(self._corpora)], subprocess.PIPE, None)
 
     def start(self, run: Run) -> None:
-        """Give the run to the warm worker or to a new one; where one still holds it, as soon as that lets go."""
-        if run.alive():
-            threading.Thread(target=self._start_when_free, args=(run,), daemon=True).start()
-        else:
-            self._launch(run)
+        """Put the run into the queue; when its turn is free it begins before this returns, with the warm worker if that
+        is ready. Nothing happens to one that has its turn already.
 
-    def _start_when_free(self, run: Run) -> None:
-        asked = statuses.wanted(run.folder).at
-        for _ in range(300):
-            if not run.alive():
-                if run.status().state == "waiting":
-                    self._launch(run)
+        Raises UserError where the queue cannot be written, or where no process can be started.
+        """
+        self._queue.ask(run)
+        try:
+            if not self._queue.give_turns(self._launch):
                 return
-            last = statuses.recorded(run.folder)
-            if last is not None and last.heartbeat > asked and last.state in ("preparing", "running"):
-                return
-            time.sleep(0.1)
+        except UserError:
+            self._watch()
+            raise
+        self._watch()
 
-    def _launch(self, run: Run) -> None:
+    def leave(self, run: Run) -> None:
+        """Take a run that waits out of the queue. Raises UserError where the queue cannot be written."""
+        self._queue.leave(run)
+
+    def serve(self) -> None:
+        """Give turns as long as this process lives, also to runs that wait since before it began."""
+        self._serving = True
+        self._watch()
+
+    def _watch(self) -> None:
         with self._lock:
-            asked = statuses.wanted(run.folder).at
-            begun = self._begun.get(run.id)
-            if begun is not None and begun[1] == asked and begun[0].poll() is None:
-                return
-            process = self._hand_over(run)
-            if process is None:
+            if not self._watching:
+                self._watching = True
+                threading.Thread(target=self._give_turns, name="queue", daemon=True).start()
+        self._changed.set()
+
+    def _give_turns(self) -> None:
+        """Give turns as they come free. Nothing is done where nobody waits; a server looks again all the same, for what
+        others put in."""
+        while True:
+            self._changed.wait(LOOK)
+            self._changed.clear()
+            waits = True
+            try:
+                waits = any(entry.given is None for entry in self._queue.entries())
+                if waits:
+                    waits = self._queue.give_turns(self._launch)
+            except (UserError, OSError):
+                logging.getLogger(__name__).exception("No turn could be given; trying again.")
+                time.sleep(LOOK)
+            with self._lock:
+                if not waits and not self._serving and not self._changed.is_set():
+                    self._watching = False
+                    return
+
+    def _launch(self, folder: Path) -> psutil.Process:
+        """A process at work on the run of a folder: the warm worker, or a new one."""
+        with self._lock:
+            started = self._hand_over(folder)
+            if started is None:
                 try:
-                    with (run.folder / "log.txt").open("ab") as log:
-                        process = _spawn([str(run.folder)], None, log.fileno())
+                    with (folder / "log.txt").open("ab") as log:
+                        started = _spawn([str(folder)], None, log.fileno())
                 except OSError as error:
                     raise UserError(
                         "No worker can be started: {reason}.", reason=error.strerror or str(error)
                     ) from None
-            self._begun[run.id] = process, asked
-        threading.Thread(target=_note_end, args=(process, run.folder), daemon=True).start()
+        process = psutil.Process(started.pid)
+        threading.Thread(target=self._note_end, args=(started, folder), daemon=True).start()
+        return process
 
-    def _hand_over(self, run: Run) -> subprocess.Popen[bytes] | None:
+    def _note_end(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        """Wait for a worker, so that no zombie stays, and keep what it ended with where a page can say it."""
+        code = process.wait()
+        if code:
+            with contextlib.suppress(OSError):
+                replace_json(folder / "exit.json", {"pid": process.pid, "returncode": code})
+        self._changed.set()  # its turn is free
+
+    def _hand_over(self, folder: Path) -> subprocess.Popen[bytes] | None:
         """The warm worker with the run in its hands; None where none is ready."""
         process, self._warm = self._warm, None
         if process is None:
@@ -88,7 +135,7 @@ class Launcher:
         if process.poll() is not None or process.stdin is None:
             return None
         try:
-            process.stdin.write(json.dumps({"folder": str(run.folder)}).encode() + b"\n")
+            process.stdin.write(json.dumps({"folder": str(folder)}).encode() + b"\n")
             process.stdin.close()
         except OSError:
             return None
@@ -113,14 +160,6 @@ def _end_if_silent(run: Run) -> None:
                 process.kill()
             return
         time.sleep(0.2)
-
-
-def _note_end(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait for a worker, so that no zombie stays, and keep what it ended with where a page can say it."""
-    code = process.wait()
-    if code:
-        with contextlib.suppress(OSError):
-            replace_json(folder / "exit.json", {"pid": process.pid, "returncode": code})
 
 
 def _spawn(arguments: list[str], stdin: int | None, log: int | None) -> subprocess.Popen[bytes]:

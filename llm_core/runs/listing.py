@@ -255,7 +255,9 @@ def _standing(folder: Path, moving: Moving) -> Status:
     last, wish = moving.last, moving.wish
     if last is not None and last.state in _RESTING and not (wish.state == "running" and wish.at > last.heartbeat):
         return last
-    return statuses.derive(last, wish, held(folder / statuses.LOCK), time.time(), moving.end)
+    alive = held(folder / statuses.LOCK)
+    turn = None if alive else statuses.turn_of(folder)
+    return statuses.derive(last, wish, alive, time.time(), moving.end, turn)
 
 
 def _stamp(path: Path) -> Stamp:

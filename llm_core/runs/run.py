@@ -29,6 +29,7 @@ KINDS: dict[str, type[Config]] = {
     "classify_file": ClassifyFileConfig, "pretraining": PretrainingConfig, "inquiry": InquiryConfig,
 }  # fmt: skip
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
+KIND_OF = {settings: kind for kind, settings in KINDS.items()}
 
 WITH_MODEL = ("train", "import")
 """Those of them that keep a model."""

@@ -24,7 +24,10 @@ def default_threads() -> int:
 
 
 def take(root: Path, threads: int) -> list[Lock] | None:
-    """Take slots for so many threads under a root folder, all that there are when more are asked; None while taken."""
+    """Take slots for so many threads under a root folder, all that there are when more are asked; None while taken.
+
+    Whose turn it is says the queue (`llm_core.runs.queued`); that no two workers share a slot, these locks.
+    """
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
     needed = min(threads, budget())

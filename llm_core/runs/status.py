@@ -23,6 +23,8 @@ State = Literal[
 Wish = Literal["running", "paused", "stopped"]
 
 LOCK = ".lock"
+QUEUE = ".queue"
+"""The folder, beside the runs, with a file for each that waits for its turn or has it (`llm_core.runs.queued`)."""
 SILENCE = 30.0
 """Seconds without a sign of life after which a living worker counts as stalled, and a start as lost."""
 
@@ -109,19 +111,48 @@ def wanted(folder: Path) -> Wanted:
 def current(folder: Path) -> Status:
     """How the run stands now."""
     alive = held(folder / LOCK)  # before the status, so that a worker which ends in between is not taken for killed
-    return derive(recorded(folder), wanted(folder), alive, time.time(), read_object(folder / "exit.json"))
+    turn = None if alive else turn_of(folder)
+    return derive(recorded(folder), wanted(folder), alive, time.time(), read_object(folder / "exit.json"), turn)
 
 
-def derive(last: Status | None, wish: Wanted, alive: bool, now: float, end: Mapping[str, Any] | None = None) -> Status:
-    """What the last written status means, given what is asked, whether the worker lives, and how it ended."""
+def turn_of(folder: Path) -> float | None:
+    """The moment up to which the queue knows that the run is on its way: now while it waits, or while the process that
+    has its turn begins; else when that turn was given. None for a run that is not in the queue."""
+    entry = read_object(folder.parent / QUEUE / f"{folder.name}.json")
+    if entry is None:
+        return None
+    given, pid = entry.get("given"), entry.get("pid")
+    if given is None or (type(pid) is int and same_process(pid, moment(entry.get("started"))) is not None):
+        return time.time()
+    return moment(given)
+
+
+def asked_for(folder: Path) -> bool:
+    """Whether the run is wanted, and no worker has said a word since it was asked for."""
+    wish, last = wanted(folder), recorded(folder)
+    return wish.state == "running" and wish.at > (last.heartbeat if last is not None else 0.0)
+
+
+def derive(
+    last: Status | None,
+    wish: Wanted,
+    alive: bool,
+    now: float,
+    end: Mapping[str, Any] | None = None,
+    turn: float | None = None,
+) -> Status:
+    """What the last written status means, given what is asked, whether the worker lives, how it ended, and up to when the
+    queue knows of it (`turn_of`)."""
     status = last or Status()
     fresh = wish.state == "running" and wish.at > status.heartbeat
     if alive:
         if status.state in ("waiting", "preparing", "running", "paused"):
             return replace(status, state="stalled") if 0 < status.heartbeat < now - SILENCE else status
         return replace(status, state="preparing", template=None, values={}) if fresh else status
-    if fresh and now - wish.at < SILENCE:
+    if fresh and now - max(wish.at, turn or 0.0) < SILENCE:
         return replace(status, state="waiting", template=None, values={})
+    if status.state == "paused" and wish.state == "stopped" and wish.at > status.heartbeat:
+        return replace(status, state="stopped")  # its worker has left after a long pause
     if status.state in ("finished", "diverged", "failed", "stopped", "paused"):
         return status
     if wish.state != "running":

@@ -28,14 +28,17 @@ from llm_core.runs.headless import refuse_headless
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.launch import Launcher
+from llm_core.runs.limits import refuse_new, refuse_room, refuse_start
 from llm_core.runs.listing import Listing
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
 from llm_core.runs.owners import LOCAL, refuse_stranger
 from llm_core.runs.pretrained import PretrainingConfig
+from llm_core.runs.queue import SHORT_KINDS, Entry
+from llm_core.runs.queued import Queue
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.race_table import keep_file, keep_tables, refuse_untabled
 from llm_core.runs.raced import open_race
-from llm_core.runs.run import CHILDREN, FORMAT, KINDS, Run, open_run, root_of
+from llm_core.runs.run import CHILDREN, FORMAT, KIND_OF, Run, open_run, root_of
 from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.sized import DataSizesConfig
 from llm_core.runs.status import Wish
@@ -65,7 +68,8 @@ class Store:
         self._bundled, self._races = bundled.absolute(), races.absolute()
         self.trash = self.root / TRASH
         self.listing = Listing(self.root)
-        self._launcher = Launcher(self.corpora)
+        self._launcher = Launcher(self.root, self.corpora)
+        self.queue = Queue(self.root)
         self._lock = threading.RLock()
         self._forms: OrderedDict[str, str] = OrderedDict()
         self._models: OrderedDict[tuple[Path, int, int], tuple[Model, Tokenizer]] = OrderedDict()
@@ -111,6 +115,9 @@ class Store:
                 place = self._children_of(self.find(config.race), owner)
             elif isinstance(config, RunConfig):
                 refuse_impossible(config, self.corpora)
+            if place == self.root:  # a child belongs to a run that was let in
+                kind = KIND_OF[type(config)]
+                refuse_new(self.root, owner, config, self._line(kind), self.listing)
             run = self._write(config, name, owner, recipe, threads or slots.default_threads(), None, place, identity)
             if form_token is not None:
                 self._forms[form_token] = run.id
@@ -123,6 +130,7 @@ class Store:
 
         Raises UserError, and leaves nothing behind, when `fill` does or when the disk does not take it.
         """
+        refuse_room(self.root, owner, self.listing)
         return self._write(config, name, owner, None, slots.default_threads(), fill)
 
     def _write(
@@ -150,7 +158,7 @@ class Store:
         try:
             temporary.mkdir(parents=True)
             values = {
-                "format": FORMAT, "kind": next(kind for kind, settings in KINDS.items() if type(config) is settings),
+                "format": FORMAT, "kind": KIND_OF[type(config)],
                 "config": config.model_dump(mode="json"), "owner": owner, "created": now, "recipe": recipe,
                 "threads": threads, "versions": _versions(), "grammar": grammar,
             }  # fmt: skip
@@ -263,6 +271,8 @@ class Store:
         refuse_stranger(run, owner)
         if run.status().state == "finished":
             return
+        if state == "running" and not run.alive() and self.queue.find(run.id) is None:
+            refuse_start(self.root, owner, self._line(run.kind))
         try:
             replace_json(
                 run.folder / "wanted.json",
@@ -270,8 +280,14 @@ class Store:
             )
         except OSError as error:
             raise _unwritable(run, error) from None
+        if state != "running":
+            self._launcher.leave(run)
         if state == "stopped":
             self._launcher.end_if_silent(run)
+
+    def _line(self, kind: str) -> list[Entry]:
+        """What the queue holds in the line of this kind of run."""
+        return [entry for entry in self.queue.entries() if entry.short == (kind in SHORT_KINDS)]
 
     def rename(self, run: Run, name: str, owner: str) -> None:
         """Give a run another display name. Raises UserError when `owner` may not, or when it cannot be written."""
@@ -284,7 +300,8 @@ class Store:
     # ---- working
 
     def start(self, run: Run) -> None:
-        """Have a worker process take the run up, the warm one if it is ready. Nothing happens when one has it already.
+        """Have a worker process take the run up when its turn comes, at once where one is free. Nothing happens when one
+        has it already.
 
         Raises UserError when the run is broken or read-only. Call `want` first to resume one that was stopped.
         """
@@ -293,6 +310,10 @@ class Store:
         if run.read_only:
             raise UserError("Run {run} is read-only.", run=run.id)
         self._launcher.start(run)
+
+    def serve(self) -> None:
+        """Give turns to whatever waits as long as this process lives, also to what waits since before it began."""
+        self._launcher.serve()
 
     def warm(self) -> None:
         """Keep a process waiting that has imported torch and prepared the embedded text, so that starts are quick."""

@@ -4,6 +4,7 @@
 the run folder is left so that the run can go on: a killed worker needs no clean-up but what the next one does.
 """
 
+import contextlib
 import dataclasses
 import math
 import sys
@@ -24,6 +25,8 @@ from llm_core.runs.job import Job, Noted, Yielded
 from llm_core.runs.kinds import job_of
 from llm_core.runs.locks import Lock
 from llm_core.runs.memory import limit_memory
+from llm_core.runs.queue import Entry
+from llm_core.runs.queued import queue_of
 from llm_core.runs.run import Run, root_of
 from llm_core.runs.status import State, Status
 from llm_core.runs.wish import Wish
@@ -54,7 +57,7 @@ def work(
 ) -> Status:
     """Work on a run until it has finished, stopped, or cannot go on; its last status, written to its folder too.
 
-    `queue`: wait for free processor threads first. `report` is shown every history row. SIGINT and SIGTERM stop it
+    `queue`: wait for a turn first. `report` is shown every history row. SIGINT and SIGTERM stop it
     cleanly, with a full checkpoint. Raises UserError when the run is broken, read-only, or another worker holds it;
     everything that goes wrong later is in the status. The process keeps the limit of its memory.
     """
@@ -77,9 +80,10 @@ class _Worker:
         self.pause_ends = pause_ends
         self.wish = Wish(run.folder)
         self.slots: list[Lock] = []
+        self.turn: Entry | None = None
         self.paused_for = 0.0
         self.first: tuple[int, float] | None = None
-        me = psutil.Process()
+        self.process = me = psutil.Process()
         last = statuses.recorded(run.folder) or Status()
         kept = {name: getattr(last, name) for name in ("step", "tokens", "seconds", "validation_loss", "bits_per_character")}  # fmt: skip
         self.status = Status(pid=me.pid, started=me.create_time(), steps=_steps(run), **kept)
@@ -92,7 +96,8 @@ class _Worker:
             sweep(self.run.folder)
             atomic.sweep(self.run.folder / "steps")
             self._say("waiting" if self.queue else "preparing")
-            self._take_slots()
+            if not self._take_turn(lambda: self.wish.now().state == "stopped"):
+                raise _Stopped
             self._say("preparing", progress=0.0)
             job = make_job(self.run)
             job.prepare(self._progress)
@@ -102,7 +107,7 @@ class _Worker:
         except Exception as error:
             self._say(*self._explain(error))
         finally:
-            slots.release(self.slots)
+            self._give_turn_back()
             self.wish.forget()
         return self.status
 
@@ -216,29 +221,27 @@ class _Worker:
         asleep = time.monotonic()
         saved = False
         state: State = "paused"
-        while self._wants_rest():
+        while self._wants_rest() or not self._take_turn(self._wants_rest):
             if self.wish.now().state == "stopped":
                 state = "stopped"
                 saved = saved or self._save(job, lines)
                 if self._wants_rest():
                     break
                 continue
-            slots.release(self.slots)
-            self.slots = []
             self._say("paused", remaining_seconds=self.status.remaining_seconds)
+            self._give_turn_back()
             rested = time.monotonic() - asleep
             if rested > PAUSE_SAVES and not saved:
                 saved = self._save(job, lines)
-            if rested > self.pause_ends:
+            if rested > self.pause_ends and self._wants_rest():
                 break
             time.sleep(0.05)
-        if self._wants_rest():
-            self._say(state)
-            return True
-        self._take_slots()
-        self.paused_for += time.monotonic() - asleep
-        self._say("running")
-        return False
+        else:
+            self.paused_for += time.monotonic() - asleep
+            self._say("running")
+            return False
+        self._say(state)
+        return True
 
     def _wants_rest(self) -> bool:
         wish = self.wish.now()
@@ -252,18 +255,30 @@ class _Worker:
         lines.sync()
         return True
 
-    def _take_slots(self) -> None:
-        """Wait for as many free threads as the run uses."""
-        if not self.queue:
-            return
-        settings = self.run.settings
-        threads = getattr(getattr(settings, "training", settings), "threads", None) or slots.default_threads()
-        while (taken := slots.take(root_of(self.run.folder), threads)) is None:
-            if self.wish.now().state == "stopped":
-                raise _Stopped
+    def _take_turn(self, leaves: Callable[[], bool]) -> bool:
+        """Wait in the queue for a turn and then for its slots; False where `leaves` became true meanwhile."""
+        if not self.queue or self.turn is not None:
+            return True
+        queue, root = queue_of(self.run), root_of(self.run.folder)
+        queue.ask(self.run, self.process)
+        while not leaves():
+            turn = queue.turn(self.run)
+            if turn is not None:
+                taken = [] if turn.aside else slots.take(root, turn.threads)
+                if taken is not None:
+                    self.turn, self.slots = turn, taken
+                    return True
             self._say("waiting")
-            time.sleep(0.1)
-        self.slots = taken
+            time.sleep(0.2)
+        return False
+
+    def _give_turn_back(self) -> None:
+        """Let somebody else have the turn, and the place in the queue, if there is one."""
+        slots.release(self.slots)
+        self.slots, self.turn = [], None
+        if self.queue:
+            with contextlib.suppress(OSError, UserError):  # whoever looks next at the queue sweeps it
+                queue_of(self.run).give_back(self.run, self.process)
 
     def _progress(self, share: float) -> None:
         if self.wish.now().state == "stopped":
