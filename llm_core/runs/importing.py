@@ -30,7 +30,7 @@ MOST_PARAMETERS = 500_000_000
 
 Progress = Callable[[float], None]
 
-_one_at_a_time = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()
 
 
 def import_folder(
@@ -51,7 +51,7 @@ def import_zip(
     """
     from llm_core.runs.unpacking import unpack
 
-    with _one_at_a_time, _aside(store.root) as folder:
+    with ONE_AT_A_TIME, aside(store.root) as folder:
         unpack(file, folder, None if progress is None else lambda share: progress(share / 2))
         run = _import(store, folder, source, name or Path(source).stem, owner, MAXIMUM_PARAMETERS)
     if progress is not None:
@@ -84,7 +84,7 @@ def _fill(folder: Path, model: "Model", tokenizer: "Tokenizer") -> None:
 
 
 @contextlib.contextmanager
-def _aside(root: Path) -> Iterator[Path]:
+def aside(root: Path) -> Iterator[Path]:
     """A folder beside the runs that is gone afterwards, and with it a runs folder that was made only for it.
 
     Its name begins as `Store` begins those of unfinished runs, so that one which a killed process left is swept.

@@ -33,11 +33,11 @@ def unpack(file: BinaryIO, folder: Path, progress: Callable[[float], None] | Non
     They may stand in a folder inside the zip. `progress` is told the share done. Raises UserError in one sentence for
     whatever the zip should not be; files may be left in `folder` then.
     """
-    _check_directory(file)
+    check_directory(file)
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
-            _check_entries(entries)
+            check_entries(entries)
             wanted = _wanted(entries)
             whole, seen = max(sum(one.file_size for one in wanted.values()), 1), 0
             for name, entry in wanted.items():
@@ -45,7 +45,7 @@ def unpack(file: BinaryIO, folder: Path, progress: Callable[[float], None] | Non
                     while chunk := source.read(_CHUNK):
                         seen += len(chunk)
                         if seen > MOST_BYTES:
-                            raise _too_large()
+                            raise too_large()
                         target.write(chunk)
                         if progress is not None:
                             progress(min(seen / whole, 1.0))
@@ -55,8 +55,10 @@ def unpack(file: BinaryIO, folder: Path, progress: Callable[[float], None] | Non
         raise UserError("The zip file is damaged: {reason}.", reason=str(error)[:200].rstrip(".")) from None
 
 
-def _check_directory(file: BinaryIO) -> None:
-    """How large the list of entries is, from the record at the end of the zip, before that list is read."""
+def check_directory(file: BinaryIO) -> None:
+    """Look how large the list of entries is, from the record at the end of the zip, before that list is read.
+
+    Raises UserError for what is no zip, or one with too many entries."""
     size = file.seek(0, 2)
     file.seek(max(0, size - _LONGEST_END))
     tail = file.read()
@@ -72,15 +74,16 @@ def _check_directory(file: BinaryIO) -> None:
             raise _too_many(count)
 
 
-def _check_entries(entries: list[ZipInfo]) -> None:
+def check_entries(entries: list[ZipInfo]) -> None:
+    """Look at the names, kinds and sizes that a zip gives its files. Raises UserError for what is never unpacked."""
     if len(entries) > MOST_ENTRIES:
         raise _too_many(len(entries))
     if sum(entry.file_size for entry in entries) > MOST_BYTES:
-        raise _too_large()
+        raise too_large()
     seen: set[PurePosixPath] = set()
     for entry in entries:
         name = entry.orig_filename
-        path, shown = _path(entry), name[:80]
+        path, shown = path_of(entry), name[:80]
         if "\0" in name or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or ".." in path.parts:
             raise UserError("The zip names a place outside its own folder: {name!r}.", name=shown)
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -98,7 +101,7 @@ def _check_entries(entries: list[ZipInfo]) -> None:
 
 def _wanted(entries: list[ZipInfo]) -> dict[str, ZipInfo]:
     """The entries to unpack by the names they will have."""
-    files = {_path(entry): entry for entry in entries if not entry.is_dir()}
+    files = {path_of(entry): entry for entry in entries if not entry.is_dir()}
     models = [path.parent for path in files if path.name == "config.json" and path.parts[0] != "__MACOSX"]
     depth = min((len(folder.parts) for folder in models), default=0)
     nearest = sorted(folder for folder in models if len(folder.parts) == depth)
@@ -112,7 +115,8 @@ def _wanted(entries: list[ZipInfo]) -> dict[str, ZipInfo]:
     return {name: entry for name, entry in beside.items() if name in known or _WEIGHTS.fullmatch(name)}
 
 
-def _path(entry: ZipInfo) -> PurePosixPath:
+def path_of(entry: ZipInfo) -> PurePosixPath:
+    """Where in the zip a file stands, by the name that it really has there."""
     return PurePosixPath(entry.orig_filename.replace("\\", "/"))
 
 
@@ -120,5 +124,6 @@ def _too_many(count: int) -> UserError:
     return UserError("The zip holds {count:,} files or very long names; at most {limit:,} files are allowed.", count=count, limit=MOST_ENTRIES)  # fmt: skip
 
 
-def _too_large() -> UserError:
+def too_large() -> UserError:
+    """Why so much is not unpacked."""
     return UserError("The zip unpacks to more than {limit:,} bytes. A larger model can be brought in on the command line: python -m llm_core import FOLDER.", limit=MOST_BYTES)  # fmt: skip

@@ -285,7 +285,7 @@ def test_a_bomb_is_refused_by_what_it_says_and_by_what_comes_out(
     bomb = zipped(copy, **{"vocab.json": bytes(3_000_000)})
     assert len(bomb) < 100_000
     refused(store, lambda: bring(store, bomb), "more than 100,000 bytes")
-    monkeypatch.setattr(unpacking, "_check_entries", lambda entries: None)
+    monkeypatch.setattr(unpacking, "check_entries", lambda entries: None)
     refused(store, lambda: bring(store, bomb), "more than 100,000 bytes")
 
 
@@ -391,7 +391,7 @@ def test_a_full_disk_leaves_nothing(store: Store, copy: Path, monkeypatch: pytes
 
 
 def test_what_a_killed_import_left_is_swept(store: Store, copy: Path) -> None:
-    program = "import os, sys; from pathlib import Path; from llm_core.runs import importing; aside = importing._aside(Path(sys.argv[1])); aside.__enter__(); os._exit(9)"  # fmt: skip
+    program = "import os, sys; from pathlib import Path; from llm_core.runs import importing; aside = importing.aside(Path(sys.argv[1])); aside.__enter__(); os._exit(9)"  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     subprocess.run([sys.executable, "-c", program, str(store.root)], check=False, env=environment)
     assert len(list(store.root.glob(".new-*"))) == 1
@@ -453,7 +453,7 @@ def test_any_bytes_in_any_file_come_in_or_are_refused(content: bytes, store: Sto
 
 
 def test_imports_wait_for_each_other(store: Store, copy: Path) -> None:
-    with importing._one_at_a_time:
+    with importing.ONE_AT_A_TIME:
         import threading
 
         thread = threading.Thread(target=lambda: bring(store, zipped(copy)))
