@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Server:
     pid: int
 
 
-def start_server(runs: Path, port: int | None = None) -> tuple[Server, "subprocess.Popen[bytes]"]:
+def start_server(runs: Path, port: int | None = None, **environment: str) -> tuple[Server, "subprocess.Popen[bytes]"]:
     if port is None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -50,7 +51,7 @@ def start_server(runs: Path, port: int | None = None) -> tuple[Server, "subproce
     log = (runs.parent / "server.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-        cwd=ROOT, env={**os.environ, "TERRARIUM_RUNS": str(runs)}, stdout=log, stderr=subprocess.STDOUT,
+        cwd=ROOT, env={**os.environ, "TERRARIUM_RUNS": str(runs), **environment}, stdout=log, stderr=subprocess.STDOUT,
     )  # fmt: skip
     log.close()
     url = f"http://127.0.0.1:{port}"
@@ -58,6 +59,8 @@ def start_server(runs: Path, port: int | None = None) -> tuple[Server, "subproce
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
                 return Server(url, runs, process.pid), process
+        except urllib.error.HTTPError:  # a class answers nobody without a code
+            return Server(url, runs, process.pid), process
         except OSError:
             time.sleep(0.1)
     process.kill()

@@ -69,7 +69,7 @@ def test_a_stranger_who_asks_for_a_page_is_asked_for_the_code(client: TestClient
 
 def test_what_stands_in_an_address_is_never_part_of_the_page(client: TestClient) -> None:
     plain = client.get("/", headers=PAGE).content
-    for path in ("/<script>", "//evil.example/x", "/live/0123456789abcdef", "/train?x=" + "y" * 3000):
+    for path in ("/<script>", "/a/b", "/live/0123456789abcdef", "/train?x=" + "y" * 3000):
         assert client.get(path, headers=PAGE).content == plain
     assert b"<script" not in join_page('"><script>alert(1)</script>')
 
