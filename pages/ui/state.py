@@ -271,6 +271,6 @@ def _warm_up() -> None:
 
         for corpus in CORPORA.values():
             if corpus.kind != "text":  # its grammar
-                documents(corpus, 0, 1)
+                next(iter(documents(corpus, 0, 1)))
     except Exception:
         logging.getLogger(__name__).exception("Warming up failed; the first training will start slowly.")
