@@ -282,7 +282,7 @@ class TrainingConfig(Config):
     evaluation_every: int = setting(50, N_("Evaluate every"), N_("Steps between two looks at the held-out text."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"))  # fmt: skip
     evaluation_tokens: int = setting(8192, N_("Evaluation tokens"), N_("How much of the held-out text each look takes; the last one takes all."), ge=2, le=100_000_000, unit=N_("tokens"))  # fmt: skip
     sample_every: int = setting(100, N_("Sample every"), N_("Steps between two samples of what the model writes."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"))  # fmt: skip
-    sample_prompt: str = setting("", N_("Sample prompt"), N_("How the samples begin; empty lets the model begin."))
+    sample_prompt: str = setting("", N_("Sample prompt"), N_("How the samples begin, one beginning a line; empty lets the model begin."))
     sample_tokens: int = setting(
         64, N_("Sample length"), N_("Tokens in each sample."), ge=1, le=4096, unit=N_("tokens")
     )

@@ -60,7 +60,7 @@ class Masker:
         So many that they are the wanted share of the row's own tokens, control tokens aside, and at least one; a word or
         a span that would make them more is passed over. None where the row has no tokens of its own.
         """
-        begins, lengths = self._units(ids)
+        begins, lengths = self.units(ids)
         budget = max(1, round(self.share * int(lengths.sum())))
         if self.masking == "spans":
             return self._spans(begins, lengths, budget, random)
@@ -75,7 +75,7 @@ class Masker:
                 break
         return begins[order[found]], lengths[order[found]]
 
-    def _units(self, ids: Ids) -> tuple[Ids, Ids]:
+    def units(self, ids: Ids) -> tuple[Ids, Ids]:
         """Where the words of a row begin, or its single tokens, and their lengths."""
         asked = ~self._never[ids]
         if self.masking == "tokens":

@@ -1,6 +1,6 @@
 """What a model for a task says of held-out texts while it learns, beside what is right."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -19,13 +19,13 @@ from llm_core.training.records import Sample
 _SHOWN = 3
 
 
-def answered_samples(model: Model, corpus: TokenizedCorpus, step: int, prompt: str = "") -> Iterator[Sample]:
-    """The first held-out texts, with what the model says of each and what is right; before them `prompt`, where there is
-    one and the model needs no question beside it. The model comes back in the mode it was in."""
+def answered_samples(model: Model, corpus: TokenizedCorpus, step: int, prompts: Sequence[str] = ()) -> Iterator[Sample]:
+    """The first held-out texts, with what the model says of each and what is right; before them `prompts`, unless the
+    model needs a question beside each. The model comes back in the mode it was in."""
     assert isinstance(model.config, TaskConfig)
     tell = {"classify": _labelled, "tag": _tagged, "answer": _answered}[model.config.task]
     with still(model):
-        if prompt and model.config.task != "answer":
+        for prompt in prompts if model.config.task != "answer" else ():
             yield Sample(step, prompt, _said(model, corpus, prompt))
         for prompt, said, right in islice(tell(model, corpus), _SHOWN):
             yield Sample(step, prompt, said, right)

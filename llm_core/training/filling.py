@@ -1,6 +1,6 @@
 """What an encoder shows of itself while it trains: sentences with hidden tokens, and what it fills in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -24,16 +24,16 @@ _LONGEST = 48
 _SEED = 5
 
 
-def filled(model: Model, corpus: TokenizedCorpus, training: TrainingConfig) -> Iterator[Filled]:
-    """The sample prompt, where it has a mask, and the beginnings of some held-out texts, with the same masks every time.
+def filled(model: Model, corpus: TokenizedCorpus, training: TrainingConfig, prompts: Sequence[str]) -> Iterator[Filled]:
+    """Those prompts that have a mask, and the beginnings of some held-out texts, with the same masks every time.
 
     All masks of a sentence are filled at once. The model comes back in the mode it was in.
     """
     tokenizer = corpus.tokenizer
     with still(model):
-        if MASK in training.sample_prompt:
+        for prompt in (prompt for prompt in prompts if MASK in prompt):
             with suppress(UserError):  # longer than the context: the held-out texts show as much
-                yield training.sample_prompt, _likeliest(model, tokenizer, training.sample_prompt, []), None
+                yield prompt, _likeliest(model, tokenizer, prompt, []), None
         masker = Masker.of(tokenizer, training)
         random = np.random.default_rng(_SEED)
         for text in _beginnings(corpus, min(_LONGEST, (model.maximum_length or _LONGEST) - 2)):

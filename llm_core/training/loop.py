@@ -18,31 +18,45 @@ from llm_core.data.prepare import TokenizedCorpus
 from llm_core.devices import autocast
 from llm_core.evaluate.language_model import Score, targets_of
 from llm_core.training.counting import count
+from llm_core.training.fixed_text import HeldText, fixed_text
+from llm_core.training.layer_norms import Measuring, parts_of
 from llm_core.training.looking import evaluation, samples
+from llm_core.training.objective import Example
 from llm_core.training.objectives import OBJECTIVES
+from llm_core.training.opened_step import Opening
 from llm_core.training.optimizers import set_rate
-from llm_core.training.records import Finish, Record, Snapshot, Step
+from llm_core.training.records import Finish, Layers, Record, Snapshot, Step
 from llm_core.training.schedules import factor
 from llm_core.training.state import TrainingState, begin
 
 Clock = Callable[[], float]
+Opens = Callable[[int], bool]
+"""Whether a step is to be opened, asked right before it."""
 
 _LARGEST_RESERVE = 0.25
 _CHECK_WINDOWS = 8
+_EARLY_SAMPLES = (4, 16, 64)
 _LONG_LOOK = 100_000
 """Held-out tokens, some seconds of a processor's work: before so long a last look the state is kept."""
 
 
 def train(
-    config: RunConfig, corpus: TokenizedCorpus, resume: TrainingState | None = None, clock: Clock = time.monotonic
+    config: RunConfig,
+    corpus: TokenizedCorpus,
+    resume: TrainingState | None = None,
+    clock: Clock = time.monotonic,
+    opens: Opens = lambda step: False,
 ) -> Iterator[Record]:
     """Train, yielding what happens; the last record is a `Finish`.
 
-    A new run begins with a full Snapshot, an Evaluation and a Sample at step 0. Each step then gives a Step and, where
-    they are due, Evaluation, Sample and Snapshot in this order; a last look that takes long has a full Snapshot before
-    it, too. No number is infinite or NaN, and no Snapshot is
-    offered of a model that has diverged.
+    A new run begins with a full Snapshot, an Evaluation, the fixed text with what it costs, and Samples at step 0. Each
+    step then gives a Step and, where they are due, Evaluation, Text, Samples and Snapshot in this order; a last look that
+    takes long has a full Snapshot before it, too. Before its Step come Layers, where they are due (at evaluations and at
+    1, 2, 3, 4, 6, 8, 12, ...), and Opened where `opens` says so. No number is infinite or NaN, and no Snapshot is
+    offered of a model that has diverged. A state that has not been `looked` at begins as a new run does, but for its
+    weights.
 
+    What comes between two steps costs a hundredth of the time of a default recipe, but for evaluations and samples.
     `clock` gives the seconds that count for a time limit; a worker that pauses passes one that stands still meanwhile.
     Raises UserError where the settings and the text do not fit (see `begin`).
     """
@@ -52,8 +66,8 @@ def train(
     if isinstance(state.config.model, NgramConfig):
         yield from count(state, corpus, lambda: clock() - started)
         return
-    loop = _Loop(state, corpus, started - state.seconds, clock)
-    if resume is None:
+    loop = _Loop(state, corpus, started - state.seconds, clock, opens)
+    if state.looked < 0:
         yield from loop.begin()
     elif state.looked < state.step:
         yield from loop.look()  # stopped between a step and its looks
@@ -65,14 +79,19 @@ def train(
 class _Loop:
     """One run under way: its methods change the state and yield what happened."""
 
-    def __init__(self, state: TrainingState, corpus: TokenizedCorpus, started: float, clock: Clock) -> None:
+    def __init__(
+        self, state: TrainingState, corpus: TokenizedCorpus, started: float, clock: Clock, opens: Opens
+    ) -> None:
         self.state = state
         self.corpus = corpus
         self.started = started
         self.clock = clock
+        self.opens = opens
         self.training = state.config.training
         self.objective = OBJECTIVES[self.training.objective]
         self.parameters = [parameter for parameter in state.model.parameters() if parameter.requires_grad]
+        self.parts = parts_of(state.model)
+        self.text: HeldText | None = fixed_text(corpus, state.config)
         self.step_seconds = 0.0
         self.diverged = False
 
@@ -82,25 +101,41 @@ class _Loop:
         before = self.clock()
         score = self._score(self.training.evaluation_tokens)
         self._keep_time_back((self.clock() - before) / max(1, score.looked_at))
-        self.state.watch.initial = score.loss
+        if self.state.watch.initial is None:
+            self.state.watch.initial = score.loss
         yield evaluation(self.state, self.corpus, score, self.training.evaluation_tokens)
+        if self.text is not None:
+            yield self.text.record(self.state.step, self.corpus, self.state.config)
+            yield self.text.look(self.state.model, self.state.step)
         yield from samples(self.state, self.corpus)
+        self.state.looked = self.state.step
 
     def step(self) -> Iterator[Record]:
         """One update of the weights and whatever is due after it."""
         state, before = self.state, self.clock()
-        loss, gradient_norm, rate, tokens = self._update(before - self.started)
+        progress = self._progress_after(before - self.started)
+        share = factor(self.training, progress)
+        rate = self.training.learning_rate * share
+        examples = [state.source.next() for _ in range(self.training.accumulation)]
+        opening = Opening(state, self.objective, examples, self.corpus) if self.opens(state.step + 1) else None
+        measuring = Measuring(self.parts) if opening or self._looks_close(state.step + 1) else None
+        loss, gradient_norm, tokens = self._update(examples, share, measuring)
         now = self.clock()
         state.step += 1
         state.tokens += tokens
         state.seconds = now - self.started
         self.step_seconds = max(1e-9, now - before)
+        if opening and measuring:
+            yield opening.record(measuring, rate, share, progress, gradient_norm)
         # Where fp16 overflowed, the scaler has left out the update and halves its scale: no news.
         overflowed = state.scaler.is_enabled() and not math.isfinite(gradient_norm)
         self.diverged = state.watch.diverged(loss, None if overflowed else gradient_norm)
         gradient_norm = 0.0 if overflowed else gradient_norm
         if math.isfinite(loss) and math.isfinite(gradient_norm):
             speed = tokens / self.step_seconds
+            if measuring:
+                # Before the Step, where a worker may stop: what a part has done cannot be told later.
+                yield Layers(state.step, measuring.names, measuring.gradient, measuring.weight, measuring.update)
             yield Step(state.step, state.tokens, state.seconds, loss, rate, gradient_norm, speed)
         if not self.diverged:
             yield from self.look()
@@ -119,7 +154,9 @@ class _Loop:
             if self.diverged:
                 return
             yield evaluation(state, self.corpus, score, limit)
-        if last or state.step % training.sample_every == 0:
+        if self.text is not None and (last or self._looks_close(state.step)):
+            yield self.text.look(state.model, state.step)
+        if last or state.step % training.sample_every == 0 or state.step in _EARLY_SAMPLES:
             yield from samples(state, self.corpus)
         state.looked = state.step
         full = last or state.step % training.checkpoint_every == 0
@@ -134,14 +171,17 @@ class _Loop:
         if not self.diverged:
             yield Snapshot(self.state.step, full, self.state)
 
-    def _update(self, elapsed: float) -> tuple[float, float, float, int]:
-        """Forward, backward, optimizer: loss, gradient norm before clipping, learning rate, targets learned from."""
-        state, training = self.state, self.training
-        seed_step(training.seed, state.step, state.device)
-        share = factor(training, self._progress_after(elapsed))
+    def _looks_close(self, step: int) -> bool:
+        """Whether norms and the losses of single tokens are due."""
+        every, of = self.training.evaluation_every, self.training.steps
+        return step % every == 0 or _log_spaced(step) or (self.training.seconds is None and step == of)
+
+    def _update(self, examples: list[Example], share: float, measuring: Measuring | None) -> tuple[float, float, int]:
+        """Forward, backward, optimizer: loss, gradient norm before clipping, targets learned from."""
+        state = self.state
+        seed_step(self.training.seed, state.step, state.device)
         set_rate(state.optimizers, share)
         total = torch.zeros((), device=state.device)
-        examples = [state.source.next() for _ in range(training.accumulation)]
         asked = [example.asked for example in examples]
         for example, targets in zip(examples, asked, strict=True):
             with autocast(state.device, state.precision):
@@ -149,18 +189,20 @@ class _Loop:
                 loss = self.objective.loss(state.model, example.to(state.device)) / (sum(asked) / targets)
             torch.autograd.backward(state.scaler.scale(loss))
             total += loss.detach()
-        norm = self._clip()
+        norm = self._clip(measuring)
         for optimizer in state.optimizers:
             state.scaler.step(optimizer)
             optimizer.zero_grad(set_to_none=True)
         state.scaler.update()
         # The only wait for the device in a step; a bad update made before it is never kept.
         mean_loss, gradient_norm = torch.stack((total, norm.to(total.dtype))).tolist()
-        return mean_loss, gradient_norm, training.learning_rate * share, sum(asked)
+        return mean_loss, gradient_norm, sum(asked)
 
-    def _clip(self) -> Tensor:
+    def _clip(self, measuring: Measuring | None) -> Tensor:
         for optimizer in self.state.optimizers:
             self.state.scaler.unscale_(optimizer)
+        if measuring:
+            measuring.take_gradients()
         norm = get_total_norm([parameter.grad for parameter in self.parameters if parameter.grad is not None])
         if self.training.gradient_clipping is not None:
             clip_grads_with_norm_(self.parameters, self.training.gradient_clipping, norm)

@@ -72,6 +72,14 @@ class Objective(ABC):
         logits = model(example.batch)  # (..., V)
         return weighted_cross_entropy(logits, example.targets, example.weights)
 
+    def losses(self, model: Model, example: Example) -> Tensor:
+        """Nats of each target, like `example.targets`; NaN where nothing is asked."""
+        asked = torch.ones_like(example.targets, dtype=torch.bool) if example.weights is None else example.weights > 0
+        logits = model.head(model.body(example.batch)[asked])  # a vocabulary is large: only where something is asked
+        found = torch.full(asked.shape, float("nan"), device=asked.device)
+        found[asked] = F.cross_entropy(logits.float(), example.targets[asked], reduction="none")
+        return found
+
 
 def weighted_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean nats; logits (..., V) · targets (...) · weights (...) or None. Zero where no weight is left."""

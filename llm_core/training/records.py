@@ -58,6 +58,93 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Layers:
+    """Euclidean norms by part of the model, in the order in which a text goes through it.
+
+    `gradient` of this step's update, before clipping; `weight` after it; `update`: of what it has changed. The squares
+    of the gradients add up to that of the Step's `gradient_norm`. None where fp16 overflowed.
+    """
+
+    step: int
+    names: list[str]
+    gradient: list[float | None]
+    weight: list[float | None]
+    update: list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class FixedText:
+    """The held-out text whose tokens are looked at again and again, once, before its first `Text`.
+
+    `unigram`: nats that each token costs by how often it stands in the training text; `threshold`: nats below which it
+    counts as easy (`llm_core.evaluate.easy_tokens`). None for a token that is never asked for.
+    """
+
+    step: int
+    pieces: list[str]
+    ids: list[int]
+    unigram: list[float | None]
+    threshold: list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Nats per token of the fixed text at this step, None where nothing is asked."""
+
+    step: int
+    losses: list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRow:
+    """One row of a batch as people read it. `pieces` (L,) of its tokens, padding left out.
+
+    `losses` (L,): nats of each token that was asked for, None for the others · `read` (L,): what the model saw in their
+    place, where tokens were hidden · `source`: the sentence that it translates · `wanted` (L,): the right tags of words
+    · `label`: the right class of the whole row, and `label_loss`, its nats. None where there is no such thing.
+    """
+
+    pieces: list[str]
+    losses: list[float | None]
+    read: list[str] | None = None
+    source: list[str] | None = None
+    wanted: list[str | None] | None = None
+    label: str | None = None
+    label_loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Everything about one update. Comes before its Step.
+
+    `share` of the highest learning rate that the schedule gives at `progress` (0 to 1) · `gradient_norm` before
+    clipping; `cut`: what the gradient was multiplied with by a `clipping` · lists by part of the model, named by
+    `names`: norms of the gradient before clipping, of the `weight` before the update and of the `update`, and
+    `relative`: update / weight · `loss_before` and `loss_after` the update in nats per token of the same batch, without
+    dropout · `rows` of the batch, the first ones of `rows_in_batch` · `asked`: how many targets it has.
+    """
+
+    step: int
+    learning_rate: float
+    schedule: str
+    share: float
+    progress: float
+    gradient_norm: float | None
+    clipping: float | None
+    cut: float | None
+    names: list[str]
+    gradient: list[float | None]
+    weight: list[float | None]
+    update: list[float | None]
+    relative: list[float | None]
+    loss_before: float | None
+    loss_after: float | None
+    rows_in_batch: int
+    asked: int
+    rows: list[OpenedRow]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A moment to keep. Its state may be read only until the generator is advanced; write it before going on.
 
@@ -77,4 +164,4 @@ class Finish:
     reason: Literal["finished", "diverged"]
 
 
-Record = Step | Evaluation | Sample | Snapshot | Finish
+Record = Step | Evaluation | Sample | Layers | FixedText | Text | Opened | Snapshot | Finish

@@ -37,8 +37,9 @@ class TrainingState:
     source: Source
     scaler: GradScaler
     step: int = 0
-    looked: int = 0
-    """The last step after which all that was due (evaluation, sample) has been yielded."""
+    looked: int = -1
+    """The last step after which all that was due (evaluation, sample) has been yielded; -1: nothing has, not even what
+    a run begins with."""
     tokens: int = 0
     seconds: float = 0.0
     final_evaluation_seconds: float = 0.0

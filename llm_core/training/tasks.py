@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from llm_core.config import RunConfig
@@ -60,6 +61,9 @@ class TaskObjective(Objective, Generic[Told]):
     def loss(self, model: Model, example: Example) -> Tensor:
         return self.loss_of(model(example.batch), example)
 
+    def losses(self, model: Model, example: Example) -> Tensor:
+        return self.losses_of(model(example.batch), example)
+
     def score(self, model: Model, corpus: TokenizedCorpus, config: RunConfig, limit: int | None) -> Score:
         """`loss` in nats per target; `tokens` are the positions read."""
         device = next(model.parameters()).device
@@ -83,6 +87,12 @@ class TaskObjective(Objective, Generic[Told]):
     @abstractmethod
     def loss_of(self, logits: Tensor, example: Example) -> Tensor:
         """Mean nats per target of these logits."""
+
+    def losses_of(self, logits: Tensor, example: Example) -> Tensor:
+        """Nats of each target of these logits (..., labels), like the targets; NaN where nothing is asked."""
+        flat = F.cross_entropy(logits.flatten(0, -2), example.targets.flatten(), reduction="none")
+        each = flat.view(example.targets.shape)
+        return each if example.weights is None else torch.where(example.weights > 0, each, float("nan"))
 
     @abstractmethod
     def told(self, logits: Tensor, rows: Asked, corpus: TokenizedCorpus) -> list[Told]:
@@ -145,8 +155,11 @@ class Answer(TaskObjective[tuple[str, str]]):
         return Example(Batch(rows.inputs, rows.lengths, segments=rows.segments), rows.targets)
 
     def loss_of(self, logits: Tensor, example: Example) -> Tensor:
+        return self.losses_of(logits, example).mean()
+
+    def losses_of(self, logits: Tensor, example: Example) -> Tensor:
         places = _over_the_text(logits, example.batch)
-        return -places.gather(1, example.targets[:, None, :])[:, 0].mean()
+        return -places.gather(1, example.targets[:, None, :])[:, 0]
 
     def told(self, logits: Tensor, rows: Asked, corpus: TokenizedCorpus) -> list[tuple[str, str]]:
         batch = Batch(rows.inputs, rows.lengths, segments=rows.segments)

@@ -51,12 +51,18 @@ class Clock:
 
 def test_records_come_where_they_are_due(corpus: TokenizedCorpus) -> None:
     kinds = [(type(record).__name__, record.step) for record in train(run_config(), corpus)]
-    assert kinds[:3] == [("Snapshot", 0), ("Evaluation", 0), ("Sample", 0)]
+    begin = ["Snapshot", "Evaluation", "FixedText", "Text", "Sample", "Sample", "Sample"]
+    assert kinds[:7] == [(kind, 0) for kind in begin]
     assert [step for kind, step in kinds if kind == "Step"] == list(range(1, 13))
     assert [step for kind, step in kinds if kind == "Evaluation"] == [0, 5, 10, 12]
-    assert [step for kind, step in kinds if kind == "Sample"] == [0, 6, 12]
+    assert [step for kind, step in kinds if kind == "Sample"] == [step for step in (0, 4, 6, 12) for _ in range(3)]
+    close = [1, 2, 3, 4, 5, 6, 8, 10, 12]
+    assert [step for kind, step in kinds if kind == "Layers"] == close
+    assert [step for kind, step in kinds if kind == "Text"] == [0, *close]
+    assert [step for kind, step in kinds if kind == "Opened"] == []
     assert [step for kind, step in kinds if kind == "Snapshot"] == [0, 1, 2, 3, 4, 6, 8, 12]
-    assert kinds[-4:] == [("Evaluation", 12), ("Sample", 12), ("Snapshot", 12), ("Finish", 12)]
+    end = ["Layers", "Step", "Evaluation", "Text", "Sample", "Sample", "Sample", "Snapshot", "Finish"]
+    assert kinds[-9:] == [(kind, 12) for kind in end]
 
 
 def test_full_snapshots_come_at_the_start_where_they_are_due_and_at_the_end(corpus: TokenizedCorpus) -> None:
@@ -194,7 +200,15 @@ def test_every_family_trains(corpus: TokenizedCorpus) -> None:
     recurrent = list(train(run_config(RecurrentConfig(context=16, width=16, layers=1), steps=20), corpus))
     assert steps(recurrent)[-1].loss < steps(recurrent)[0].loss
     ngram = list(train(run_config(NgramConfig(context=16, order=4), optimizer="adamw"), corpus))
-    assert [type(record) for record in ngram] == [Snapshot, Evaluation, Step, Evaluation, Sample, Snapshot, Finish]
+    assert [type(record) for record in ngram] == [
+        Snapshot,
+        Evaluation,
+        Step,
+        Evaluation,
+        *[Sample] * 3,
+        Snapshot,
+        Finish,
+    ]
     evaluations = [record for record in ngram if isinstance(record, Evaluation)]
     assert evaluations[0].loss == pytest.approx(math.log(corpus.tokenizer.vocabulary_size), abs=1e-4)
     assert evaluations[1].loss < 1.0

@@ -13,7 +13,7 @@ from llm_core.data.prepare import TokenizedCorpus, prepare
 from llm_core.training import loop
 from llm_core.training.checkpoints import newest_full, read_state, write
 from llm_core.training.loop import train
-from llm_core.training.records import Evaluation, Finish, Record, Sample, Snapshot, Step
+from llm_core.training.records import Evaluation, Finish, Layers, Record, Sample, Snapshot, Step, Text
 from llm_core.training.state import TrainingState
 from tests.training.conftest import run_config
 
@@ -32,6 +32,10 @@ def telling(records: list[Record]) -> list[tuple[Any, ...]]:
                 figures.append(("evaluation", record.step, record.loss))
             case Sample():
                 figures.append(("sample", record.step, record.text))
+            case Layers():
+                figures.append(("layers", record.step, *record.gradient, *record.weight, *record.update))
+            case Text():
+                figures.append(("text", record.step, *record.losses))
             case Finish():
                 figures.append(("finish", record.step))
     return figures
@@ -169,7 +173,7 @@ def test_a_run_ended_during_a_long_last_look_goes_on_with_that_look(
             break
     assert isinstance(first[-2], Step)
     second, _ = run(config, corpus, tmp_path / "broken")
-    assert [type(record) for record in second] == [Snapshot, Evaluation, Sample, Snapshot, Finish]
+    assert [type(record) for record in second] == [Snapshot, Evaluation, Text, *[Sample] * 3, Snapshot, Finish]
     assert telling([*first, *second]) == telling(straight)
     assert run(config, corpus, tmp_path / "broken")[0] == [Finish(STEPS, "finished")]
 
