@@ -90,7 +90,8 @@ def on_script_error(error: Exception) -> bool:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Once the port is known: in a class, say on the terminal how to join."""
+    """Once the port is known: give turns to the runs that wait, and in a class say on the terminal how to join."""
+    store().serve()
     if in_class():
         sys.stdout.write(announcement(open_class(), int(st.get_option("server.port"))))
         sys.stdout.flush()

@@ -64,14 +64,17 @@ class Picture {
   }
 
   drawState() {
-    const { head, trouble, pending } = this.feed;
+    const { feed } = this;
+    const { head, trouble, pending } = feed;
     const { labels } = this.data;
     const state = head?.state ?? "preparing";
     this.root.dataset.run = this.feed.run;
     this.root.dataset.state = state;
     this.root.dataset.points = String(this.feed.steps.step.length + this.feed.evaluations.step.length);
     this.state.textContent = pending ? labels.pending[pending.command] : labels.states[state];
-    this.message.textContent = trouble === "offline" ? labels.offline : (trouble ?? head?.message ?? "");
+    const queued = head?.place ? fill(labels.covers.queued, { place: number(head.place), waiting: number(head.waiting) }) : "";
+    const said = head?.message || (feed.last ? queued : ""); // before the first point, the cover has its place
+    this.message.textContent = trouble === "offline" ? labels.offline : (trouble ?? said);
     const timed = head?.remaining ? head.seconds / (head.seconds + head.remaining) : null;
     const done = state === "preparing" ? head?.progress : head?.steps ? head.step / head.steps : timed;
     const shown = this.feed.limit === Infinity ? done : this.feed.limit / (this.feed.last || 1);
@@ -79,7 +82,7 @@ class Picture {
     this.cover.hidden = this.root.dataset.points !== "0";
     if (!this.cover.hidden) {
       const share = this.feed.lively && head.progress ? ` ${Math.round(100 * head.progress)} %` : "";
-      this.cover.textContent = (labels.covers[state] ?? "") + share;
+      this.cover.textContent = (queued || (labels.covers[state] ?? "")) + share;
     }
   }
 

@@ -4,24 +4,33 @@ Many tabs may watch one run, so that the settled, thinned history is kept in mem
 """
 
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llm_core.errors import N_
 from llm_core.runs import history
 from llm_core.runs.status import Status
 from llm_core.runs.store import Store
 
 MOST_POINTS = 2000
+LONG_WAIT = 90.0
+"""Seconds in the queue after which a sentence says that nothing is wrong."""
+STILL_WAITS = N_(
+    "This run has waited for {minutes} min: all places are taken, and turns go round among all who wait. "
+    "It begins by itself, also when this page is closed."
+)
 _KEPT = 32
 
 
 def live(store: Store, run_id: str, offset: int = 0) -> dict[str, Any]:
     """The state of a run, and its rows after a byte offset; with offset 0 all of them, at most 2,000.
 
-    `rows` are history rows; one with `resumed_at` takes back what a reader holds after that step. `next` is the offset
+    `rows` are history rows, of those with many numbers at most about 120 of a kind; one with `resumed_at` takes back what a reader holds after that step. `next` is the offset
     for the next time, `reset` says that the reader must forget what it holds, `poll_milliseconds` when to ask again.
+    `place`: its place in the queue, 1 for the next, and `waiting`, how many wait in it; null for a run that does not.
     `message` is an English template with its values, or null. Raises UserError when there is no such run.
     """
     run = store.find(run_id)
@@ -31,11 +40,13 @@ def live(store: Store, run_id: str, offset: int = 0) -> dict[str, Any]:
     if following < offset:
         rows, following = _beginning.rows(run.folder)
     rows = history.decimate(history.settle(rows), MOST_POINTS)
+    place = store.queue.place(run.id) if status.state == "waiting" else None
+    message = _patience(store, run.id) if place else status
     return {
         "run": run.id,
         "name": run.name,
         "state": status.state,
-        "message": {"template": status.template, "values": status.values} if status.template else None,
+        "message": {"template": message.template, "values": message.values} if message.template else None,
         "step": status.step,
         "steps": status.steps,
         "tokens": status.tokens,
@@ -46,12 +57,23 @@ def live(store: Store, run_id: str, offset: int = 0) -> dict[str, Any]:
         "validation_loss": status.validation_loss,
         "bits_per_character": status.bits_per_character,
         "progress": status.progress,
+        "place": place[0] if place else None,
+        "waiting": place[1] if place else None,
         "rows": [row for row in rows if row.get("kind") != "sample"],
         "samples": [row for row in rows if row.get("kind") == "sample"],
         "next": following,
         "reset": reset,
         "poll_milliseconds": poll_milliseconds(status),
     }
+
+
+def _patience(store: Store, run_id: str) -> Status:
+    """What is said to somebody whose run has waited for long; nothing before that."""
+    entry = store.queue.find(run_id)
+    waited = time.time() - entry.at if entry is not None else 0.0
+    if waited < LONG_WAIT:
+        return Status()
+    return Status(template=STILL_WAITS, values={"minutes": round(waited / 60)})
 
 
 def poll_milliseconds(status: Status) -> int:
@@ -77,8 +99,7 @@ class _Beginnings:
                     rows, offset = [], 0
                     continue
                 rows = history.settle(rows + more)
-                if len(rows) > 2 * MOST_POINTS:
-                    rows = history.decimate(rows, MOST_POINTS)
+                rows = history.decimate(rows, MOST_POINTS) if len(rows) > 2 * MOST_POINTS else history.thin_heavy(rows)
                 if following == offset:
                     break
                 offset = following

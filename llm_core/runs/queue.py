@@ -63,14 +63,14 @@ def order(entries: Iterable[Entry], served: Served, *, short: bool) -> list[Entr
     return ordered
 
 
-def place(entries: Iterable[Entry], served: Served, run: str) -> tuple[int, int] | None:
-    """Which place a run has in its line, 1 for the next, and how many wait in it; None for one that does not wait."""
+def places(entries: Iterable[Entry], served: Served) -> dict[str, tuple[int, int]]:
+    """Which place each run that waits has in its line, 1 for the next, and how many wait in it."""
     entries = list(entries)
+    found = {}
     for short in (False, True):
-        line = [entry.id for entry in order(entries, served, short=short)]
-        if run in line:
-            return line.index(run) + 1, len(line)
-    return None
+        line = order(entries, served, short=short)
+        found |= {entry.id: (number, len(line)) for number, entry in enumerate(line, 1)}
+    return found
 
 
 def next_turns(

@@ -7,6 +7,7 @@ never those of all runs.
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from llm_core.runs.files import is_disk_full, moment, read_object, replace_json,
 from llm_core.runs.limits import running_limits
 from llm_core.runs.locks import Lock, held
 from llm_core.runs.names import ID
-from llm_core.runs.queue import SHORT_KINDS, Entry, next_turns, place
+from llm_core.runs.queue import SHORT_KINDS, Entry, next_turns, places
 from llm_core.runs.run import Run, root_of
 from llm_core.runs.status import QUEUE
 
@@ -29,6 +30,8 @@ PATIENCE = 10.0
 """Seconds to wait for whoever changes the queue; each takes milliseconds."""
 UNSPAWNED = 5.0
 """Seconds after which a turn without a process was lost with the server that gave it."""
+MOMENT = 0.25
+"""Seconds for which the places that were counted hold."""
 REMEMBERED = 1000
 """How many owners it is remembered of when they were last given a turn."""
 
@@ -39,6 +42,7 @@ class Queue:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = root / QUEUE
+        self._seen: tuple[float, dict[str, tuple[int, int]]] = -math.inf, {}
 
     def entries(self) -> list[Entry]:
         """All that wait or have a turn, in no order. A broken file counts as missing."""
@@ -53,8 +57,14 @@ class Queue:
         return _read(self._path(run))
 
     def place(self, run: str) -> tuple[int, int] | None:
-        """Which place a run has among those that wait beside it, 1 for the next; None where it does not wait."""
-        return place(self.entries(), self._served(), run)
+        """Which place a run has among those that wait beside it, 1 for the next, and how many those are; None where it does
+        not wait. As it was a moment ago: a whole class may ask several times a second."""
+        at, found = self._seen
+        now = time.monotonic()
+        if now - at > MOMENT:
+            found = places(self.entries(), self._served())
+            self._seen = now, found
+        return found.get(run)
 
     # ---- asking for a turn, and giving it back
 

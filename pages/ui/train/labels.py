@@ -91,6 +91,7 @@ def labels(run: Run) -> dict[str, Any]:
         },
         "covers": {
             "waiting": _("Waits for a worker: one is starting, or all are busy with other runs."),
+            "queued": _("Waits for its turn: place {place} of {waiting}. It begins by itself.", place="{place}", waiting="{waiting}"),
             "preparing": _("Cutting the text into tokens…"),
             "running": _("The first step is on its way…"),
             "paused": _("This run was paused before its first step. Resume goes on."),
