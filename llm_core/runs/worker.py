@@ -9,19 +9,19 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psutil
 
 from llm_core.config import RunConfig
 from llm_core.errors import N_, UserError
 from llm_core.interpret.attention.head_rows import Scored, Underway
-from llm_core.runs import history, slots
+from llm_core.runs import history, opened, slots
 from llm_core.runs import status as statuses
 from llm_core.runs.failure import is_full, plain, sentence_of
 from llm_core.runs.files import replace_json, sweep
 from llm_core.runs.history import History, Row
-from llm_core.runs.job import Job, Noted, Yielded
+from llm_core.runs.job import Clock, Job, Noted, Yielded
 from llm_core.runs.kinds import job_of
 from llm_core.runs.locks import Lock
 from llm_core.runs.memory import limit_memory
@@ -31,7 +31,7 @@ from llm_core.runs.run import Run, root_of
 from llm_core.runs.status import State, Status
 from llm_core.runs.wish import Wish
 from llm_core.training import atomic
-from llm_core.training.records import Evaluation, Finish, Snapshot, Step
+from llm_core.training.records import Evaluation, Finish, Opened, Snapshot, Step
 
 BEAT = 0.25
 """Seconds between two signs of life while training; a new state is written at once."""
@@ -61,6 +61,29 @@ def work(
     cleanly, with a full checkpoint. Raises UserError when the run is broken, read-only, or another worker holds it;
     everything that goes wrong later is in the status. The process keeps the limit of its memory.
     """
+    with _held(run):
+        worker = _Worker(run, queue, report, pause_ends)
+        for _status in worker.run_job(make_job):
+            pass
+        return worker.status
+
+
+def working(
+    run: Run, *, clock: Clock, report: Callable[[Row], None], make_job: Callable[[Run], Job] = job_of
+) -> Iterator[Status]:
+    """`work` on the child of a run, step by step, for the worker of that run: a status after every step, the last one at
+    the end. Closing it stops the child with a full checkpoint.
+
+    The signals, the turn and the pauses are those of the run that it belongs to, whose clock is `clock`; of the child
+    itself only a stop is obeyed. Raises UserError as `work` does.
+    """
+    with _held(run):
+        yield from _Worker(run, False, report, PAUSE_ENDS, within=clock).run_job(make_job)
+
+
+@contextlib.contextmanager
+def _held(run: Run) -> Iterator[None]:
+    """Hold the run's lock, if it can be worked on."""
     if run.problem is not None:
         raise run.problem
     if run.read_only:
@@ -69,15 +92,23 @@ def work(
     with Lock(run.folder / statuses.LOCK) as lock:
         if not lock.acquire(timeout=1.0):
             raise UserError("Run {run} is already under way in another process.", run=run.id)
-        return _Worker(run, queue, report, pause_ends).run_job(make_job)
+        yield
 
 
 class _Worker:
-    def __init__(self, run: Run, queue: bool, report: Callable[[Row], None] | None, pause_ends: float) -> None:
+    def __init__(
+        self,
+        run: Run,
+        queue: bool,
+        report: Callable[[Row], None] | None,
+        pause_ends: float,
+        within: Clock | None = None,
+    ) -> None:
         self.run = run
         self.queue = queue
         self.report = report or (lambda row: None)
         self.pause_ends = pause_ends
+        self.within = within
         self.wish = Wish(run.folder)
         self.slots: list[Lock] = []
         self.turn: Entry | None = None
@@ -89,9 +120,10 @@ class _Worker:
         self.status = Status(pid=me.pid, started=me.create_time(), steps=_steps(run), **kept)
         self.written = -math.inf
 
-    def run_job(self, make_job: Callable[[Run], Job]) -> Status:
-        """Everything, with whatever goes wrong turned into a last status."""
-        self.wish.listen()
+    def run_job(self, make_job: Callable[[Run], Job]) -> Iterator[Status]:
+        """Everything, step by step, with whatever goes wrong turned into a last status."""
+        if self.within is None:
+            self.wish.listen()
         try:
             sweep(self.run.folder)
             atomic.sweep(self.run.folder / "steps")
@@ -101,7 +133,7 @@ class _Worker:
             self._say("preparing", progress=0.0)
             job = make_job(self.run)
             job.prepare(self._progress)
-            self._train(job)
+            yield from self._train(job)
         except _Stopped:
             self._say("stopped")
         except Exception as error:
@@ -109,11 +141,11 @@ class _Worker:
         finally:
             self._give_turn_back()
             self.wish.forget()
-        return self.status
+        yield self.status
 
     # ---- the work
 
-    def _train(self, job: Job) -> None:
+    def _train(self, job: Job) -> Iterator[Status]:
         resumed = job.resume_step()
         with History(self.run.folder) as lines:
             known = history.records(self.run.folder)
@@ -135,8 +167,17 @@ class _Worker:
                         self._compare(job, lines)
                     # Between a step and its looks only, so that a resumed run looks at each step once.
                     between = isinstance(record, Step | Scored | Underway | Noted) or self.status.step == 0
-                    if between and self._obey(job, lines):
-                        return
+                    if between:
+                        if self._obey(job, lines):
+                            return
+                        yield self.status
+            except GeneratorExit:  # the run that this one belongs to stops
+                try:
+                    self._save(job, lines)
+                    self._say("stopped")
+                except Exception as error:
+                    self._say(*self._explain(error))
+                raise
             finally:
                 close = getattr(records, "close", None)
                 if close is not None:
@@ -165,7 +206,11 @@ class _Worker:
             job.write(record)
             self._note({"kind": "snapshot", "step": record.step, "full": record.full}, lines)
             return
-        self._note({"kind": type(record).__name__.lower(), **dataclasses.asdict(record)}, lines)
+        if isinstance(record, Opened):
+            opened.keep(self.run.folder, record)
+            self._note({"kind": "opened", "step": record.step}, lines)
+            return
+        self._note(history.row_of(record), lines)
         if isinstance(record, Step):
             if self.first is None:
                 self.first = record.step - 1, record.seconds
@@ -245,6 +290,8 @@ class _Worker:
 
     def _wants_rest(self) -> bool:
         wish = self.wish.now()
+        if self.within is not None:
+            return wish.state == "stopped"
         return wish.state != "running" or (wish.until_step is not None and self.status.step >= wish.until_step)
 
     def _save(self, job: Job, lines: History) -> bool:
@@ -286,7 +333,7 @@ class _Worker:
         self._say(progress=share)
 
     def _clock(self) -> float:
-        return time.monotonic() - self.paused_for
+        return (self.within or time.monotonic)() - self.paused_for
 
     # ---- the last word, and those before
 
