@@ -4,9 +4,11 @@ A line that a crash tore is skipped. A resumed run appends `{"resumed_at": N}`: 
 in a life that did not last, and `settle` drops it. Offsets are bytes at line ends, so that a reader can go on later.
 """
 
+import dataclasses
 import json
 import math
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +17,10 @@ from typing import Any, Self
 Row = dict[str, Any]
 
 FILE = "history.jsonl"
+HEAVY = ("layers", "text", "sample")
+"""The kinds of rows that hold many numbers or much text, each about as large as ten steps."""
+MOST_HEAVY = 120
+_CAPITALS = re.compile(r"(?<=.)([A-Z])")
 
 
 class History:
@@ -53,12 +59,18 @@ class History:
         self.close()
 
 
-def _finite(row: Row) -> Row:
+def row_of(record: Any) -> Row:
+    """A record (a dataclass) as a row: `kind` is the name of its class, as in fixed_text, and then its fields."""
+    return {"kind": _CAPITALS.sub(r"_\1", type(record).__name__).lower(), **dataclasses.asdict(record)}
+
+
+def _finite(value: Any) -> Any:
     """JSON has no NaN or infinity; what is not a finite number is written as null."""
-    return {
-        k: _finite(v) if isinstance(v, dict) else None if isinstance(v, float) and not math.isfinite(v) else v
-        for k, v in row.items()
-    }
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read(folder: Path, offset: int = 0, most: int = 64_000_000) -> tuple[list[Row], int]:
@@ -124,14 +136,15 @@ def records(folder: Path) -> list[Row]:
 def decimate(rows: list[Row], most: int = 2000) -> list[Row]:
     """At most about `most` rows that draw the same curve: first, last, and each stretch's lowest and highest loss.
 
-    Steps give way first; evaluations and samples are thinned evenly only when they alone are more than half of `most`,
-    and what there is only once stays.
+    Steps give way first; evaluations are thinned evenly only when they alone are more than half of `most`, and what
+    there is only once stays. Of each heavy kind at most about 120 rows stay in any case (`thin_heavy`).
     """
+    rows = thin_heavy(rows)
     if len(rows) <= most:
         return rows
     steps = [i for i, row in enumerate(rows) if row.get("kind") == "step"]
     others = [i for i, row in enumerate(rows) if row.get("kind") != "step"]
-    single = {i for i in others if rows[i].get("kind") not in ("evaluation", "sample")}
+    single = {i for i in others if rows[i].get("kind") not in ("evaluation", *HEAVY)}
     if len(others) > most // 2:
         others = [others[round(i * (len(others) - 1) / (most // 2 - 1))] for i in range(most // 2)]
     kept = single | set(others) if len(single) < most // 4 else set(others)
@@ -145,6 +158,29 @@ def decimate(rows: list[Row], most: int = 2000) -> list[Row]:
             kept.add(min(part, key=lambda i: _loss(rows[i], math.inf)))
             kept.add(max(part, key=lambda i: _loss(rows[i], -math.inf)))
     return [rows[i] for i in sorted(kept)]
+
+
+def thin_heavy(rows: list[Row], most: int = MOST_HEAVY) -> list[Row]:
+    """The same rows with about `most` of each heavy kind at most: those of steps spread evenly on a scale of square
+    roots, for early steps differ more than late ones. The first and the last step stay, and a step stays or goes with
+    all of its rows of a kind. Thinned again after more rows have come, old and new ones are spread alike.
+    """
+    gone: set[tuple[Any, Any]] = set()
+    for kind in HEAVY:
+        of_kind = [row["step"] for row in rows if row.get("kind") == kind and isinstance(row.get("step"), int)]
+        steps = sorted(set(of_kind))
+        if len(of_kind) > most:
+            room = max(2, most * len(steps) // len(of_kind))
+            gone.update((kind, step) for step in set(steps).difference(_spread(steps, room)))
+    return [row for row in rows if (row.get("kind"), row.get("step")) not in gone] if gone else rows
+
+
+def _spread(steps: list[int], most: int) -> list[int]:
+    """About so many of these ascending steps, no two of them close: each stands alone in its stretch of the scale."""
+    first, last = math.sqrt(max(0, steps[0])), math.sqrt(max(0, steps[-1]))
+    width = max(1e-9, (last - first) / (most - 1))
+    kept = {round((math.sqrt(max(0, step)) - first) / width): step for step in reversed(steps)}
+    return sorted({*kept.values(), steps[-1]})
 
 
 def _loss(row: Row, missing: float) -> float:

@@ -28,8 +28,9 @@ _KEPT = 32
 def live(store: Store, run_id: str, offset: int = 0) -> dict[str, Any]:
     """The state of a run, and its rows after a byte offset; with offset 0 all of them, at most 2,000.
 
-    `rows` are history rows, of those with many numbers at most about 120 of a kind; one with `resumed_at` takes back what a reader holds after that step. `next` is the offset
-    for the next time, `reset` says that the reader must forget what it holds, `poll_milliseconds` when to ask again.
+    `rows` are history rows, of those with many numbers at most about 120 of a kind; one with `resumed_at` takes back
+    what a reader holds after that step. `next` is the offset for the next time, `reset` says that the reader must forget
+    what it holds, `poll_milliseconds` when to ask again.
     `place`: its place in the queue, 1 for the next, and `waiting`, how many wait in it; null for a run that does not.
     `message` is an English template with its values, or null. Raises UserError when there is no such run.
     """
