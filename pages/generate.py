@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import generate
+from pages.ui.generate import beams, branches, guide, link, next_token, pair, samples, settings, text, tree, views
 from pages.ui.glossary import meanings
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
@@ -21,17 +21,35 @@ if subject is None or subject.step is None:
     st.page_link("train.py", label=_("Train a model"))
     st.stop()
 
-if generate.only_reads(subject.run):
+if views.only_reads(subject.run):
     st.stop()
-generate.follow_link()
-prompt = generate.prompt_box(subject.run)
+link.follow_link(subject.run)
+prompt = settings.prompt_box(subject.run)
 picture, controls = st.columns([4, 1.15], gap="large")
 with controls:
-    decoding = generate.controls()
-writing = Writing(run=subject.run.id, step=subject.step, prompt=prompt, decoding=decoding)
+    decoding = settings.controls()
+root = Writing(run=subject.run.id, step=subject.step, prompt=prompt, decoding=decoding)
+link.linked_tree(root)
+grown = tree.tree_of(root)
+now = text.at_branch(root, grown)
 with picture:
-    generate.show(writing)
-show_truth(writing, subject.run)
-generate.write_link(writing, subject.run)
-generate.look_for(subject.run)
-generate.give(writing)
+    view = views.chosen_view()
+    if views.fits(view, subject.run):
+        if view == "text":
+            text.show(root, grown)
+        elif view == "next":
+            next_token.show(now)
+        elif view == "tree":
+            branches.show(root, grown)
+        elif view == "beams":
+            beams.show(root)
+        elif view == "pair":
+            pair.show(root)
+        else:
+            samples.show(root)
+if view in ("text", "tree"):
+    show_truth(now, subject.run)
+link.write_link(root, subject.run, grown)
+guide.look_for(subject.run)
+if view == "text":
+    guide.give(now)

@@ -1,7 +1,7 @@
 // Tokens as chips, coloured by probability. Picking a chip shows at once, without asking the server, what else could
 // have stood there. With `data.request` the tokens are streamed from the route; with `data.shown` they are just there.
-// Stands behind format.js and chips.js. Everything a model or a person has written enters the page through textContent
-// only.
+// Stands behind format.js, chips.js, streaming.js and tokens_panel.js. Everything a model or a person has written enters
+// the page through textContent only.
 
 const views = new WeakMap();
 
@@ -11,7 +11,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     view = new View(parentElement);
     views.set(parentElement, view);
   }
-  view.update(data, (chosen) => setTriggerValue("chosen", chosen));
+  view.update(data, setTriggerValue);
   return () => view.stop();
 }
 
@@ -34,7 +34,8 @@ class View {
     this.panel.setAttribute("role", "region");
     const body = make("div", "body");
     body.append(this.text, this.panel);
-    this.root.append(head, body);
+    this.path = make("nav", "path");
+    this.root.append(head, this.path, body);
     parent.append(this.root);
     this.identity = null;
     this.clear();
@@ -54,8 +55,9 @@ class View {
 
   // Called again after every run of the script: only what has changed is touched, so that a view that is being read
   // stays as it is.
-  update(data, choose) {
-    this.choose = choose;
+  update(data, say) {
+    this.say = say;
+    this.data = data;
     const spoken = JSON.stringify(data.labels);
     const before = this.spoken;
     this.spoken = spoken;
@@ -74,6 +76,7 @@ class View {
     this.text.setAttribute("aria-label", this.labels.text);
     this.stopButton.textContent = this.labels.stop;
     this.paintLegend();
+    this.paintPath();
   }
 
   start(data) {
@@ -103,15 +106,8 @@ class View {
     this.setBusy(true);
     let fresh = true;
     try {
-      const response = await fetch(url, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(request),
-        signal: reading.signal,
-      });
-      if (!response.ok) throw new Error(`status ${response.status}`);
       let whole = false;
-      for await (const part of lines(response.body)) {
+      for await (const part of posted(url, request, reading.signal)) {
         if (this.reading !== reading) return;
         whole ||= Boolean(part.done || part.error);
         if (fresh && !part.waiting) {
@@ -172,13 +168,15 @@ class View {
     node.dataset.index = index;
     node.tabIndex = index === 0 ? 0 : -1;
     node.style.setProperty("--p", token.probability.toFixed(4));
+    if (this.data.chosen.includes(index)) node.classList.add("led");
     this.describe(node, token);
     this.chips.push(node);
     this.place(node, token.text);
   }
 
   describe(node, token) {
-    const words = fill(this.labels.token, { token: visible(token.text), probability: percent(token.probability) });
+    const said = fill(this.labels.token, { token: visible(token.text), probability: percent(token.probability) });
+    const words = node.classList.contains("led") ? `${said}. ${this.labels.led}` : said;
     node.title = words;
     node.setAttribute("aria-label", words);
   }
@@ -291,58 +289,30 @@ class View {
     this.legend.title = this.labels.legend;
   }
 
+  // The way from the trunk to this branch; nothing where no branch has grown.
+  paintPath() {
+    const { path } = this.data;
+    const shown = JSON.stringify([path, this.labels]);
+    if (shown === this.pathShown) return;
+    this.pathShown = shown;
+    this.path.setAttribute("aria-label", this.labels.path);
+    this.path.replaceChildren(
+      ...path.map(({ branch, token, place }, index) => {
+        const last = index === path.length - 1;
+        const button = make("button", "step", branch ? fill(this.labels.at, { token: visible(token), position: place + 1 }) : this.labels.trunk, { type: "button" });
+        if (last) button.setAttribute("aria-current", "true");
+        button.onclick = () => this.say("branch", branch);
+        return button;
+      }),
+    );
+  }
+
   paintPanel() {
-    const token = this.tokens[this.picked];
-    const title = make("h3", "", fill(this.labels.heading, { position: this.picked + 1 }));
-    const list = make("ol");
-    const shown = token.alternatives.map(([id, text, probability]) => ({ id, text, probability }));
-    const rest = Math.max(0, 1 - shown.reduce((sum, other) => sum + other.probability, 0));
-    const among = shown.some((other) => other.id === token.id);
-    for (const other of shown) list.append(this.row(other, other.id === token.id));
-    if (!among) list.append(this.row(token, true));
-    const others = make("li", "others");
-    const left = among ? rest : Math.max(0, rest - token.probability);
-    others.append(say(this.labels.others, "name"), bar(left), say(percent(left), "share"));
-    list.append(others);
-    const note = make("p");
-    note.textContent = fill(this.labels.unsure, { choices: number(Math.exp(token.entropy)) });
-    this.panel.setAttribute("aria-label", title.textContent);
-    this.panel.replaceChildren(title, list, note);
+    paintPanel(this);
   }
 
-  row(other, chosen) {
-    const item = make("li", chosen ? "chosen" : "");
-    const name = chip(other.text, "name");
-    const sentence = fill(this.labels.token, { token: visible(other.text), probability: percent(other.probability) });
-    name.setAttribute("aria-label", chosen ? `${sentence}, ${this.labels.chosen}` : `${sentence}. ${this.labels.go}`);
-    name.title = chosen ? this.labels.chosen : this.labels.go;
-    name.style.setProperty("--p", other.probability.toFixed(4));
-    if (chosen) name.disabled = true;
-    else name.onclick = () => this.goFrom(other.id);
-    item.append(name, bar(other.probability), say(percent(other.probability), "share"));
-    return item;
-  }
-
-  // Write on from here with another token: the page gets the tokens up to here, and that one.
+  // Write on from here with another token.
   goFrom(id) {
-    this.choose([...this.tokens.slice(0, this.picked).map((token) => token.id), id]);
+    this.say("chosen", [this.picked, id]);
   }
-}
-
-async function* lines(stream) {
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    const parts = (rest + value).split("\n");
-    rest = parts.pop();
-    for (const part of parts) yield JSON.parse(part);
-  }
-}
-
-function bar(share) {
-  const node = make("span", "bar");
-  node.style.setProperty("--share", Math.max(0, Math.min(1, share)).toFixed(4));
-  return node;
 }

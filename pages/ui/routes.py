@@ -26,11 +26,16 @@ from pages.ui.classify.race_route import race_route
 from pages.ui.classify.sizes import sizes_route
 from pages.ui.classify.why_route import why_route
 from pages.ui.fill_mask.route import fill_csv_route, fill_route
+from pages.ui.generate.beams import beams_route
+from pages.ui.generate.next_token import next_route
+from pages.ui.generate.pair import crossed_route
+from pages.ui.generate.samples import samples_route
 from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
 from pages.ui.inside.inquiry_route import inquiry_route
 from pages.ui.state import store, warm_up
 from pages.ui.text import explain_in
 from pages.ui.train.labels import line_names
+from pages.ui.train.opened import opened_route
 from pages.ui.truth import truth_route
 from pages.ui.writing import csv_route, write_route
 
@@ -108,6 +113,7 @@ def _offset(request: Request) -> int:
 ROUTES = [
     Route("/live", live_list),
     Route("/live/{run}", live_run),
+    Route("/opened/{run}/{step:int}", opened_route),
     Route("/history/{run}.csv", history_csv),
     Route("/history/{run}.html", history_html),
     Route("/race/{run}", race_route),
@@ -118,6 +124,10 @@ ROUTES = [
     Route("/heads/{run}.csv", heads_csv_route),
     Route("/heads/{run}", heads_route),
     Route("/write", write_route, methods=["POST"]),
+    Route("/next", next_route, methods=["POST"]),
+    Route("/beams", beams_route, methods=["POST"]),
+    Route("/crossed", crossed_route, methods=["POST"]),
+    Route("/samples", samples_route, methods=["POST"]),
     Route("/patterns", patterns_route, methods=["POST"]),
     Route("/attention.csv", attention_files.csv_route),
     Route("/attention.html", attention_files.html_route),

@@ -4,7 +4,7 @@ The drawing is done in the browser (`assets/browser/tokens.js`), and so is the p
 model has written goes there as data and is shown as plain text.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, TypedDict
 
@@ -21,10 +21,20 @@ class Pick(TypedDict):
     number: int
 
 
+class Step(TypedDict):
+    """A branch on the way to the text that is shown: `token` was chosen at `place`; branch 0 is the trunk."""
+
+    branch: int
+    token: str
+    place: int
+
+
 @cache
 def _component() -> Any:
     style = (BROWSER / "tokens.css").read_text(encoding="utf-8")
-    return st.components.v2.component("terrarium_tokens", css=style, js=script("format", "chips", "tokens"))
+    return st.components.v2.component(
+        "terrarium_tokens", css=style, js=script("format", "chips", "streaming", "tokens_panel", "tokens")
+    )
 
 
 def show_tokens(
@@ -34,19 +44,36 @@ def show_tokens(
     shown: Mapping[str, Any] | None = None,
     request: Mapping[str, Any] | None = None,
     pick: Pick | None = None,
-    on_chosen: Callable[[list[int]], None],
+    chosen: Sequence[int] = (),
+    path: Sequence[Step] = (),
+    on_chosen: Callable[[int, int], None],
+    on_branch: Callable[[int], None],
+    on_settings: Callable[[int], None] | None = None,
 ) -> None:
     """Show tokens. `identity` names what is shown: while it stays the same the browser leaves the picture alone.
 
     `shown` is there already, in one part as `pages.ui.writing` makes it (`prompt`, `tokens`, `done`); `request` is
-    posted to the route `write`, which sends such parts one after another. `on_chosen` is called, before the script
-    runs, with the ids to write on from when another token has been clicked.
+    posted to the route `write`, which sends such parts one after another. `chosen`: places, counted from the first
+    written token, where a person has chosen; `path`: the way to this text, if it is a branch.
+    Called before the script runs: `on_chosen` with a place and the token to write on from, when another one has been
+    clicked; `on_branch` with one of the way; `on_settings` with a place where it is asked what the settings cut.
     """
 
+    def said(name: str) -> Any:
+        return st.session_state[key].get(name)
+
     def choose() -> None:
-        chosen = st.session_state[key].get("chosen")
-        if isinstance(chosen, list) and chosen and all(type(token) is int for token in chosen):
-            on_chosen(chosen)
+        wish = said("chosen")
+        if isinstance(wish, list) and len(wish) == 2 and all(type(part) is int for part in wish):
+            on_chosen(*wish)
+
+    def go() -> None:
+        if type(number := said("branch")) is int:
+            on_branch(number)
+
+    def see() -> None:
+        if on_settings is not None and type(place := said("settings")) is int:
+            on_settings(place)
 
     data = {
         "identity": identity,
@@ -54,9 +81,12 @@ def show_tokens(
         "shown": shown,
         "request": request,
         "pick": pick,
+        "chosen": list(chosen),
+        "path": list(path),
+        "settings": on_settings is not None,
         "labels": _labels(),
     }
-    _component()(key=key, data=data, on_chosen_change=choose)
+    _component()(key=key, data=data, on_chosen_change=choose, on_branch_change=go, on_settings_change=see)
 
 
 def _labels() -> dict[str, str]:
@@ -79,6 +109,11 @@ def _labels() -> dict[str, str]:
         "chosen": _("This is the one that was written."),
         "go": _("Write on from here with this one."),
         "others": _("all others"),
+        "cut": _("What do the settings cut here?"),
+        "led": _("You chose this token."),
+        "trunk": _("Trunk"),
+        "path": _("The way to this branch"),
+        "at": _("{token} at {position}"),
         "unsure": _(
             "As unsure as if it had to pick from {choices} equally likely tokens. Click one to write on from there."
         ),

@@ -24,8 +24,9 @@ from pages.ui.glossary import meaning, meanings
 from pages.ui.http import NO_STORE, from_elsewhere, language_of, object_in
 from pages.ui.live import BROWSER, script
 from pages.ui.state import inference, store
+from pages.ui.streaming import Part
 from pages.ui.text import _, explain_in, language
-from pages.ui.writing import STORED, Part, Writing, painted, prompt_ids, whole
+from pages.ui.writing import STORED, Writing, painted, prompt_ids, whole
 
 _TRUTH = "truth"
 

@@ -1,39 +1,34 @@
 """What a model is to write, and the writing itself, in parts that the tokens component shows as they come.
 
-The text follows from a `Writing` alone: run, step, prompt and decoding, seed included. So the same link writes the same
+The text follows from a `Writing` alone: run, step, prompt and decoding, seed included, and the tokens that a person has
+chosen in place of others. So the same link writes the same
 text, and what was written once need not be kept by anybody. The browser asks the route `write` for it, which sends a
 part a line; a browser that goes away, or stops, ends the writing.
 """
 
-import asyncio
 import hashlib
-import json
-import logging
+import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from llm_core.config import Config, DecodingConfig, RunConfig, parse
 from llm_core.data.table_writing import as_table
-from llm_core.errors import N_, UserError
+from llm_core.errors import UserError
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.run import Run
-from pages.ui.http import NO_STORE, from_elsewhere, language_of, object_in, posted, refusal_of_file
+from pages.ui.http import NO_STORE, from_elsewhere, language_of, object_in, refusal_of_file
 from pages.ui.state import inference, store
-from pages.ui.text import explain_in, translate
+from pages.ui.streaming import Part, streamed
 
 if TYPE_CHECKING:
     from llm_core.data.tokenizers import Tokenizer
     from llm_core.inference.reader import Token
-
-Part = dict[str, Any]
-"""`prompt`: its pieces · `below`: whether the text stands below them, as a translation does · `tokens`: written ones · `done`: seconds · `waiting` · `error`: one sentence."""
 
 DEFAULT = DecodingConfig(tokens=192)
 """What the page begins with: room for a whole story."""
@@ -41,34 +36,47 @@ DEFAULT = DecodingConfig(tokens=192)
 STORED = "writing.json"
 LONGEST_PROMPT = 4_000  # it travels in links
 _KEPT_TOKENS = 20_000
-_FAILED = N_("The program failed while it wrote; the log of the server says more.")
-_BEAT = 0.03  # seconds between two parts on the way to the browser
+_CHOICES = re.compile(r"([0-9]{1,4}\.[0-9]{1,6}(-[0-9]{1,4}\.[0-9]{1,6})*)?")
+_MOST_CHOICES = 64
 
 
 class Writing(Config):
-    """Everything that a text written by a model depends on."""
+    """Everything that a text written by a model depends on. `choices`: tokens that a person has chosen, as
+    `place.token`, places counted from the first written token and rising, with hyphens between."""
 
     run: str
     step: int
     prompt: str
     decoding: DecodingConfig = DecodingConfig()
+    choices: str = ""
 
     @property
     def identity(self) -> str:
         """A name for this text: the same settings, the same name."""
-        return hashlib.sha256(self.model_dump_json().encode("utf-8", "replace")).hexdigest()[:16]
+        said = self.model_dump_json(exclude=None if self.choices else {"choices"})
+        return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
+
+    @property
+    def chosen(self) -> tuple[tuple[int, int], ...]:
+        """Places and tokens of `choices`. Raises UserError where it names none."""
+        if not _CHOICES.fullmatch(self.choices) or self.choices.count("-") >= _MOST_CHOICES:
+            raise UserError("The link of this branch has been cut or changed.")
+        pairs = [pair.split(".") for pair in self.choices.split("-") if pair]
+        return tuple((int(place), int(token)) for place, token in pairs)
 
 
 def write(writing: Writing, waiting: Callable[[], None] | None = None) -> Generator[Part, None, None]:
-    """The text, part by part. Raises UserError when there is no such model, or it cannot write."""
+    """The text, part by part: `prompt`, its pieces · `below`, whether the text stands below them, as a translation
+    does · `tokens`, written ones · `done`, with seconds. Raises UserError when there is no such model, or it cannot write.
+    """
     if (kept := _finished.get(writing.identity)) is not None:
         yield kept
         return
     if len(writing.prompt) > LONGEST_PROMPT:
         raise UserError("The prompt has {have} characters; at most {limit} can be read.", have=len(writing.prompt), limit=LONGEST_PROMPT)  # fmt: skip
-    run = store().find(writing.run)
+    run, chosen = store().find(writing.run), writing.chosen
     with inference(waiting):
-        from llm_core.inference.generate import generate
+        from llm_core.inference.branches import follow
         from llm_core.inference.translate import translate, translates
 
         model, tokenizer = store().model(run, writing.step)
@@ -77,15 +85,17 @@ def write(writing: Writing, waiting: Callable[[], None] | None = None) -> Genera
         prompt = prompt_ids(tokenizer, writing.prompt)
         given: Part = {"prompt": [tokenizer.pieces[token] for token in prompt[len(tokenizer.begin) :]]}
         if translates(model):
+            if chosen:
+                raise UserError("A translation begins with its first token; change the sentence to get another.")
             given |= {"below": True}
-            written = translate(model, tokenizer, [writing.prompt], writing.decoding)
+            written = (token for (token,) in translate(model, tokenizer, [writing.prompt], writing.decoding))
         else:
-            written = generate(model, [prompt], writing.decoding, stop=tokenizer.end_of_text)
+            written = follow(model, prompt, writing.decoding, chosen, stop=tokenizer.end_of_text)
         whole: Part = given | {"tokens": []}
         yield given
         begin = time.perf_counter()
-        for (token,) in written:
-            whole["tokens"].append(_entry(token, tokenizer))
+        for token in written:
+            whole["tokens"].append(entry(token, tokenizer))
             yield {"tokens": whole["tokens"][-1:]}
         done = {"seconds": time.perf_counter() - begin}
     _finished.put(writing.identity, whole | {"done": done})
@@ -148,7 +158,8 @@ def as_csv(writing: Writing) -> str:
     return as_table(["position", "id", "token", "probability", "entropy_nats", *others], rows)
 
 
-def _entry(token: "Token", tokenizer: "Tokenizer") -> dict[str, Any]:
+def entry(token: "Token", tokenizer: "Tokenizer") -> dict[str, Any]:
+    """A token as the browser gets it."""
     pieces = tokenizer.pieces
     return {
         "id": token.id,
@@ -184,10 +195,7 @@ _finished = _Finished()
 
 async def write_route(request: Request) -> Response:
     """POST a `Writing` and a language as JSON; answers with parts, one JSON object a line, as they are written."""
-    found = await posted(request)
-    if isinstance(found, Response):
-        return found
-    return StreamingResponse(_lines(*found), media_type="application/x-ndjson", headers=NO_STORE)
+    return await streamed(request, Writing, write)
 
 
 def csv_route(request: Request) -> Response:
@@ -201,56 +209,3 @@ def csv_route(request: Request) -> Response:
     except UserError as error:
         return refusal_of_file(error, language_of(request))
     return Response(table, media_type="text/csv", headers=NO_STORE)
-
-
-async def _lines(values: dict[str, Any], language: str) -> AsyncIterator[str]:
-    """Parts from a thread of its own, a few at a time."""
-    loop = asyncio.get_running_loop()
-    parts: asyncio.Queue[Part | None] = asyncio.Queue()
-    gone = threading.Event()
-
-    def put(part: Part | None) -> None:
-        if not gone.is_set():
-            loop.call_soon_threadsafe(parts.put_nowait, part)
-
-    def work() -> None:
-        try:
-            with closing(write(parse(Writing, values), lambda: put({"waiting": True}))) as written:
-                for part in written:
-                    put(part)
-                    if gone.is_set():
-                        return
-        except UserError as error:
-            put({"error": explain_in(error, language)})
-        except Exception:
-            logging.getLogger(__name__).exception("Writing failed")
-            put({"error": translate(_FAILED, language)})
-        finally:
-            put(None)
-
-    threading.Thread(target=work, name="writing", daemon=True).start()
-    try:
-        going = True
-        while going:
-            ready = [await parts.get()]
-            while not parts.empty():
-                ready.append(parts.get_nowait())
-            going = ready[-1] is not None
-            if merged := _merge(ready):
-                yield "".join(json.dumps(part, ensure_ascii=False) + "\n" for part in merged)
-            await asyncio.sleep(_BEAT)
-    finally:
-        gone.set()
-
-
-def _merge(parts: list[Part | None]) -> list[Part]:
-    """Neighbouring tokens in one part."""
-    merged: list[Part] = []
-    for part in parts:
-        if part is None:
-            continue
-        if merged and merged[-1].keys() == part.keys() == {"tokens"}:
-            merged[-1] = {"tokens": merged[-1]["tokens"] + part["tokens"]}
-        else:
-            merged.append(part)
-    return merged

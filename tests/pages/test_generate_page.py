@@ -35,7 +35,7 @@ def open_page(**query: str) -> AppTest:
 
 def shown(test: AppTest) -> dict[str, Any]:
     """What the tokens component was given."""
-    (data,) = [data for data in components(test) if "identity" in data]
+    (data,) = [data for data in components(test) if "pick" in data]
     return data
 
 

@@ -12,7 +12,10 @@ from llm_core.config import DecodingConfig, load_recipe
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
-from pages.ui import generate, state, writing
+from pages.ui import state, writing
+from pages.ui.generate import text as generated
+from pages.ui.generate.python import python_of
+from pages.ui.generate.tree import Tree
 from pages.ui.train import task
 from pages.ui.writing import Writing, as_csv, is_translator, whole
 from tests.pages.test_train_page import NAVIGATION, started, train_page
@@ -87,7 +90,7 @@ def test_an_empty_sentence_is_that_of_the_runs_samples(run: Run) -> None:
 def test_the_code_that_is_taken_away_writes_the_same(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     decoding = DecodingConfig(method="greedy", tokens=6)
     asked = Writing(run=run.id, step=STEPS, prompt="Tom saw a cat.", decoding=decoding)
-    exec(generate.as_python(asked), {})
+    exec(python_of(asked), {})
     shown = [line.split("'")[1] for line in capsys.readouterr().out.splitlines() if "'" in line]
     assert shown == [token["text"] for token in whole(asked)["tokens"]]
     assert len(as_csv(asked).splitlines()) == 1 + len(shown)
@@ -95,8 +98,8 @@ def test_the_code_that_is_taken_away_writes_the_same(run: Run, capsys: pytest.Ca
 
 def test_nobody_can_go_on_from_a_token_of_a_translation(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(generate.st, "toast", said.append)
-    generate._go_on(Writing(run=run.id, step=STEPS, prompt="Tom saw a cat."), [5, 6])
+    monkeypatch.setattr(generated.st, "toast", said.append)
+    generated.go_on(Writing(run=run.id, step=STEPS, prompt="Tom saw a cat."), Tree(), 5, 6)
     assert "begins with its first token" in said[0]
 
 

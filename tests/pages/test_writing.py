@@ -21,7 +21,9 @@ from starlette.testclient import TestClient
 from llm_core.config import DecodingConfig
 from llm_core.errors import UserError
 from llm_core.runs.run import Run
-from pages.ui import generate, state, writing
+from pages.ui import state, writing
+from pages.ui.generate.python import python_of
+from pages.ui.streaming import Part, lines_of
 from pages.ui.writing import Writing, as_csv, csv_route, painted, whole, write, write_route
 from tests.pages.grown import STEPS, grown_store
 
@@ -55,7 +57,7 @@ def post(values: dict[str, object], language: str = "en") -> list[dict[str, obje
     return [json.loads(line) for line in response.text.splitlines()]
 
 
-def text_of(part: writing.Part) -> list[str]:
+def text_of(part: Part) -> list[str]:
     return [token["text"] for token in part["tokens"]]
 
 
@@ -205,7 +207,7 @@ def test_a_browser_that_goes_away_ends_the_writing(asked: Writing) -> None:
     long = asked.model_copy(update={"decoding": DecodingConfig(tokens=4096, seed=99)})
 
     async def listen() -> None:
-        lines = writing._lines(long.model_dump(), "en")
+        lines = lines_of(lambda waiting: write(long, waiting), "en")
         assert "prompt" in await anext(lines)
         await lines.aclose()
 
@@ -219,7 +221,7 @@ def test_a_browser_that_goes_away_ends_the_writing(asked: Writing) -> None:
 
 
 def test_the_python_on_the_page_runs_and_writes_the_same(asked: Writing, run: Run) -> None:
-    code = generate.as_python(asked)
+    code = python_of(asked)
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT,
         env={"TERRARIUM_RUNS": str(run.folder.parent), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTHONUTF8": "1"},
