@@ -41,6 +41,14 @@ def job_of(run: Run) -> Job:
         from llm_core.runs.inquiry_job import InquiryJob
 
         return InquiryJob(run)
+    if run.kind == "sweep":
+        from llm_core.runs.sweep_job import SweepJob
+
+        return SweepJob(run)
+    if run.kind == "range_test":
+        from llm_core.runs.range_test_job import RangeTestJob
+
+        return RangeTestJob(run)
     if run.kind == "import":
         raise UserError("The model of run {run} was brought in; there is no training to go on with.", run=run.id)
     raise UserError("Run {run} was made by another version of this program.", run=run.id)

@@ -3,6 +3,8 @@
 How many runs of a person work at the same time is no reason to refuse one: the queue gives it its turn later.
 """
 
+import contextlib
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -17,23 +19,24 @@ from llm_core.runs.queue import Entry
 MEGABYTE = 1_000_000
 
 
-def refuse_new(root: Path, owner: str, config: Config, line: Iterable[Entry], listing: Listing) -> None:
-    """Raises UserError where this owner may make no such run now. `line`: what the queue holds of its kind."""
+def refuse_new(root: Path, owner: str, config: Config, line: Iterable[Entry], *listings: Listing) -> None:
+    """Raises UserError where this owner may make no such run now. `line`: what the queue holds of its kind,
+    `listings`: where runs take room."""
     limits = _allowed(root, owner)
     if limits is None:
         return
-    if isinstance(config, RunConfig):
-        refuse_large(config, limits)
+    for each in (config,) if isinstance(config, RunConfig) else getattr(config, "extremes", ()):
+        refuse_large(each, limits)
     refuse_many(owner, line, limits)
-    refuse_full(taken(listing, owner), limits)
+    refuse_full(taken(owner, *listings), limits)
 
 
-def refuse_room(root: Path, owner: str, listing: Listing) -> None:
+def refuse_room(root: Path, owner: str, *listings: Listing) -> None:
     """Raises UserError where the runs of this owner take as much room as they may."""
     found = classroom.read(root)
     limits = found and found.limits_of(owner)
     if limits is not None:
-        refuse_full(taken(listing, owner), limits)
+        refuse_full(taken(owner, *listings), limits)
 
 
 def refuse_start(root: Path, owner: str, line: Iterable[Entry]) -> None:
@@ -101,29 +104,30 @@ def refuse_full(size: int, limits: Limits) -> None:
         )  # fmt: skip
 
 
-def taken(listing: Listing, owner: str) -> int:
+def taken(owner: str, *listings: Listing) -> int:
     """Bytes on the disk of all runs of an owner. What was measured of one counts until its folder changes."""
-    total, measured = 0, {}
-    for summary in listing.summaries():
-        if summary.fixed.owner == owner:
-            size = listing.size(summary)
-            if size is None:
-                size = bytes_in(listing.root / summary.id)
-                measured[summary.id] = summary.stamp, size
-            total += size
-    if measured:
-        listing.keep_sizes(measured)
+    total = 0
+    for listing in listings:
+        measured = {}
+        for summary in listing.summaries():
+            if summary.fixed.owner == owner:
+                size = listing.size(summary)
+                if size is None:
+                    size = bytes_in(listing.root / summary.id)
+                    measured[summary.id] = summary.stamp, size
+                total += size
+        if measured:
+            listing.keep_sizes(measured)
     return total
 
 
 def bytes_in(folder: Path) -> int:
     """The sizes of all files in a folder together; what vanishes meanwhile counts nothing."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.lstat().st_size
-        except OSError:
-            continue
+    for place, _folders, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_size
     return total
 
 

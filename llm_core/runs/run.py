@@ -20,6 +20,7 @@ from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.sized import DataSizesConfig
+from llm_core.runs.swept import RangeTestConfig, SweepConfig
 
 FORMAT = 1
 LABELS = "labels.json"
@@ -27,6 +28,7 @@ KINDS: dict[str, type[Config]] = {
     "train": RunConfig, "import": ImportConfig, "head_scores": HeadScoresConfig,
     "race": RaceConfig, "classify": ClassifyConfig, "data_sizes": DataSizesConfig,
     "classify_file": ClassifyFileConfig, "pretraining": PretrainingConfig, "inquiry": InquiryConfig,
+    "sweep": SweepConfig, "range_test": RangeTestConfig,
 }  # fmt: skip
 """The kinds of runs, each with its settings. `llm_core.runs.kinds` has what each does."""
 KIND_OF = {settings: kind for kind, settings in KINDS.items()}

@@ -42,6 +42,7 @@ from llm_core.runs.run import CHILDREN, FORMAT, KIND_OF, Run, open_run, root_of
 from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.sized import DataSizesConfig
 from llm_core.runs.status import Wish
+from llm_core.runs.swept import RangeTestConfig, SweepConfig
 
 if TYPE_CHECKING:
     from llm_core.data.tokenizers import Tokenizer
@@ -54,6 +55,7 @@ TRASH = "trash"
 """The folder, beside the runs, where deleted ones stand until it is emptied."""
 Created = (
     RunConfig | HeadScoresConfig | RaceConfig | ClassifyConfig | DataSizesConfig | ClassifyFileConfig | PretrainingConfig | InquiryConfig
+    | SweepConfig | RangeTestConfig
 )  # fmt: skip
 """The settings of all runs that a worker works on."""
 
@@ -68,6 +70,7 @@ class Store:
         self._bundled, self._races = bundled.absolute(), races.absolute()
         self.trash = self.root / TRASH
         self.listing = Listing(self.root)
+        self._deleted = Listing(self.trash, index=False)
         self._launcher = Launcher(self.root, self.corpora)
         self.queue = Queue(self.root)
         self._lock = threading.RLock()
@@ -86,12 +89,14 @@ class Store:
         threads: int | None = None,
         form_token: str | None = None,
         identity: str | None = None,
+        parent: Run | None = None,
     ) -> Run:
         """A new run folder, checked but not started. Raises UserError, and leaves nothing behind, when refused.
 
         `threads`: what an empty setting becomes; the share of one of two workers when None. `form_token` belongs to
         one showing of a form: a second call with the same one, from a double click, gives the first run again; and so
-        does one with the `identity` of a run that is there.
+        does one with the `identity` of a run that is there. `parent`: the sweep whose training it is; those were checked
+        when the sweep was made.
         """
         if isinstance(config, RaceConfig) and form_token not in self._forms:
             refuse_untabled(config)  # a large table takes seconds, in which others want their models
@@ -112,12 +117,17 @@ class Store:
                 if isinstance(config, ClassifyFileConfig):
                     config = config.model_copy(update={"file": str(keep_file(Path(config.file), self.corpora))})
             elif isinstance(config, ClassifyConfig):
-                place = self._children_of(self.find(config.race), owner)
+                place = self._children_of(open_race(self.find(config.race)).run, owner)
+            elif parent is not None:
+                place = self._children_of(parent, owner)
+            elif isinstance(config, SweepConfig | RangeTestConfig):
+                for each in config.extremes:
+                    refuse_impossible(each, self.corpora)
             elif isinstance(config, RunConfig):
                 refuse_impossible(config, self.corpora)
             if place == self.root:  # a child belongs to a run that was let in
                 kind = KIND_OF[type(config)]
-                refuse_new(self.root, owner, config, self._line(kind), self.listing)
+                refuse_new(self.root, owner, config, self._line(kind), self.listing, self._deleted)
             run = self._write(config, name, owner, recipe, threads or slots.default_threads(), None, place, identity)
             if form_token is not None:
                 self._forms[form_token] = run.id
@@ -130,7 +140,7 @@ class Store:
 
         Raises UserError, and leaves nothing behind, when `fill` does or when the disk does not take it.
         """
-        refuse_room(self.root, owner, self.listing)
+        refuse_room(self.root, owner, self.listing, self._deleted)
         return self._write(config, name, owner, None, slots.default_threads(), fill)
 
     def _write(
@@ -180,10 +190,9 @@ class Store:
             raise
         return open_run(folder, self.corpora)
 
-    def _children_of(self, race: Run, owner: str) -> Path:
-        open_race(race)
-        refuse_stranger(race, owner)
-        return race.folder / CHILDREN
+    def _children_of(self, parent: Run, owner: str) -> Path:
+        refuse_stranger(parent, owner)
+        return parent.folder / CHILDREN
 
     def _sweep(self) -> None:
         """Remove what processes that were killed while making a run have left."""
