@@ -16,6 +16,7 @@ from pages.ui.classroom.gate import Gate
 from pages.ui.classroom.standing import in_class, open_class
 from pages.ui.faults import show_fault
 from pages.ui.routes import ROUTES
+from pages.ui.state import store
 
 # The browser itself is told to load nothing from anywhere else, whatever a text or a name contains.
 POLICY = (
