@@ -127,7 +127,7 @@ def bytes_in(folder: Path) -> int:
     for place, _folders, files in os.walk(folder):
         for name in files:
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_size
+                total += (Path(place) / name).lstat().st_size
     return total
 
 

@@ -136,8 +136,10 @@ def _refuse(run: Run, owner: str) -> None:
 
 
 def _at_work(run: Run) -> bool:
-    """Whether a worker is at it or about to be. Its lock tells of one that lives; this of one that is on its way."""
-    return run.problem is None and run.status().state in ("waiting", "preparing", "running")
+    """Whether a worker is on its way to it. Its lock tells of one that lives; here it may be held by who deletes."""
+    folder = run.folder
+    last, wish, turn = statuses.recorded(folder), statuses.wanted(folder), statuses.turn_of(folder)
+    return run.problem is None and statuses.derive(last, wish, False, time.time(), turn=turn).state == "waiting"
 
 
 def _find(store: Store, reference: str) -> Run | None:
