@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages.ui.classroom.components import bar
+from pages.ui.classroom.standing import in_class
 from pages.ui.text import LANGUAGES, _, choose_language, keep_language, language
 
 
@@ -31,6 +33,7 @@ page = st.navigation(
         st.Page("attention.py", title=_("Attention")),
         st.Page("inside.py", title=_("Inside")),
         st.Page("classify.py", title=_("Classify")),
+        *([st.Page("board.py", title=_("Class"), url_path="class")] if in_class() else []),
     ],
     position="top",
 )
@@ -41,4 +44,7 @@ with st.container(key="language", width="content"):
         label_visibility="collapsed", required=True,
         on_change=_switch_language,
     )  # fmt: skip
+if in_class():
+    with st.container(key="class_bar"):
+        bar()
 page.run()

@@ -25,6 +25,7 @@ from pages.ui.classify.pretraining import pretraining_route
 from pages.ui.classify.race_route import race_route
 from pages.ui.classify.sizes import sizes_route
 from pages.ui.classify.why_route import why_route
+from pages.ui.classroom.board_route import board_route, show_route, shown_route
 from pages.ui.fill_mask.route import fill_csv_route, fill_route
 from pages.ui.generate.beams import beams_route
 from pages.ui.generate.next_token import next_route
@@ -136,5 +137,8 @@ ROUTES = [
     Route("/written.csv", csv_route),
     Route("/truth", truth_route),
     Route("/vendor/plotly.min.js", plotly_script),
+    Route("/class/runs", board_route),
+    Route("/class/shown", shown_route),
+    Route("/class/show", show_route, methods=["POST"]),
     *BERTVIZ_ROUTES,
 ]

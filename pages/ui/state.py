@@ -212,6 +212,13 @@ CLASSIFY_WHY_FOR_KEY = "classify_why_for"
 CLASSIFY_WHY_TURN_KEY = "classify_why_turn"
 CLASSIFY_WHY_LINK_KEY = "classify_why_link"
 OWNER_KEY = "class_owner"
+CLASS_FAULT_KEY = "class_fault"
+CLASS_NAME_KEY = "class_own_name"
+CLASS_FROZEN_KEY = "class_frozen"
+CLASS_LINK_KEY = "class_link"
+CLASS_LIMITS_KEY = "class_limits_seen"
+CLASS_PERSON_KEY = "class_person"
+CLASS_PERSON_NAME_KEY = "class_person_name"
 
 
 @functools.cache
@@ -245,7 +252,7 @@ def inference(waiting: Callable[[], None] | None = None) -> Iterator[None]:
 TORCH_AFTER = 6.0
 """Seconds between warming a worker and importing torch here, which for a second or two slows down every answer."""
 
-_warming = threading.Lock()
+_warming, _importing = threading.Lock(), threading.Lock()
 
 
 def warm_up() -> None:
@@ -253,9 +260,8 @@ def warm_up() -> None:
 
     Called by the first request of a live component, so that no browser waits for these imports.
     """
-    if not _warming.acquire(blocking=False):
-        return
-    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    if _warming.acquire(blocking=False):
+        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
 
 
 def _warm_up() -> None:
@@ -265,12 +271,27 @@ def _warm_up() -> None:
         import torch
 
         torch.set_num_threads(1)  # Inference in the server takes one thread; the others belong to training.
-        # The first view that asks for one of these would wait a second for it.
-        import captum.attr  # noqa: F401
+    except Exception:
+        logging.getLogger(__name__).exception("Warming up failed; the first training will start slowly.")
+    warm_libraries()
+
+
+def warm_libraries() -> None:
+    """Import, beside the pages, what the views of the page Inside need: the first that asked would wait for seconds.
+
+    Called where such views are drawn, once the first is out.
+    """
+    if _importing.acquire(blocking=False):
+        threading.Thread(target=_warm_libraries, name="warm-libraries", daemon=True).start()
+
+
+def _warm_libraries() -> None:
+    try:
+        import captum.attr
         import sklearn.manifold  # noqa: F401
 
         for corpus in CORPORA.values():
             if corpus.kind != "text":  # its grammar
                 next(iter(documents(corpus, 0, 1)))
     except Exception:
-        logging.getLogger(__name__).exception("Warming up failed; the first training will start slowly.")
+        logging.getLogger(__name__).exception("Warming up failed; the first views will be slow.")
