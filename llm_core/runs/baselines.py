@@ -5,15 +5,15 @@ import math
 
 import numpy as np
 
-from llm_core.config import NgramConfig
+from llm_core.config import READING, NgramConfig, Objective
 from llm_core.data.annotated import ASKED
 from llm_core.data.prepare import TokenizedCorpus, lengths
 from llm_core.evaluate.language_model import Score, score
+from llm_core.evaluate.unigram import MOST_TOKENS, unigram_loss
 from llm_core.models.ngram import Ngram
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.history import Row
 
-MOST_TOKENS = 5_000_000
 SCORED_TOKENS = 200_000
 _FILE = "baselines.json"
 _WINDOW = 128
@@ -34,6 +34,19 @@ def baselines(corpus: TokenizedCorpus) -> list[Row]:
     with contextlib.suppress(OSError):  # they can be measured again
         replace_json(corpus.folder / _FILE, {"rows": rows})
     return rows
+
+
+def unigram_baseline(corpus: TokenizedCorpus, objective: Objective) -> Row | None:
+    """The row "unigram": what is lost on the held-out text by whoever knows how frequent each token is, and nothing else.
+
+    Over what the objective asks: of hidden tokens those of the text, without the signs, and no bits per character, for
+    they make up no text; of pairs the translations. None where something else than tokens is asked.
+    """
+    if corpus.rows in ASKED:
+        return None
+    loss, bits = unigram_loss(corpus, signs=objective not in READING)
+    row: Row = {"kind": "baseline", "name": "unigram", "loss": loss}
+    return row if objective in READING else row | {"bits_per_character": bits}
 
 
 def ngram_score(corpus: TokenizedCorpus, limit: int | None = None) -> Score:

@@ -15,7 +15,7 @@ from llm_core.runs.files import moment, read_object
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.locks import held
-from llm_core.runs.names import ID, LONGEST_NAME
+from llm_core.runs.names import BUNDLED, ID, LONGEST_NAME
 from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.scored import HeadScoresConfig
@@ -43,12 +43,20 @@ _STEP = re.compile(r"[0-9]{8}")
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The run that a branch comes from, by its id, which may be gone, and after which of its steps it goes on."""
+
+    run: str
+    step: int
+
+
+@dataclass(frozen=True)
 class Run:
     """One run folder. `problem` says why it cannot be used; then `config` raises it, and the rest may be empty.
 
     `created`: seconds since 1970. `digest`: of the tokenized corpus, None until that is prepared. `corpora`: where
     tokenized corpora lie. `read_only`: a bundled model, or a folder that must not be written to. `grammar`: digest of
-    the grammar that wrote its text, None where none did.
+    the grammar that wrote its text, None where none did. `branched_from`: None where it began by itself.
     """
 
     id: str
@@ -62,6 +70,7 @@ class Run:
     settings: Config | None
     problem: UserError | None = None
     grammar: str | None = None
+    branched_from: Origin | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -154,7 +163,17 @@ def open_run(folder: Path, corpora: Path, *, read_only: bool = False) -> Run:
         settings=settings,
         problem=problem,
         grammar=grammar if isinstance(grammar, str) else None,
+        branched_from=_origin(values.get("branched_from")),
     )
+
+
+def _origin(value: object) -> Origin | None:
+    """Where a run says it comes from; None where it does not say, or not in the right words."""
+    if not isinstance(value, dict):
+        return None
+    run, step = value.get("run"), value.get("step")
+    named = isinstance(run, str) and (ID.fullmatch(run) or BUNDLED.fullmatch(run))
+    return Origin(run, step) if named and type(step) is int and step >= 0 else None
 
 
 def root_of(folder: Path) -> Path:

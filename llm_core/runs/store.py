@@ -21,6 +21,7 @@ from llm_core.config import RunConfig
 from llm_core.data.generated import grammar_digest
 from llm_core.errors import UserError
 from llm_core.runs import slots
+from llm_core.runs.branch import Branching, branching
 from llm_core.runs.check import refuse_impossible
 from llm_core.runs.file_to_classify import ClassifyFileConfig
 from llm_core.runs.files import replace_json, replace_text
@@ -90,13 +91,14 @@ class Store:
         form_token: str | None = None,
         identity: str | None = None,
         parent: Run | None = None,
+        branched: Branching | None = None,
     ) -> Run:
         """A new run folder, checked but not started. Raises UserError, and leaves nothing behind, when refused.
 
         `threads`: what an empty setting becomes; the share of one of two workers when None. `form_token` belongs to
         one showing of a form: a second call with the same one, from a double click, gives the first run again; and so
         does one with the `identity` of a run that is there. `parent`: the sweep whose training it is; those were checked
-        when the sweep was made.
+        when the sweep was made. `branched`: what it begins with (`branch`).
         """
         if isinstance(config, RaceConfig) and form_token not in self._forms:
             refuse_untabled(config)  # a large table takes seconds, in which others want their models
@@ -123,17 +125,29 @@ class Store:
             elif isinstance(config, SweepConfig | RangeTestConfig):
                 for each in config.extremes:
                     refuse_impossible(each, self.corpora)
-            elif isinstance(config, RunConfig):
+            elif isinstance(config, RunConfig) and branched is None:
                 refuse_impossible(config, self.corpora)
             if place == self.root:  # a child belongs to a run that was let in
                 kind = KIND_OF[type(config)]
                 refuse_new(self.root, owner, config, self._line(kind), self.listing, self._deleted)
-            run = self._write(config, name, owner, recipe, threads or slots.default_threads(), None, place, identity)
+            threads = threads or slots.default_threads()
+            run = self._write(config, name, owner, recipe, threads, None, place, identity, branched)
             if form_token is not None:
                 self._forms[form_token] = run.id
                 while len(self._forms) > 1000:
                     self._forms.popitem(last=False)
             return run
+
+    def branch(
+        self, run: Run, step: int | None, config: RunConfig, *, name: str, owner: str, form_token: str | None = None
+    ) -> Run:
+        """A new run, of whoever asks, that goes on from a step of any run, the last one kept when None. Not yet started.
+
+        Its training may have other settings (`llm_core.runs.branch`). Raises UserError, and leaves nothing behind, when
+        refused; `form_token` as in `create`.
+        """
+        made = branching(run, _kept_step(run, step), config)
+        return self.create(config, name=name, owner=owner, recipe=run.recipe, form_token=form_token, branched=made)
 
     def keep(self, config: ImportConfig, fill: Callable[[Path], None], *, name: str, owner: str = LOCAL) -> Run:
         """A finished run that nobody works on: `fill` writes model, tokenizer and status into its folder.
@@ -153,6 +167,7 @@ class Store:
         fill: Callable[[Path], None] | None = None,
         place: Path | None = None,
         identity: str | None = None,
+        branched: Branching | None = None,
     ) -> Run:
         text, grammar = "", None
         if isinstance(config, RunConfig):
@@ -172,6 +187,9 @@ class Store:
                 "config": config.model_dump(mode="json"), "owner": owner, "created": now, "recipe": recipe,
                 "threads": threads, "versions": _versions(), "grammar": grammar,
             }  # fmt: skip
+            if branched is not None:
+                values["branched_from"] = branched.origin
+                branched.fill(temporary)
             replace_json(temporary / "run.json", values, durable=True)
             replace_text(temporary / "name.txt", display_name(name, recipe or text[-80:] or identity))
             if fill is None:

@@ -6,22 +6,29 @@ from collections.abc import Iterator
 from llm_core.data.prepare import TokenizedCorpus, open_corpus, prepare, require_length
 from llm_core.errors import UserError
 from llm_core.evaluate.floor import NoFloor, entropy_floor
-from llm_core.runs.baselines import baselines
+from llm_core.runs import history, opened
+from llm_core.runs.baselines import baselines, unigram_baseline
+from llm_core.runs.branch import beginning
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.history import Row
 from llm_core.runs.job import Clock, Job, Progress
 from llm_core.runs.run import LABELS, Run
+from llm_core.runs.wish import Wish
 from llm_core.training import checkpoints
+from llm_core.training.branching import branched_state
+from llm_core.training.fixed_text import fixed_text
 from llm_core.training.loop import train
 from llm_core.training.records import Record, Snapshot
 from llm_core.training.state import TrainingState
 
 
 class TrainJob(Job):
-    """`train` in a run folder. Goes on from the newest full checkpoint that verifies."""
+    """`train` in a run folder. Goes on from the newest full checkpoint that verifies, or from where it branched off."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
+        self._wish = Wish(run.folder)
+        self._lacks_text = False
         self._steps = run.folder / "steps"
         self._corpus: TokenizedCorpus | None = None
         self._state: TrainingState | None = None
@@ -48,20 +55,45 @@ class TrainJob(Job):
                 replace_json(self.run.folder / LABELS, {"labels": corpus.labels}, durable=True)
             replace_json(self.run.folder / "corpus.json", {"digest": corpus.digest}, durable=True)
         self._corpus = corpus
+        self._state = self._last_state(corpus)
+        checkpoints.take_back(self._steps, self.resume_step())
+        opened.take_back(self.run.folder, self.resume_step())
+
+    def _last_state(self, corpus: TokenizedCorpus) -> TrainingState | None:
+        """What to go on from; None where the run begins."""
+        config, rows = self.run.config, history.records(self.run.folder)
+        known = {row.get("kind") for row in rows}
+        self._lacks_text = "step" in known and "fixed_text" not in known
+        branched = beginning(rows)
+        if branched is not None and "snapshot" not in known:  # what lies there is its parent's
+            folder = checkpoints.step_folder(self._steps, branched["step"])
+            return branched_state(
+                folder, config, corpus,
+                tokens=branched["tokens"], seconds=branched["seconds"], initial=branched["initial_loss"],
+            )  # fmt: skip
         newest = checkpoints.newest_full(self._steps)
         # Step 0 says nothing that the settings do not say, and its first look belongs to the records: begin anew.
-        if newest is not None and int(newest.name) > 0:
-            self._state = checkpoints.read_state(newest, config, corpus)
-        checkpoints.take_back(self._steps, self.resume_step())
+        if newest is None or (int(newest.name) == 0 and branched is None):
+            return None
+        return checkpoints.read_state(newest, config, corpus)
 
     def resume_step(self) -> int | None:
         return None if self._state is None else self._state.step
 
     def records(self, clock: Clock) -> Iterator[Record]:
-        for record in train(self.run.config, self.corpus, self._state, clock):
+        if self._lacks_text and self._state is not None and not self._state.finished:
+            text = fixed_text(self.corpus, self._state.config)  # a version before this one began the run
+            if text is not None:
+                yield text.record(0, self.corpus, self._state.config)
+        for record in train(self.run.config, self.corpus, self._state, clock, self._opens):
             if isinstance(record, Snapshot):
                 self._state = record.state
             yield record
+
+    def _opens(self, step: int) -> bool:
+        """Whether just this step is asked for."""
+        wanted = self._wish.now()
+        return wanted.state == "running" and wanted.until_step == step
 
     def write(self, snapshot: Snapshot) -> None:
         checkpoints.write(self._steps, snapshot)
@@ -75,7 +107,8 @@ class TrainJob(Job):
         return state.snapshot()
 
     def comparisons(self) -> list[Row]:
-        return [*baselines(self.corpus), self._floor()]
+        unigram = unigram_baseline(self.corpus, self.run.config.training.objective)
+        return [*baselines(self.corpus), *([] if unigram is None else [unigram]), self._floor()]
 
     def _floor(self) -> Row:
         """The loss of a perfect predictor, or why nobody knows it."""

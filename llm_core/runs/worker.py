@@ -241,7 +241,7 @@ class _Worker:
         """Take the figures of the step that the run goes on after from its history."""
         at = resumed or 0
         rows = [row for row in known if isinstance(row.get("step"), int) and row["step"] <= at and resumed is not None]
-        step = next((row for row in reversed(rows) if row.get("kind") == "step"), {})
+        step = next((row for row in reversed(rows) if row.get("kind") in ("step", "branched")), {})
         looked = next((row for row in reversed(rows) if row.get("kind") == "evaluation"), {})
         self._say(
             step=at, tokens=step.get("tokens", 0), seconds=step.get("seconds", 0.0), loss=step.get("loss"),

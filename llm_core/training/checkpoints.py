@@ -56,7 +56,7 @@ def read_state(folder: Path, config: RunConfig, corpus: TokenizedCorpus) -> Trai
     """
     if STATE not in verify(folder):
         raise UserError("The checkpoint at step {step} holds a model to look at only.", step=int(folder.name))
-    scalars = _read_scalars(folder)
+    scalars = read_scalars(folder)
     if scalars.get("corpus") != corpus.digest:
         raise UserError("This run was trained on another text, or its text was cut into tokens otherwise.")
     model = load_model(folder)
@@ -157,7 +157,8 @@ def _scalars(state: TrainingState) -> dict[str, Any]:
     }
 
 
-def _read_scalars(folder: Path) -> dict[str, Any]:
+def read_scalars(folder: Path) -> dict[str, Any]:
+    """What a full checkpoint holds beside tensors. Raises Damaged, or UserError where another version wrote it."""
     try:
         scalars: dict[str, Any] = json.loads((folder / STATE).read_bytes())
         if scalars["format"] != _FORMAT:

@@ -1,5 +1,6 @@
 """Rows with many numbers in a history: written whole, and few of them sent to who watches."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -15,7 +16,7 @@ NAMES = ["embedding", *(f"block {n}" for n in range(8)), "head"]
 
 def looks(last: int, every: int = 50) -> list[int]:
     early = {
-        step for step in range(1, last) if step & (step - 1) == 0 or step % 3 == 0 and (step // 3).bit_count() == 1
+        step for step in range(1, last) if step.bit_count() == 1 or (step % 3 == 0 and (step // 3).bit_count() == 1)
     }
     return sorted({0, *early, *range(0, last + 1, every)})
 
@@ -68,7 +69,7 @@ def test_what_stays_is_spread_evenly_early_and_late() -> None:
     rows = [row for row in rows_of_a_run(10_000) if row["kind"] == "text"]
     steps = [row["step"] for row in thin_heavy(rows)]
     roots = [math.sqrt(step) for step in steps]
-    assert max(b - a for a, b in zip(roots, roots[1:], strict=False)) < 3 * 100 / 119 + math.sqrt(50)
+    assert max(b - a for a, b in itertools.pairwise(roots)) < 3 * 100 / 119 + math.sqrt(50)
     assert sum(step <= 1000 for step in steps) >= 15
     assert sum(step > 5000 for step in steps) >= 20
 
