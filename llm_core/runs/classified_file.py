@@ -62,7 +62,7 @@ def start(store: Store, race: Race, owner: str, family: str, file: Path, encodin
     }  # fmt: skip
     config = parse(ClassifyFileConfig, values)
     made = store.create(config, name=file.name, owner=owner)
-    store.start(made)
+    store.start(made, owner)
     return made
 
 

@@ -37,12 +37,12 @@ def start(store: Store, race: Race, owner: str, families: Sequence[str]) -> Run:
         same = isinstance(known.settings, DataSizesConfig) and set(known.settings.families) == set(families)
         if same and known.owner == owner and known.status().state in ("paused", "stopped", "interrupted"):
             store.want(known, "running", owner=owner)
-            store.start(known)
+            store.start(known, owner)
             return known
     values = {"race": race.run.id, "families": list(families), "seed": race.settings.seed}
     config = parse(DataSizesConfig, values)
     made = store.create(config, name=f"data sizes of {race.run.name}", owner=owner)
-    store.start(made)
+    store.start(made, owner)
     return made
 
 

@@ -26,10 +26,10 @@ def start(store: Store, run: Run, owner: str, *, texts: int = 500, seed: int = 0
             return known
         if known.owner == owner and known.status().state in ("paused", "stopped", "interrupted"):
             store.want(known, "running", owner=owner)
-            store.start(known)
+            store.start(known, owner)
             return known
     made = store.create(HeadScoresConfig(run=run.id, texts=texts, seed=seed), name=f"heads of {run.name}", owner=owner)
-    store.start(made)
+    store.start(made, owner)
     return made
 
 

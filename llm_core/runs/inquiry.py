@@ -52,12 +52,12 @@ def begin(store: Store, config: InquiryConfig, *, name: str, owner: str = LOCAL)
         config_id = config.digest
     if run is None:
         run = store.create(config, name=name, owner=owner, identity=config_id)
-        store.start(run)
+        store.start(run, owner)
         return run
     status = run.status()
     if not status.under_way and status.state != "finished":
         store.want(run, "running", owner=owner)
-        store.start(run)
+        store.start(run, owner)
     return run
 
 

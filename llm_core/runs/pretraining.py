@@ -45,10 +45,10 @@ def begin(store: Store, owner: str, name: str) -> Run:
             return known
         if known.owner == owner and state.state in ("paused", "stopped", "interrupted"):
             store.want(known, "running", owner=owner)
-            store.start(known)
+            store.start(known, owner)
             return known
     made = store.create(PretrainingConfig(), name=name, owner=owner)
-    store.start(made)
+    store.start(made, owner)
     return made
 
 

@@ -326,16 +326,14 @@ class Store:
 
     # ---- working
 
-    def start(self, run: Run) -> None:
+    def start(self, run: Run, owner: str = LOCAL) -> None:
         """Have a worker process take the run up when its turn comes, at once where one is free. Nothing happens when one
         has it already.
 
-        Raises UserError when the run is broken or read-only. Call `want` first to resume one that was stopped.
+        Raises UserError when the run is broken or read-only, or when `owner` may not. Call `want` first to resume one
+        that was stopped.
         """
-        if run.problem is not None:
-            raise run.problem
-        if run.read_only:
-            raise UserError("Run {run} is read-only.", run=run.id)
+        refuse_stranger(run, owner)
         self._launcher.start(run)
 
     def serve(self) -> None:

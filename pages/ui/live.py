@@ -43,7 +43,7 @@ def ask(reference: str, command: str) -> None:
     elif command in ("resume", "step"):
         until = run.status().step + 1 if command == "step" else None
         store().want(run, "running", until_step=until, owner=owner())
-        store().start(run)
+        store().start(run, owner())
 
 
 def copy_labels() -> dict[str, str]:

@@ -205,7 +205,7 @@ def _start(source: Source | None, recipe: Recipe) -> None:
             config.model_copy(update={"data": data}), name=f"{_(recipe.title)} · {source.title}", owner=owner(),
             recipe=recipe.name, form_token=token,
         )  # fmt: skip
-        store().start(run)
+        store().start(run, owner())
     except UserError as error:
         st.session_state[FAULT_KEY] = error
         return

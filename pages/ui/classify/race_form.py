@@ -104,7 +104,7 @@ def _start(table: TableConfig | None) -> None:
     name = _(example.title) if example else Path(config.table.file).name
     try:
         run = store().create(config, name=name, owner=owner(), form_token=_form_token(config.model_dump_json()))
-        store().start(run)
+        store().start(run, owner())
     except UserError as error:
         st.session_state[CLASSIFY_FAULT_KEY] = error
         return
