@@ -17,15 +17,12 @@ Floats = NDArray[np.float64]
 
 FEWEST = 4
 """Sizes that are needed: three unknowns, and one more, so that the curve can be wrong at all."""
-RESAMPLED = 200
-"""Fits of the bootstrap: enough for the ends of a 90 % interval."""
 _HUBER = 1e-2
 """Residuals in log loss beyond this count less: a hundredth is a little more than what another seed changes."""
-_EXPONENTS = (0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6)
-_FLOORS = (0.02, 0.5, 0.8, 0.95, 0.99)
-"""Where the search begins, every pair of both: the floor as a share of the lowest loss. Of all ends the best is taken."""
 _STEEPEST = 4.0
 """The largest exponent that is looked for; beyond it the first point alone would lie above a flat line."""
+_EXPONENTS = np.geomspace(0.02, _STEEPEST, 120)
+"""Tried to begin with: for each the best E and A follow in closed form."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,12 @@ class Scaling:
         return np.asarray(self.floor + self.scale * np.asarray(sizes, dtype=float) ** -self.exponent)
 
 
-def fit_scaling(sizes: Sequence[float], losses: Sequence[float], *, seed: int = 0) -> Scaling:
-    """Fit E, A and alpha by least squares in log loss, with Huber's loss, from a grid of beginnings, as Hoffmann et al.
-    2022 (section 3.3) do it; several losses of one size, from several seeds, are several points.
+def fit_scaling(sizes: Sequence[float], losses: Sequence[float]) -> Scaling:
+    """Fit E, A and alpha by least squares in log loss, with Huber's loss, from the best of a grid of exponents, much as
+    Hoffmann et al. 2022 (section 3.3) do it; several losses of one size, from several seeds, are several points.
 
-    The intervals are from the 5th to the 95th hundredth of 200 fits to the curve with its residuals drawn anew (a residual
-    bootstrap, Efron & Tibshirani 1993, chapter 9; residuals are widened by sqrt(n / (n - 3)) for the three that were fitted).
+    The intervals are jackknife intervals of 90 % (Tukey 1958): every point is left out once, and the spread of what is found
+    without it, in the logarithms, is taken with Student's t.
     They say what chance does to the points, not whether the form of the curve is right. Raises UserError for fewer than
     four different sizes, and where the loss does not fall as the size grows.
     """
@@ -70,27 +67,27 @@ def fit_scaling(sizes: Sequence[float], losses: Sequence[float], *, seed: int = 
     found = _best(size / unit, loss)
     fitted = _curve(found, size / unit)
     residuals = np.log(loss) - np.log(fitted)
-    chance = np.random.default_rng(seed)
-    widened = (residuals - residuals.mean()) * np.sqrt(len(loss) / max(1, len(loss) - 3))
-    drawn = fitted * np.exp(chance.choice(widened, (RESAMPLED, len(loss))))
-    again = np.array([_fit(size / unit, each, found) for each in drawn])
-    floors, exponents = np.exp(again[:, 0]), np.exp(again[:, 2])
+    kept = [np.arange(len(loss)) != left_out for left_out in range(len(loss))]
+    again = np.array([_fit(size[each] / unit, loss[each], found) for each in kept])
     floor, scale, exponent = np.exp(found)
     return Scaling(
-        float(floor), float(scale * unit**exponent), float(exponent), _middle(floors), _middle(exponents),
+        float(floor), float(scale * unit**exponent), float(exponent), _interval(found[0], again[:, 0]), _interval(found[2], again[:, 2]),
         tuple(map(float, size)), tuple(map(float, loss)), float(np.sqrt(np.mean(residuals**2))),
     )  # fmt: skip
 
 
 def _best(size: Floats, loss: Floats) -> Floats:
-    lowest, spread = float(loss.min()), float(loss.max() - loss.min())
-    beginnings = [
-        np.log([lowest * share, max(1e-6, lowest * (1 - share) + spread / 2), exponent])
-        for share in _FLOORS
-        for exponent in _EXPONENTS
-    ]
-    ends = [_fit(size, loss, beginning) for beginning in beginnings]
-    return min(ends, key=lambda end: _cost(end, size, loss))
+    """The logarithms of E, A and alpha: from the exponent whose E and A, in closed form, leave the smallest shares of the
+    losses over, on to the least squares in log loss."""
+    beginnings = []
+    for exponent in _EXPONENTS:
+        columns = np.stack([np.ones_like(size), size**-exponent], axis=1) / loss[:, None]
+        floor, scale = np.linalg.lstsq(columns, np.ones_like(size), rcond=None)[0]
+        if floor <= 0:
+            floor, scale = 1e-6, 1 / columns[:, 1].mean()
+        if scale > 0:
+            beginnings.append(np.log([floor, scale, exponent]))
+    return _fit(size, loss, min(beginnings, key=lambda beginning: _cost(beginning, size, loss)))
 
 
 def _fit(size: Floats, loss: Floats, beginning: Floats) -> Floats:
@@ -108,7 +105,7 @@ def _fit(size: Floats, loss: Floats, beginning: Floats) -> Floats:
 
     low, high = np.log([1e-9, 1e-9, 1e-3]), np.log([loss.min(), 1e9, _STEEPEST])
     inside = np.clip(beginning, low + 1e-6, high - 1e-6)
-    found = least_squares(residuals, inside, jac=slopes, bounds=(low, high), loss="huber", f_scale=_HUBER, max_nfev=200)
+    found = least_squares(residuals, inside, jac=slopes, bounds=(low, high), loss="huber", f_scale=_HUBER, max_nfev=60)
     return np.asarray(found.x)
 
 
@@ -122,6 +119,11 @@ def _curve(unknown: Floats, size: Floats) -> Floats:
     return np.asarray(floor + scale * size**-exponent)
 
 
-def _middle(values: Floats) -> tuple[float, float]:
-    low, high = np.quantile(values, (0.05, 0.95))
-    return float(low), float(high)
+def _interval(found: float, again: Floats) -> tuple[float, float]:
+    """The ends, from the logarithm of what was found and of what is found without each point."""
+    from scipy.stats import t
+
+    count = len(again)
+    error = np.sqrt((count - 1) / count * np.square(again - again.mean()).sum())
+    reach = float(t.ppf(0.95, count - 1) * error)
+    return float(np.exp(found - reach)), float(np.exp(min(found + reach, 30.0)))

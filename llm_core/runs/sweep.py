@@ -5,6 +5,7 @@ torch.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from llm_core.errors import UserError
@@ -122,8 +123,9 @@ def gathered(settings: SweepConfig, rows: Iterable[Row]) -> Sweep:
     """The same from the rows of its history; a broken row is left out, and what a resumed child has taken back."""
     found = {place: Trained(*place) for place in settings.trainings}
     for row in rows:
-        place = (row.get("cell"), row.get("seed"))
-        one = found.get(place)  # type: ignore[call-overload]
+        cell, seed = row.get("cell"), row.get("seed")
+        place = (cell, seed) if isinstance(cell, int) and isinstance(seed, int) else (-1, -1)
+        one = found.get(place)
         if one is None:
             continue
         at, loss, kind = row.get("at"), _number(row.get("loss")), row.get("kind")
@@ -138,7 +140,7 @@ def gathered(settings: SweepConfig, rows: Iterable[Row]) -> Sweep:
             one = replace(one, points=(*one.points, (at, loss)))
         elif kind == "look" and type(at) is int and loss is not None:
             one = replace(one, looks=(*one.looks, (at, loss)))
-        found[place] = one  # type: ignore[index]
+        found[place] = one
     return Sweep(settings, tuple(found.values()))
 
 
@@ -162,7 +164,13 @@ def scaling_of(sweep: Sweep) -> ScalingOf:
         if size is not None:
             known[tuple(sweep.settings.cells[one.cell][at] for at in sizes)] = size
     keys = [key for key in best if key in known]
-    return ScalingOf(quantity, fit_scaling([known[key] for key in keys], [best[key] for key in keys]))
+    return ScalingOf(quantity, _fitted(tuple(known[key] for key in keys), tuple(best[key] for key in keys)))
+
+
+@lru_cache(64)
+def _fitted(sizes: tuple[float, ...], losses: tuple[float, ...]) -> Scaling:
+    """A fit takes half a second, and many browsers ask for the same one."""
+    return fit_scaling(sizes, losses)
 
 
 def _number(value: object) -> float | None:

@@ -53,13 +53,12 @@ def range_test(
     )  # fmt: skip
     state: TrainingState | None = None
     best, mean = math.inf, 0.0
-    records = train(config.model_copy(update={"training": training}), corpus, None, clock)
-    for record in records:
+    for record in train(config.model_copy(update={"training": training}), corpus, None, clock):
         if isinstance(record, Snapshot) and state is None:
             state = record.state
             _set(state, lowest / training.learning_rate)
         if isinstance(record, Finish) or state is None:
-            break
+            return
         if not isinstance(record, Step):
             continue
         rate = lowest * (highest / lowest) ** ((record.step - 1) / max(1, steps - 1))
@@ -68,9 +67,8 @@ def range_test(
         best = min(best, smoothed)
         yield Rate(record.step, rate, record.loss, smoothed, record.seconds)
         if record.step >= steps or smoothed > AWAY * best:
-            break
+            return
         _set(state, lowest * (highest / lowest) ** (record.step / max(1, steps - 1)) / training.learning_rate)
-    records.close()
 
 
 def _set(state: TrainingState, share: float) -> None:
