@@ -48,7 +48,7 @@ def measure(browser: Any, model: str) -> dict[str, float]:
         page.set_default_timeout(60_000)
         page.goto(f"{url}/inside?run={model}&lang=en&view={FIRST}")
         page.locator(f"[data-drawn] {DRAWN.split(',')[2]}").first.wait_for()
-        page.wait_for_timeout(6000)  # what a server does in its first seconds is not this page's
+        page.wait_for_timeout(10_000)  # what a server does in its first seconds is not this page's
         for view in VIEWS:
             if view == FIRST:
                 continue

@@ -21,6 +21,7 @@ from pages.ui.inside.probes import probes
 from pages.ui.inside.selection import asked, begin, intact, whole
 from pages.ui.inside.steering import steering
 from pages.ui.inside.training import training
+from pages.ui.state import warm_libraries
 from pages.ui.subject import subject_bar
 from pages.ui.text import _
 
@@ -77,3 +78,4 @@ except UserError as error:
     controls.not_here(error, now.view)
 guide.look_for(now, subject.run)
 link.write_link(now)
+warm_libraries()

@@ -287,7 +287,7 @@ def warm_libraries() -> None:
 
 def _warm_libraries() -> None:
     try:
-        import captum.attr
+        import captum.attr  # noqa: F401
         import sklearn.manifold  # noqa: F401
 
         for corpus in CORPORA.values():
