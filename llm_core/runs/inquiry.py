@@ -12,9 +12,9 @@ from pathlib import Path
 
 from llm_core.errors import UserError
 from llm_core.runs import history
-from llm_core.runs.owners import LOCAL
 from llm_core.runs.history import Row
 from llm_core.runs.inquired import InquiryConfig
+from llm_core.runs.owners import LOCAL
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 
