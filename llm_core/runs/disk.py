@@ -59,7 +59,7 @@ def measure(store: Store, summaries: "tuple[Summary, ...] | list[Summary]") -> N
     found: dict[str, tuple[Stamp, int]] = {}
     for one in summaries:
         if store.listing.size(one) is None:
-            found[one.id] = one.stamp, size_of(store.root / one.id)
+            found[one.id] = one.stamp, size_of(one.folder)
             if len(found) == 50:
                 store.listing.keep_sizes(found)
                 found = {}

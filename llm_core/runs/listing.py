@@ -71,6 +71,7 @@ class Summary:
     tags: tuple[str, ...]
     status: Status
     stamp: Stamp
+    folder: Path
     read_only: bool = False
 
     @property
@@ -125,11 +126,21 @@ class Listing:
             self._seen = tuple(self._summary(fixed) for fixed in self.fixed())
             self._moving = {one.id: self._moving[one.id] for one in self._seen}
             self._sizes = {one.id: self._sizes[one.id] for one in self._seen if one.id in self._sizes}
-            self._looked = time.monotonic(), time.monotonic() - began
+            self._looked = time.monotonic(), max(1e-6, time.monotonic() - began)
             if self._unwritten >= WORTH_KEEPING:
                 self._unwritten = 0
                 threading.Thread(target=self.write_index, daemon=True).start()
             return self._seen
+
+    @property
+    def looked(self) -> bool:
+        """Whether all runs have been looked at since this process began: then another look is quick."""
+        return self._looked[0] > 0
+
+    def rows(self, some: Sequence[Fixed]) -> list[Summary]:
+        """A few of the runs as they stand, without a look at all others."""
+        with self._lock:
+            return [self._summary(fixed) for fixed in some]
 
     def forget(self) -> None:
         """Something was changed here: the next look is a new one."""
@@ -200,7 +211,7 @@ class Listing:
             self._moving[fixed.id] = kept
             self._unwritten += settled
         moving = kept[1]
-        return Summary(fixed, moving.name or fixed.id, moving.tags, _standing(folder, moving), stamp)
+        return Summary(fixed, moving.name or fixed.id, moving.tags, _standing(folder, moving), stamp, folder)
 
 
 def read_fixed(folder: Path) -> Fixed:
@@ -241,7 +252,7 @@ def summary_of(run: Run, *, fixed: Fixed | None = None) -> Summary:
     """The row of one run that has been opened: a bundled one, or the child of another."""
     return Summary(
         fixed or read_fixed(run.folder), run.name, tags_of(run.folder), run.status(),
-        _stamp(run.folder) + _stamp(run.folder / "status.json"), run.read_only,
+        _stamp(run.folder) + _stamp(run.folder / "status.json"), run.folder, run.read_only,
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ from pages.ui.generate.pair import crossed_route
 from pages.ui.generate.samples import samples_route
 from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
 from pages.ui.inside.inquiry_route import inquiry_route
+from pages.ui.runs.routes import RUNS_ROUTES
 from pages.ui.state import store, warm_up
 from pages.ui.text import explain_in
 from pages.ui.train.labels import line_names
@@ -140,5 +141,6 @@ ROUTES = [
     Route("/class/runs", board_route),
     Route("/class/shown", shown_route),
     Route("/class/show", show_route, methods=["POST"]),
+    *RUNS_ROUTES,
     *BERTVIZ_ROUTES,
 ]
