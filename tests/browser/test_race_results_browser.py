@@ -87,7 +87,7 @@ def test_a_file_is_watched_while_it_is_classified_and_shown_when_it_is_done(
     opened: Opened, server: Server, race: Race, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(server.runs)
-    monkeypatch.setattr(store, "start", lambda run: None)
+    monkeypatch.setattr(store, "start", lambda run, owner: None)
     path = tmp_path / "new.csv"
     path.write_text("review\na great soup\na poor soup\n", encoding="utf-8")
     page = opened(f"/classify?race={race.run.id}", heading="Classify")

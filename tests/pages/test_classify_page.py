@@ -20,7 +20,7 @@ SECONDS = form_key(RaceConfig, "seconds")
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Ids of the runs that were handed to a worker; none is started."""
     runs: list[str] = []
-    monkeypatch.setattr(Store, "start", lambda self, run: runs.append(run.id))
+    monkeypatch.setattr(Store, "start", lambda self, run, owner: runs.append(run.id))
     return runs
 
 

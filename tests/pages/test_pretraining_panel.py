@@ -71,7 +71,7 @@ def test_the_section_offers_to_measure_with_figures_and_without(
 
 def test_a_press_begins_and_another_stops(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
-    monkeypatch.setattr(store, "start", lambda run: started.append(run.id))
+    monkeypatch.setattr(store, "start", lambda run, owner: started.append(run.id))
     pretraining._obey({"command": "measure"})
     pretraining._obey({"command": "measure"})
     (run,) = find_runs(store)

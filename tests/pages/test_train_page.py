@@ -25,7 +25,7 @@ RUN = "0123456789abcdef"
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Ids of the runs that were handed to a worker; none is started."""
     runs: list[str] = []
-    monkeypatch.setattr(Store, "start", lambda self, run: runs.append(run.id))
+    monkeypatch.setattr(Store, "start", lambda self, run, owner: runs.append(run.id))
     return runs
 
 

@@ -120,7 +120,7 @@ FILE = b'id,review\n1,"a great, great soup"\n2,\n3,=poor soup\n'
 
 def worked_on(race: Race, store: Store, monkeypatch: pytest.MonkeyPatch, file: bytes = FILE) -> None:
     """The button pressed for a file, and the worker done."""
-    monkeypatch.setattr(store, "start", lambda run: None)
+    monkeypatch.setattr(store, "start", lambda run, owner: None)
     use_file.begin(race, LINEAR, "../<b>texts.csv", file, None, "review")
     for run in find_runs(store, race.run):
         work(run)
@@ -164,7 +164,7 @@ def test_a_whole_file_is_classified_shown_and_taken_away(
 def test_while_a_worker_is_at_it_the_page_watches_and_a_stopped_one_says_so(
     race: Race, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "start", lambda run: None)
+    monkeypatch.setattr(store, "start", lambda run, owner: None)
     use_file.begin(race, LINEAR, "texts.csv", FILE, None, "review")
     (run,) = find_runs(store, race.run)
     (watching,) = (json.loads(node.proto.json) for node in open_panel(race).get("bidi_component"))
@@ -177,7 +177,7 @@ def test_while_a_worker_is_at_it_the_page_watches_and_a_stopped_one_says_so(
 def test_a_file_without_texts_is_refused_and_leaves_nothing(
     race: Race, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "start", lambda run: None)
+    monkeypatch.setattr(store, "start", lambda run, owner: None)
     path = write_shops(race.run.folder / "texts.csv")
     for file, column, fault in (
         (b"review\n \n", "review", "no text in"), (path.read_bytes(), "nowhere", "no column"), (b"a,b\n\x00", "a", "brought.csv"),

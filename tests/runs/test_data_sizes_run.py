@@ -120,7 +120,7 @@ def test_only_a_race_is_measured(store: Store, race: Race) -> None:
 
 def test_a_second_press_starts_nothing_new(store: Store, race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
-    monkeypatch.setattr(store, "start", lambda run: started.append(run.id))
+    monkeypatch.setattr(store, "start", lambda run, owner: started.append(run.id))
     first = data_sizes.start(store, race, "local", TWO)
     assert data_sizes.start(store, race, "local", TWO).id == first.id
     assert started == [first.id]

@@ -47,7 +47,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Run, Answ
     question = FeaturesQuestion(place=PLACE, features=24, k=3, steps=30, texts=12)
     config = InquiryConfig(run=MODEL, step=1, question=question, threads=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "start", lambda self, run: None)
+        patch.setattr(Store, "start", lambda self, run, owner: None)
         for name, value in (("LOOKED_AT", 8), ("JUDGED", 6), ("_LABELLED", 24)):
             patch.setattr(f"llm_core.runs.inquiries.features.{name}", value)
         run = inquiry.begin(store, config, name="features")

@@ -177,7 +177,7 @@ def test_starting_twice_is_starting_once_and_a_stopped_one_goes_on(
     store: Store, watched: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    monkeypatch.setattr(Store, "start", lambda self, run: started.append(run.id))
+    monkeypatch.setattr(Store, "start", lambda self, run, owner: started.append(run.id))
     first = start(store, watched, "local", texts=4)
     assert first.settings == HeadScoresConfig(run=watched.id, texts=4)
     assert first.name == "heads of bottles"

@@ -78,7 +78,7 @@ def config(store: Store) -> InquiryConfig:
 @pytest.fixture
 def quiet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker process is started: the test is one."""
-    monkeypatch.setattr(store, "start", lambda run: None)
+    monkeypatch.setattr(store, "start", lambda run, owner: None)
 
 
 def answering(rows: int, *, stop_at: int | None = None) -> Callable[[Run], InquiryJob]:

@@ -104,7 +104,7 @@ def test_rows_that_are_broken_are_left_out() -> None:
 
 def test_a_second_press_starts_nothing_new(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
-    monkeypatch.setattr(store, "start", lambda run: started.append(run.id))
+    monkeypatch.setattr(store, "start", lambda run, owner: started.append(run.id))
     first = pretraining.begin(store, "local", "worth")
     assert pretraining.begin(store, "local", "worth").id == first.id
     assert started == [first.id]
