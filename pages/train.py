@@ -9,7 +9,8 @@ from pages.ui.start_form import run_in_python
 from pages.ui.state import FAULT_KEY, warm_up
 from pages.ui.subject import name_of, subject_bar
 from pages.ui.text import _
-from pages.ui.train.component import live
+from pages.ui.train.code import bench_code
+from pages.ui.train.component import PANELS, live
 from pages.ui.train.labels import measures
 from pages.ui.train.task import answers, no_floor, reads
 from pages.ui.writing import is_translator
@@ -31,6 +32,7 @@ with picture:
         subject = None
     else:
         live("picture", subject.run, replay=subject.run.read_only)
+        live("diagnosis", subject.run)
 with form, st.container(key="start_form"):
     start_form.show()
     fault = st.session_state.pop(FAULT_KEY, None)
@@ -42,8 +44,7 @@ if subject is None:
     warm_up()  # No live component asks for it.
 else:
     live("skills", subject.run)
-    live("samples", subject.run)
-    live("measures", subject.run, measures=measures())
+    live("bench", subject.run, panels=PANELS, measures=measures(), code=bench_code(subject.run))
     st.subheader(_("What to look for"))
     live(
         "guide", subject.run,

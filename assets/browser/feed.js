@@ -26,6 +26,11 @@ class Feed {
     this.steps = { step: [], loss: [], smooth: [], rate: [], norm: [], speed: [] };
     this.evaluations = { step: [], loss: [], bits: [], measures: [] };
     this.samples = [];
+    this.layers = { step: [], gradient: [], weight: [], update: [] }; // each a list of norms, by part
+    this.layerNames = [];
+    this.text = null; // the fixed text: its pieces, and the loss of each for one who only counts tokens
+    this.textLosses = { step: [], losses: [] };
+    this.opened = []; // steps that were taken singly, and can be looked into
     this.baselines = {};
     this.noFloor = null; // a sentence, where the worker has found that there is none
     this.next = 0; // bytes of the history that have been read
@@ -37,7 +42,7 @@ class Feed {
     this.trouble = null; // a sentence, or null
     this.pending = null; // a command that was sent and has not shown an effect yet
     this.limit = Infinity; // a replay shows only what came up to this step
-    this.pinned = null; // the step whose sample is shown; null follows the newest
+    this.pinned = feeds.size ? null : wholeIn("at"); // the step that is looked at; null follows the newest
     this.pointed = null; // the step under the pointer
     this.view = "whole";
     this.revision = 0;
@@ -67,6 +72,13 @@ class Feed {
 
   get lively() {
     return this.head !== null && LIVELY.has(this.head.state);
+  }
+
+  // Look at one step in all parts; null follows the newest.
+  pin(step) {
+    this.pinned = step;
+    link("at", step);
+    this.draw();
   }
 
   // Send a command and look often until it shows an effect. One that got lost, because the server was away, is sent
@@ -130,7 +142,13 @@ class Feed {
         this.evaluations.loss.push(row.loss);
         this.evaluations.bits.push(row.bits_per_character);
         this.evaluations.measures.push(row.measures ?? {});
-      } else if (row.kind === "no_floor") this.noFloor = row.text;
+      } else if (row.kind === "layers") this.takeLayers(row);
+      else if (row.kind === "fixed_text") this.text = row;
+      else if (row.kind === "text") {
+        this.textLosses.step.push(row.step);
+        this.textLosses.losses.push(row.losses);
+      } else if (row.kind === "opened") this.opened = [...this.opened.filter((step) => step !== row.step), row.step];
+      else if (row.kind === "no_floor") this.noFloor = row.text;
       else if (row.kind === "baseline") this.baselines[row.name] = row.loss;
     }
     this.samples.push(...samples);
@@ -140,9 +158,7 @@ class Feed {
   takeStep(row) {
     const { step, loss, smooth, rate, norm, speed } = this.steps;
     const before = step.length - 1;
-    // A window that grows with the step: the steep beginning is not dragged behind.
-    const span = Math.min(100, Math.max(1, row.step / 12));
-    const share = before < 0 ? 1 : Math.max(1 - Math.exp(-(row.step - step[before]) / span), 1 / (before + 2));
+    const share = before < 0 ? 1 : shareOfNew(row.step, step[before], before + 1);
     step.push(row.step);
     loss.push(row.loss);
     smooth.push(before < 0 ? row.loss : smooth[before] + share * (row.loss - smooth[before]));
@@ -151,13 +167,19 @@ class Feed {
     speed.push(row.tokens_per_second);
   }
 
+  takeLayers(row) {
+    this.layerNames = row.names;
+    for (const [name, column] of Object.entries(this.layers)) column.push(row[name]);
+  }
+
   // A resumed run goes on from an earlier step: what came after it did not happen.
   rewind(last) {
-    for (const columns of [this.steps, this.evaluations]) {
+    for (const columns of [this.steps, this.evaluations, this.layers, this.textLosses]) {
       const keep = columns.step.filter((step) => step <= last).length;
       for (const column of Object.values(columns)) column.length = keep;
     }
     this.samples = this.samples.filter((sample) => sample.step <= last);
+    this.opened = this.opened.filter((step) => step <= last);
   }
 
   // Keep every point of the newer half and every second one of the older half.

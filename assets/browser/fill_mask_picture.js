@@ -1,51 +1,6 @@
-// The picture of the Fill in page as a drawing to take away, SVG or PNG. Stands behind format.js, chips.js and
-// fill_mask_parts.js. Text enters it as text nodes only.
-const SVG = "http://www.w3.org/2000/svg";
+// The picture of the Fill in page as a drawing to take away, SVG or PNG. Stands behind format.js, chips.js, drawn_sheet.js
+// and fill_mask_parts.js. Text enters it as text nodes only.
 const SHEET = { width: 620, margin: 20, line: 30, row: 22 };
-
-class Sheet {
-  constructor(theme) {
-    this.theme = theme;
-    this.parts = [];
-    this.pen = make("canvas").getContext("2d");
-  }
-
-  put(tag, attributes, text = null) {
-    const node = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-    if (text !== null) node.textContent = text;
-    this.parts.push(node);
-  }
-
-  font(size, weight = 400) {
-    return `${weight} ${size}px ${this.theme.layout.font.family}`;
-  }
-
-  write(x, y, text, { size = 14, weight = 400, quiet = false } = {}) {
-    const { colors, layout } = this.theme;
-    this.put("text", { x, y, fill: quiet ? colors.quiet : colors.text, "font-family": layout.font.family, "font-size": size, "font-weight": weight, "xml:space": "preserve" }, text);
-  }
-
-  wide(text, size = 14) {
-    this.pen.font = this.font(size);
-    return this.pen.measureText(text).width;
-  }
-
-  // The lighter half of the scale, on which text can be read.
-  shade(share) {
-    const { scale } = this.theme.colors;
-    return scale[Math.round(Math.max(0, Math.min(1, share)) * Math.floor(scale.length / 2 - 1))];
-  }
-
-  svg(width, height) {
-    const picture = document.createElementNS(SVG, "svg");
-    for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) picture.setAttribute(name, value);
-    const ground = document.createElementNS(SVG, "rect");
-    for (const [name, value] of Object.entries({ width, height, fill: this.theme.colors.background })) ground.setAttribute(name, value);
-    picture.append(ground, ...this.parts);
-    return new XMLSerializer().serializeToString(picture);
-  }
-}
 
 // All columns beside each other: {svg, width, height}.
 function drawnSheet(columns, theme) {
@@ -97,14 +52,4 @@ function drawTokens(sheet, column, left, top) {
     x += width + 2;
   });
   return y + 24;
-}
-
-async function asPng({ svg, width, height }) {
-  const image = new Image();
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
-  await image.decode();
-  const canvas = make("canvas");
-  [canvas.width, canvas.height] = [width * 2, height * 2];
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  return canvas.toDataURL("image/png");
 }

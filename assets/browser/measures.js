@@ -1,59 +1,60 @@
 // Small figures of what is measured at every step.
-class Measures {
-  constructor(root, component) {
-    this.root = root;
-    root.replaceChildren();
-    root.className = "t-measures";
-    this.plots = component.data.measures.map((measure) => {
+function measureFigure(feed, theme, labels, measure, height) {
+  const steps = feed.shown(feed.steps);
+  const spread = measure.logarithmic ? { type: "log", dtick: "D2", tickformat: "~g" } : { rangemode: "tozero", nticks: 4 };
+  const trace = {
+    x: steps.step, y: steps[measure.column], mode: "lines", line: { color: theme.colors[measure.color], width: 1.6 },
+    hovertemplate: `${labels.hover[measure.column]}<extra></extra>`,
+  };
+  const layout = {
+    ...theme.layout, height, margin: { l: 48, r: 20, t: 8, b: 26 }, uirevision: feed.run, hovermode: "closest", datarevision: drawings++,
+    xaxis: { ...theme.layout.xaxis, range: axisOfSteps(feed), nticks: 4 },
+    yaxis: { ...theme.layout.yaxis, ...spread, showticklabels: steps.step.length > 0 },
+  };
+  return [[trace], layout];
+}
+
+class Measures extends Panel {
+  every = 500;
+
+  build() {
+    const { labels, measures } = this.data;
+    this.root.className = "";
+    const grid = make("div", "t-measures");
+    this.plots = measures.map((measure) => {
       const figure = make("figure", "t-measure");
       const plot = make("div", "t-small-plot", null, { role: "img", "aria-label": measure.title });
-      const title = make("figcaption", "", measure.title, { title: component.data.labels.meanings[measure.column] });
-      figure.append(title, plot);
-      root.append(figure);
+      figure.append(make("figcaption", "", measure.title, { title: labels.meanings[measure.column] }), plot);
+      grid.append(figure);
       return plot;
     });
-    this.drawn = 0;
-    this.observer = new ResizeObserver(() => this.drawAll());
-    this.observer.observe(root);
-    this.update(component);
+    const foot = panelFoot(labels, {
+      name: () => `terrarium-${this.data.run}-measures`,
+      picture: (format) => Promise.all(this.plots.map((plot, index) => savePlot(plot, `terrarium-${this.data.run}-${measures[index].column}`, format, 360))),
+      table: () => this.table(),
+      code: this.data.code.measures,
+    });
+    this.root.replaceChildren(grid, foot);
   }
 
-  update({ data }) {
-    this.data = data;
-    data.measures.forEach((measure, index) => {
-      this.root.children[index].firstChild.textContent = measure.title;
+  table() {
+    const { step, rate, norm, speed } = this.feed.steps;
+    return [["step", "learning_rate", "gradient_norm", "tokens_per_second"], ...step.map((at, index) => [at, rate[index], norm[index], speed[index]])];
+  }
+
+  async paint() {
+    const { feed, data } = this;
+    const library = await plotly();
+    if (feed !== this.feed) return;
+    this.plots.forEach((plot, index) => {
+      library.react(plot, ...measureFigure(feed, this.theme, data.labels, data.measures[index], 150), { ...CONFIG, displayModeBar: false });
     });
-    const feed = Feed.of(data.run, data.language);
-    if (this.feed === feed) return this.drawAll();
-    this.feed?.leave(this);
-    this.feed = feed;
-    feed.join(this);
   }
 
   close() {
-    this.feed.leave(this);
-    this.observer.disconnect();
+    super.close();
     for (const plot of this.plots) window.Plotly?.purge(plot);
-  }
-
-  // At most every half second, and once more when things have come to rest.
-  draw() {
-    clearTimeout(this.timer);
-    const wait = 500 - (performance.now() - this.drawn);
-    if (wait <= 0) this.drawAll();
-    else this.timer = setTimeout(() => this.drawAll(), wait);
-  }
-
-  async drawAll() {
-    this.drawn = performance.now();
-    const { feed, data } = this;
-    const library = await plotly();
-    if (!this.root.clientWidth || feed !== this.feed) return;
-    const theme = themeOf(this.root, data.themes);
-    this.plots.forEach((plot, index) => {
-      library.react(plot, ...measureFigure(feed, theme, data.labels, data.measures[index], 150), { ...CONFIG, displayModeBar: false });
-    });
   }
 }
 
-PARTS.measures = Measures;
+PANELS.measures = Measures;

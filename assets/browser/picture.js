@@ -23,12 +23,17 @@ class Picture {
     const row = make("div", "t-row");
     row.append(this.state, this.actions);
     this.message = make("p", "t-message");
-    this.root.append(stage, this.bar, row, this.facts, this.gap.root, this.message);
+    this.axes = new AxesSwitch(() => this.feed.draw());
+    this.before = new Before(() => this.drawPlot());
+    this.queue = new Queue(() => this.drawState());
+    this.root.append(stage, this.bar, row, this.facts, this.gap.root, this.axes.root, this.message);
   }
 
   update({ data, setTriggerValue }) {
     this.data = data;
     this.trigger = setTriggerValue;
+    this.axes.update(data.labels);
+    this.before.follow(data.before, data.language);
     const feed = Feed.of(data.run, data.language);
     if (this.feed !== feed) {
       this.feed?.leave(this);
@@ -44,8 +49,15 @@ class Picture {
     this.feed.command(command, () => this.trigger("command", { run, command, at: Date.now() }));
   }
 
+  // The page answers with a form, not the run with another state.
+  branch() {
+    this.trigger("command", { run: this.data.run, command: "branch", step: this.feed.pinned, at: Date.now() });
+  }
+
   close() {
     this.feed.leave(this);
+    this.before.leave();
+    this.queue.leave();
     this.observer?.disconnect();
     window.Plotly?.purge(this.plot);
   }
@@ -72,7 +84,7 @@ class Picture {
     this.root.dataset.state = state;
     this.root.dataset.points = String(this.feed.steps.step.length + this.feed.evaluations.step.length);
     this.state.textContent = pending ? labels.pending[pending.command] : labels.states[state];
-    const queued = head?.place ? fill(labels.covers.queued, { place: number(head.place), waiting: number(head.waiting) }) : "";
+    const queued = this.queue.said(head, labels);
     const said = head?.message || (feed.last ? queued : ""); // before the first point, the cover has its place
     this.message.textContent = trouble === "offline" ? labels.offline : (trouble ?? said);
     const timed = head?.remaining ? head.seconds / (head.seconds + head.remaining) : null;
@@ -128,7 +140,7 @@ class Picture {
     const { feed, data } = this;
     const state = feed.head?.state;
     const busy = Boolean(feed.pending);
-    const key = `${state} ${busy} ${feed.limit === Infinity}`;
+    const key = `${state} ${busy} ${feed.limit === Infinity} ${feed.last > 0} ${data.controls} ${data.branches} ${data.language}`;
     if (key === this.buttonsShown) return;
     this.buttonsShown = key;
     const buttons = [];
@@ -146,6 +158,7 @@ class Picture {
       if (state === "paused" && feed.last) button(labels.one_step, () => this.send("step"));
       if (["running", "preparing", "waiting", "paused", "stalled"].includes(state)) button(labels.stop, () => this.send("stop"));
     }
+    if (data.branches && feed.last) button(labels.branch, () => this.branch());
     if (state && !feed.lively && feed.last > 1 && !calm()) {
       const playing = feed.limit !== Infinity;
       button(playing ? labels.end_replay : labels.replay, () => (playing ? feed.replay(0) : feed.replay()));
@@ -159,7 +172,7 @@ class Picture {
     const width = plot.clientWidth;
     if (!width || feed !== this.feed) return;
     const theme = themeOf(plot, data.themes);
-    const [traces, layout] = lossFigure(feed, theme, data.labels, width, width < 560 ? 320 : 430);
+    const [traces, layout] = lossFigure(feed, theme, data.labels, width, width < 560 ? 320 : 430, this.before.shown);
     await library.react(plot, traces, layout, CONFIG);
     this.root.dataset.drawn = `${feed.run} ${traces[1].x.length + traces[2].x.length}`;
     if (this.observer) return;
@@ -167,10 +180,7 @@ class Picture {
     this.observer.observe(plot);
     plot.on("plotly_hover", ({ points }) => this.point(points[0].x));
     plot.on("plotly_unhover", () => this.point(null));
-    plot.on("plotly_click", ({ points }) => {
-      this.feed.pinned = points[0].x;
-      this.feed.draw();
-    });
+    plot.on("plotly_click", ({ points }) => this.feed.pin(points[0].x));
   }
 
   point(step) {

@@ -1,83 +1,94 @@
-// What the model writes at some steps.
-function written({ prompt, text }) {
-  return [make("span", "t-prompt", prompt), make("span", "", text)];
-}
-
-class Samples {
-  constructor(root, component) {
-    this.root = root;
-    const { labels } = component.data;
-    root.replaceChildren();
-    root.className = "t-samples";
-    const head = make("div", "t-row");
-    this.title = make("h3", "t-title", labels.samples);
+// What the model makes of the same prompts at some steps, side by side: the first, a quarter of the way, half of it, and
+// the one that is looked at.
+class Samples extends Panel {
+  build() {
+    const { labels } = this;
+    this.root.className = "t-samples";
     this.when = make("span", "t-when");
-    head.append(this.title, this.when);
-    this.text = make("div", "t-sample");
-    this.text.tabIndex = 0;
-    this.slider = make("input", "t-slider", null, { type: "range", min: 0, max: 0, step: 1, "aria-label": labels.sample_step });
-    this.slider.oninput = () => {
-      const steps = this.steps;
-      const index = Number(this.slider.value);
-      this.feed.pinned = index >= steps.length - 1 ? null : steps[index];
-      this.feed.draw();
-    };
-    root.append(head, this.text, this.slider);
-    this.update(component);
+    const head = make("div", "t-row");
+    head.append(this.when);
+    this.text = make("div", "t-sample", null, { tabindex: 0 });
+    this.slider = new StepSlider(labels.sample_step, (step) => this.feed.pin(step));
+    this.foot = panelFoot(labels, { name: () => `terrarium-${this.data.run}-samples`, table: () => this.table(), code: this.data.code.samples });
+    this.root.replaceChildren(head, this.slider.root, this.text, this.foot);
+    this.shown = null;
   }
 
-  update({ data }) {
-    this.data = data;
-    this.title.textContent = data.labels.samples;
-    const feed = Feed.of(data.run, data.language);
-    if (this.feed === feed) return this.draw();
-    this.feed?.leave(this);
-    this.feed = feed;
-    feed.join(this);
-  }
-
-  close() {
-    this.feed.leave(this);
-  }
-
-  // Steps that have samples: one text, or several translations.
-  get steps() {
-    return [...new Set(this.feed.shownSamples.map((sample) => sample.step))];
-  }
-
-  draw() {
-    const { feed, data } = this;
-    const steps = this.steps;
-    this.slider.hidden = steps.length < 2;
-    this.slider.max = String(Math.max(0, steps.length - 1));
+  paint() {
+    const { feed, labels } = this;
+    const samples = feed.shownSamples;
+    const steps = [...new Set(samples.map((sample) => sample.step))];
+    this.foot.hidden = !steps.length;
     if (!steps.length) {
-      this.text.replaceChildren(make("span", "t-quiet", data.labels.no_samples));
+      this.slider.draw([], 0, "");
+      this.text.replaceChildren(make("span", "t-quiet", labels.no_samples));
       this.when.textContent = "";
-      this.shownText = null;
+      this.shown = null;
       return;
     }
-    const wanted = feed.pointed ?? feed.pinned ?? Infinity;
-    const index = Math.max(0, steps.findLastIndex((step) => step <= wanted));
-    const step = steps[index];
-    const samples = feed.shownSamples.filter((sample) => sample.step === step);
-    if (document.activeElement !== this.slider || feed.pinned === null) this.slider.value = String(index);
-    this.slider.setAttribute("aria-valuetext", fill(data.labels.at_step, { step: number(step) }));
-    this.when.textContent = fill(data.labels.at_step, { step: number(step) });
-    const key = JSON.stringify([samples, data.labels.reference]);
-    if (key === this.shownText) return;
-    this.shownText = key;
-    this.text.replaceChildren(...(samples.length > 1 ? samples.map((sample) => this.translation(sample)) : written(samples[0])));
-    this.text.scrollTop = 0;
+    const index = this.indexIn(steps);
+    const said = fill(labels.at_step, { step: number(steps[index]) });
+    this.slider.draw(steps, index, said);
+    this.when.textContent = said;
+    const columns = columnsOf(steps, index);
+    const prompts = [...new Set(samples.filter((sample) => columns.includes(sample.step)).map((sample) => sample.prompt))];
+    const at = new Map(samples.map((sample) => [`${sample.step} ${sample.prompt}`, sample]));
+    const rows = prompts.map((prompt) => ({ prompt, cells: columns.map((step) => at.get(`${step} ${prompt}`)) }));
+    const key = JSON.stringify([columns, rows, this.data.language]);
+    if (key === this.shown) return;
+    this.shown = key;
+    const place = this.text.scrollTop;
+    this.text.style.setProperty("--rows", rows.length);
+    this.text.replaceChildren(this.grid(columns, rows));
+    this.text.scrollTop = place;
   }
 
-  // A sentence, under it what the model makes of it, and whether that is what the reference has.
-  translation(sample) {
-    const line = make("p");
-    line.append(make("span", "t-prompt", sample.prompt), make("br"), make("span", "", sample.text));
-    if (sample.reference === sample.text) line.append(make("span", "t-quiet", " ✓", { title: this.data.labels.as_reference }));
-    else if (sample.reference) line.append(make("br"), make("span", "t-quiet", fill(this.data.labels.reference, { text: sample.reference })));
-    return line;
+  grid(columns, rows) {
+    const { labels } = this;
+    const table = make("table", "t-grid");
+    const head = make("tr");
+    head.append(...columns.map((step) => make("th", "", fill(labels.at_step, { step: number(step) }), { scope: "col" })));
+    const top = make("thead");
+    top.append(head);
+    const body = make("tbody");
+    for (const { prompt, cells } of rows) {
+      const reference = cells.find((sample) => sample?.reference)?.reference;
+      if (rows.length > 1 || reference) {
+        const line = make("tr");
+        const name = make("th", "t-grid-prompt", null, { scope: "rowgroup", colspan: columns.length });
+        name.append(make("span", "t-prompt", prompt));
+        if (reference && reference !== prompt) name.append(make("span", "t-quiet", ` ${fill(labels.reference, { text: reference })}`));
+        line.append(name);
+        body.append(line);
+      }
+      const line = make("tr");
+      line.append(...cells.map((sample, index) => this.cell(sample, columns[index], rows.length === 1 && !reference)));
+      body.append(line);
+    }
+    table.append(top, body);
+    return table;
+  }
+
+  cell(sample, step, begins) {
+    const cell = make("td", "", null, { "data-step": fill(this.labels.at_step, { step: number(step) }) });
+    if (!sample) return cell;
+    if (begins && sample.prompt) cell.append(make("span", "t-prompt", sample.prompt));
+    cell.append(make("span", "", sample.text));
+    if (sample.reference === sample.text) cell.append(make("span", "t-quiet", " ✓", { title: this.labels.as_reference }));
+    return cell;
+  }
+
+  table() {
+    return [["step", "prompt", "text", "reference"], ...this.feed.shownSamples.map(({ step, prompt, text, reference }) => [step, prompt, text, reference])];
   }
 }
 
-PARTS.samples = Samples;
+PANELS.samples = Samples;
+
+// At most four steps, ascending, the last one the one at `index`.
+function columnsOf(steps, index) {
+  const last = steps[index];
+  const nearest = (wanted) => steps.slice(0, index + 1).reduce((best, step) => (Math.abs(step - wanted) < Math.abs(best - wanted) ? step : best));
+  const columns = [steps[0], nearest(steps[0] + (last - steps[0]) / 4), nearest(steps[0] + (last - steps[0]) / 2), last];
+  return [...new Set(columns)].sort((a, b) => a - b);
+}

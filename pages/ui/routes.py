@@ -38,6 +38,7 @@ from pages.ui.state import store, warm_up
 from pages.ui.text import explain_in
 from pages.ui.train.labels import line_names
 from pages.ui.train.opened import opened_route
+from pages.ui.train import diagnosis
 from pages.ui.truth import truth_route
 from pages.ui.writing import csv_route, write_route
 
@@ -55,6 +56,7 @@ def live_run(request: Request) -> Response:
     message = reply["message"]
     template, values = (message["template"], message["values"]) if message else ("", {})
     reply["message"] = explain_in(UserError(template, **values), language)
+    reply["diagnosis"] = diagnosis.told(reply["diagnosis"], language)
     for row in reply["rows"]:
         if row.get("kind") == "no_floor":
             row["text"] = explain_in(UserError(str(row.get("template")), **row.get("values", {})), language)

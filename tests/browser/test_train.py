@@ -60,6 +60,7 @@ def test_train_is_alive_when_first_opened(opened: Opened, recorded: str) -> None
     expect(page.locator(".t-live .annotation", has_text="5-gram")).to_be_visible()
     expect(page.locator(".t-live .annotation", has_text="uniform guess")).to_be_visible()
     expect(page.locator(".t-sample")).to_contain_text("assignment statement")
+    page.get_by_role("tab", name="Rate and speed").click()
     expect(page.locator(".t-measure .main-svg").first).to_be_visible()
 
 
@@ -165,11 +166,11 @@ def test_the_curve_can_be_taken_away(opened: Opened, recorded: str) -> None:
     page = opened(f"/train?run={recorded}")
     state(page, "finished")
     for label, suffix in (("CSV", "csv"), ("HTML", "html"), ("SVG", "svg"), ("PNG", "png")):
-        file = downloaded(page.get_by_text(label, exact=True))
+        file = downloaded(page.locator(".t-takeaway").last.get_by_text(label, exact=True))
         assert file.suggested_filename == f"terrarium-{recorded}.{suffix}"
         assert file.path().stat().st_size > 1000
-    code = page.locator(".t-code")
-    press(page.get_by_role("button", name="Python", exact=True), code.is_visible)
+    code = page.locator(".t-code").last
+    press(page.locator(".t-takeaway").last.get_by_role("button", name="Python", exact=True), code.is_visible)
     expect(code).to_contain_text("RunConfig(")
 
 

@@ -11,14 +11,14 @@ SENTENCE = "Lily had a ball, and she put it in the box."
 def test_translations_of_a_step_stand_together_beside_their_references(opened: Opened) -> None:
     page = opened(f"/train?run={RUN}")
     sample = page.locator(".t-sample")
-    expect(sample.locator("p")).to_have_count(4)
+    expect(sample.locator(".t-grid-prompt")).to_have_count(4)
     expect(sample).to_contain_text(SENTENCE)
+    expect(sample).to_contain_text("reference: ")
     expect(sample).to_contain_text("✓")
     expect(page.locator(".t-skills")).to_contain_text("Exact translations")
     page.locator(".t-samples input").evaluate("el => { el.value = 0; el.dispatchEvent(new Event('input')); }")
     expect(page.locator(".t-when")).to_have_text("at step 0")
-    expect(sample.locator("p")).to_have_count(4)
-    expect(sample).to_contain_text("reference: ")
+    expect(sample.locator(".t-grid-prompt")).to_have_count(4)
     expect(sample).not_to_contain_text("✓")
 
 

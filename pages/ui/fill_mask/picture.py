@@ -20,7 +20,7 @@ from pages.ui.subject import Subject, titles
 from pages.ui.text import _, language
 
 KEY = "fill_picture"
-_SCRIPTS = ("format", "chips", "curve", "takeaway", "fill_mask_parts", "fill_mask_column", "fill_mask_picture", "fill_mask")  # fmt: skip
+_SCRIPTS = ("format", "chips", "curve", "takeaway", "fill_mask_parts", "fill_mask_column", "drawn_sheet", "fill_mask_picture", "fill_mask")  # fmt: skip
 
 
 @cache

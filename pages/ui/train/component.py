@@ -13,22 +13,30 @@ from llm_core.errors import UserError
 from llm_core.runs.owners import may_change
 from llm_core.runs.run import Run
 from pages.ui import charts
-from pages.ui.live import ask, script
+from pages.ui.live import BROWSER, ask, script
 from pages.ui.state import FAULT_KEY
 from pages.ui.text import language
 from pages.ui.train.labels import labels
 from pages.ui.who import owner
 
-SCRIPTS = ("format", "feed", "curve", "picture", "samples", "measures", "skills", "takeaway", "closing", "live")
+SCRIPTS = (
+    "format", "address", "curve", "loss_axes", "feed", "loss_figure", "around_picture", "picture", "skills", "takeaway", "closing",
+    "chips", "drawn_sheet", "saving", "bench", "samples", "measures", "layers",
+    "easy_tokens", "token_chips", "text_figures", "text_losses", "opened", "live",
+)  # fmt: skip
 """In this order: the last one answers Streamlit. A new part is a script of its own before it, and a name in `Part`."""
 
-Part = Literal["picture", "samples", "measures", "skills", "guide", "takeaway"]
+Part = Literal["picture", "skills", "bench", "guide", "takeaway"]
+Panel = Literal["samples", "text", "layers", "opened", "measures"]
+PANELS: tuple[Panel, ...] = ("samples", "text", "layers", "opened", "measures")
+"""The tabs of the part `bench`, in their order: each is a class in one of the scripts, which enters itself into `PANELS`."""
 
 
 @cache
 def _component() -> Any:
     return st.components.v2.component(
         "terrarium_live",
+        css=(BROWSER / "train.css").read_text(encoding="utf-8"),
         js=script(*SCRIPTS),
         isolate_styles=False,
     )

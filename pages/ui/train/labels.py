@@ -8,11 +8,12 @@ from llm_core.runs.run import Run
 from pages.ui.glossary import SKILLS, meaning
 from pages.ui.live import STATES, copy_labels, duration_labels
 from pages.ui.text import _, language, translate
+from pages.ui.train.bench_labels import bench_labels
 from pages.ui.train.task import answers, no_floor, reads
 
 LINES = {
     "training": N_("training text"), "held_out": N_("held-out text"), "uniform": N_("uniform guess"),
-    "ngram": N_("{order}-gram"), "floor": N_("entropy floor"), "step": N_("Step"), "loss": N_("Loss (nats per token)"),
+    "unigram": N_("unigram"), "ngram": N_("{order}-gram"), "floor": N_("entropy floor"), "step": N_("Step"), "loss": N_("Loss (nats per token)"),
 }  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def labels(run: Run) -> dict[str, Any]:
     return {
         **line_names(run, language()),
         "loss_short": _("Loss (nats)"),
-        "picture": _("Loss over steps: training, held-out, uniform guess, n-gram and entropy floor"),
+        "picture": _("Loss over steps: training, held-out, uniform guess, unigram, n-gram and entropy floor"),
         "gap": _("Gap to the floor closed"),
         "gap_track": _("{share} of the way from the {order}-gram to the entropy floor", share="{share}", order=_order(run)),
         "not_yet": _("not past the {order}-gram yet", order=_order(run)),
@@ -116,6 +117,15 @@ def labels(run: Run) -> dict[str, Any]:
         "remaining": _("Remaining"),
         "trained": _("Trained for"),
         **duration_labels(),
+        **bench_labels(run),
+        "axes": _("Axes and smoothing"),
+        "log_steps": _("steps logarithmic"),
+        "log_loss": _("loss logarithmic"),
+        "smoothing": _("smoothing"),
+        "smoothings": {"none": _("none"), "some": _("some"), "more": _("more")},
+        "branched_at": _("branched at step {step}", step="{step}"),
+        "branch": _("Branch"),
+        "before_it": _("Under way: {names}.", names="{names}"),
         "pause": _("Pause"), "resume": _("Resume"), "stop": _("Stop"), "one_step": _("One step"),
         "replay": _("Play again"), "end_replay": _("To the end"),
         "samples": _("What it fills in") if reads(run) else _("What it says of texts") if answers(run) else _("What it writes"),

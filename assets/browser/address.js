@@ -1,0 +1,16 @@
+// What is looked at stands in the address, so that a link opens just that. Language-free names; what comes from an address
+// is checked like anything else from outside.
+const linked = (name) => new URLSearchParams(location.search).get(name);
+
+function wholeIn(name) {
+  const text = linked(name) ?? "";
+  return /^\d{1,8}$/.test(text) ? Number(text) : null;
+}
+
+// What is as the page begins has no place in the address: null.
+function link(name, value) {
+  const address = new URL(location.href);
+  if (value === null) address.searchParams.delete(name);
+  else address.searchParams.set(name, value);
+  if (address.href !== location.href) history.replaceState(history.state, "", address);
+}

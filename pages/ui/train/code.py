@@ -1,0 +1,42 @@
+"""What the panels of a training show, as a few lines of Python each."""
+
+from llm_core.runs.run import Run
+
+_ROWS = """from pathlib import Path
+
+from llm_core.runs import history
+
+rows = history.records(Path("{folder}"))
+"""
+
+_PANELS = {
+    "samples": """for row in rows:
+    if row["kind"] == "sample":
+        print(row["step"], row["prompt"], "|", row["text"])""",
+    "text": """from llm_core.evaluate.easy_tokens import easy_tokens
+
+text = next(row for row in rows if row["kind"] == "fixed_text")
+looks = [row for row in rows if row["kind"] == "text"]
+found = easy_tokens([look["step"] for look in looks], [look["losses"] for look in looks], text["unigram"])
+for piece, since in zip(text["pieces"], found.since, strict=True):
+    print(repr(piece), since)""",
+    "layers": """for row in rows:
+    if row["kind"] == "layers":
+        print(row["step"], dict(zip(row["names"], row["gradient"], strict=True)))""",
+    "opened": """import json
+
+for row in rows:
+    if row["kind"] == "opened":
+        opened = json.loads(Path("{folder}", "opened", f"{{row['step']:08d}}.json").read_text(encoding="utf-8"))
+        print(row["step"], opened["loss_before"], opened["loss_after"])""",
+    "measures": """for row in rows:
+    if row["kind"] == "step":
+        print(row["step"], row["learning_rate"], row["gradient_norm"], row["tokens_per_second"])""",
+}
+
+
+def bench_code(run: Run) -> dict[str, str]:
+    """The code of each panel, by its name."""
+    place = run.folder.parent.name if not run.read_only else "assets/models"
+    folder = f"{place}/{run.id}"
+    return {name: (_ROWS + code).format(folder=folder) for name, code in _PANELS.items()}
