@@ -58,10 +58,10 @@ def crossed(both: Both, waiting: Waiting | None = None) -> Generator[Part, None,
 
         models = [store().model(run, each.step) for run, each in zip(runs, (both.one, both.other), strict=True)]
         if any(translates(model) for model, _tokenizer in models):
-            yield {"apart": "apart_translates"}
+            yield {"apart": "apart_translates", "done": {}}
             return
         if not _alike(models[0][1], models[1][1]):
-            yield {"apart": "apart_tokens"}
+            yield {"apart": "apart_tokens", "done": {}}
             return
         named = zip(("one", "other"), (both.one, both.other), texts, models[::-1], strict=True)
         for name, writing, text, (model, tokenizer) in named:
