@@ -12,6 +12,7 @@ from typing import Any
 
 from llm_core.errors import N_
 from llm_core.runs import history
+from llm_core.runs.diagnosed import diagnosed
 from llm_core.runs.status import Status
 from llm_core.runs.store import Store
 
@@ -32,7 +33,7 @@ def live(store: Store, run_id: str, offset: int = 0) -> dict[str, Any]:
     what a reader holds after that step. `next` is the offset for the next time, `reset` says that the reader must forget
     what it holds, `poll_milliseconds` when to ask again.
     `place`: its place in the queue, 1 for the next, and `waiting`, how many wait in it; null for a run that does not.
-    `message` is an English template with its values, or null. Raises UserError when there is no such run.
+    `message` is an English template with its values, or null; `diagnosis` a Diagnosis, or null. Raises UserError when there is no such run.
     """
     run = store.find(run_id)
     status = run.status()
@@ -58,6 +59,7 @@ def live(store: Store, run_id: str, offset: int = 0) -> dict[str, Any]:
         "validation_loss": status.validation_loss,
         "bits_per_character": status.bits_per_character,
         "progress": status.progress,
+        "diagnosis": diagnosed(run, status),
         "place": place[0] if place else None,
         "waiting": place[1] if place else None,
         "rows": [row for row in rows if row.get("kind") != "sample"],

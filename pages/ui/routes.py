@@ -36,9 +36,9 @@ from pages.ui.inside.inquiry_route import inquiry_route
 from pages.ui.runs.routes import RUNS_ROUTES
 from pages.ui.state import store, warm_up
 from pages.ui.text import explain_in
+from pages.ui.train import diagnosis
 from pages.ui.train.labels import line_names
 from pages.ui.train.opened import opened_route
-from pages.ui.train import diagnosis
 from pages.ui.truth import truth_route
 from pages.ui.writing import csv_route, write_route
 

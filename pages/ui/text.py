@@ -33,6 +33,11 @@ def _(template: str, **values: Any) -> str:
     return _FORMATTER.vformat(text, (), values) if values else text
 
 
+def said_in(code: str, template: str, **values: Any) -> str:
+    """`_` in the language of that code, where there is no session."""
+    return _FORMATTER.vformat(translate(template, code), (), values)
+
+
 def explain(error: UserError) -> str:
     """The sentence of an error in the language of this session."""
     return explain_in(error, language())

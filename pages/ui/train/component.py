@@ -16,17 +16,18 @@ from pages.ui import charts
 from pages.ui.live import BROWSER, ask, script
 from pages.ui.state import FAULT_KEY
 from pages.ui.text import language
+from pages.ui.train import diagnosis
 from pages.ui.train.labels import labels
 from pages.ui.who import owner
 
 SCRIPTS = (
     "format", "address", "curve", "loss_axes", "feed", "loss_figure", "around_picture", "picture", "skills", "takeaway", "closing",
     "chips", "drawn_sheet", "saving", "bench", "samples", "measures", "layers",
-    "easy_tokens", "token_chips", "text_figures", "text_losses", "opened", "live",
+    "easy_tokens", "token_chips", "text_figures", "text_losses", "opened", "diagnosis", "live",
 )  # fmt: skip
 """In this order: the last one answers Streamlit. A new part is a script of its own before it, and a name in `Part`."""
 
-Part = Literal["picture", "skills", "bench", "guide", "takeaway"]
+Part = Literal["picture", "diagnosis", "skills", "bench", "guide", "takeaway"]
 Panel = Literal["samples", "text", "layers", "opened", "measures"]
 PANELS: tuple[Panel, ...] = ("samples", "text", "layers", "opened", "measures")
 """The tabs of the part `bench`, in their order: each is a class in one of the scripts, which enters itself into `PANELS`."""
@@ -61,6 +62,9 @@ def _obey(key: str) -> None:
     if not isinstance(command, dict):
         return
     try:
-        ask(str(command.get("run")), str(command.get("command")))
+        if command.get("command") == diagnosis.COMMAND:
+            diagnosis.start_better(str(command.get("run")))
+        else:
+            ask(str(command.get("run")), str(command.get("command")))
     except UserError as error:
         st.session_state[FAULT_KEY] = error
