@@ -9,6 +9,7 @@ from pages.ui.start_form import run_in_python
 from pages.ui.state import FAULT_KEY, warm_up
 from pages.ui.subject import name_of, subject_bar
 from pages.ui.text import _
+from pages.ui.train import branch_form
 from pages.ui.train.code import bench_code
 from pages.ui.train.component import PANELS, live
 from pages.ui.train.labels import measures
@@ -31,15 +32,20 @@ with picture:
         st.page_link("attention.py", label=_("Attention"), query_params={"run": subject.run.id})
         subject = None
     else:
-        live("picture", subject.run, replay=subject.run.read_only)
+        live("picture", subject.run, replay=subject.run.read_only, before=branch_form.before(subject.run))
         live("diagnosis", subject.run)
+branching = subject is not None and branch_form.asked(subject.run)
 with form, st.container(key="start_form"):
-    start_form.show()
+    if subject is not None and branching:
+        branch_form.show(subject.run)
+    else:
+        start_form.show()
     fault = st.session_state.pop(FAULT_KEY, None)
     if fault is not None:
         show_fault(fault)
 
-start_form.more()
+if not branching:
+    start_form.more()
 if subject is None:
     warm_up()  # No live component asks for it.
 else:

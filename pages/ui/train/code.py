@@ -37,6 +37,5 @@ for row in rows:
 
 def bench_code(run: Run) -> dict[str, str]:
     """The code of each panel, by its name."""
-    place = run.folder.parent.name if not run.read_only else "assets/models"
-    folder = f"{place}/{run.id}"
+    folder = f"assets/models/{run.id}" if run.read_only else f"runs/{run.id}"
     return {name: (_ROWS + code).format(folder=folder) for name, code in _PANELS.items()}

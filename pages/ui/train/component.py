@@ -16,7 +16,7 @@ from pages.ui import charts
 from pages.ui.live import BROWSER, ask, script
 from pages.ui.state import FAULT_KEY
 from pages.ui.text import language
-from pages.ui.train import diagnosis
+from pages.ui.train import branch_form, diagnosis
 from pages.ui.train.labels import labels
 from pages.ui.who import owner
 
@@ -50,7 +50,7 @@ def live(part: Part, run: Run, *, replay: bool = False, **data: Any) -> None:
         key=key,
         data={
             "part": part, "run": run.id, "language": language(), "labels": labels(run), "themes": charts.themes(),
-            "controls": may_change(run, owner()), "replay": replay, **data,
+            "controls": may_change(run, owner()), "branches": branch_form.branches(run), "replay": replay, **data,
         },
         on_command_change=lambda: _obey(key),
     )  # fmt: skip
@@ -64,6 +64,8 @@ def _obey(key: str) -> None:
     try:
         if command.get("command") == diagnosis.COMMAND:
             diagnosis.start_better(str(command.get("run")))
+        elif command.get("command") == "branch":
+            branch_form.open_for(str(command.get("run")), command.get("step"))
         else:
             ask(str(command.get("run")), str(command.get("command")))
     except UserError as error:
