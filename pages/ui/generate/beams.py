@@ -126,7 +126,6 @@ def _words() -> dict[str, Any]:
         "kept": _("goes on"),
         "ended": _("ended here and was set aside"),
         "dropped": _("was dropped"),
-        "chosen": _("chosen"),
         "beam": _("Beam search"),
         "greedy": _("Always the likeliest token"),
         "told": _("{count} tokens, {bits} bits in all, {mean} bits per token"),
@@ -134,5 +133,5 @@ def _words() -> dict[str, Any]:
         "better": _("The beam search found a text that the model thinks {factor} times as likely per token."),
         "worse": _("Here the greedy text is likelier per token: its beginning was dropped too early, or a shorter text was chosen."),
         "pick": _("Point at a beginning, or click it, to read its text so far."),
-        "columns": _("step,row,parent row,token number,token,log-probability,sum of log-probabilities,fate"),
+        "columns": "step,row,parent row,token number,token,log-probability,sum of log-probabilities,fate",
     }  # fmt: skip

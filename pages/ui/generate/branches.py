@@ -48,7 +48,6 @@ def _words() -> dict[str, str]:
         "bits": _("{bits} bits per token"),
         "about": _("{name}: {count} tokens, {total} bits in all, {bits} bits per token. Click to read it."),
         "remove": _("Take this branch away, and what grows from it"),
-        "position": _("Token"),
         "alone": _("Only the trunk so far. Click a token of the text below, then another one that could have stood there: a branch grows."),
-        "columns": _("branch,parent,begins at token,chosen token,tokens,bits,bits per token,text"),
+        "columns": "branch,parent,begins at token,chosen token,tokens,bits,bits per token,text",
     }  # fmt: skip

@@ -162,6 +162,6 @@ def _words() -> dict[str, str]:
         "choose": _("Click a token to look at the choice that was made there."),
         "take": _("Write with these settings"),
         "back": _("As the page has them"),
-        "columns": _("token number,token,probability before,probability after"),
+        "columns": "token number,token,probability before,probability after",
         "probability": _("Probability"),
     }  # fmt: skip

@@ -85,7 +85,6 @@ def _words() -> dict[str, str]:
         "own": _("How likely its own model thought a token"),
         "difference": _("Which of the two thought it likelier"),
         "colours": _("Colour"),
-        "legend_own": _("The colour and the line under a token show how likely the model thought it was."),
         "unlikely": _("unlikely"),
         "certain": _("certain"),
         "less": _("the other model thought it likelier"),
@@ -100,5 +99,5 @@ def _words() -> dict[str, str]:
         "told": _("{count} tokens, {bits} bits per token"),
         "told_cross": _("{count} tokens, {bits} bits per token; {cross} under the other model"),
         "writing": _("Writing… {count} tokens"),
-        "columns": _("model,position,token number,token,probability,probability under the other model"),
+        "columns": "model,position,token number,token,probability,probability under the other model",
     }  # fmt: skip

@@ -180,5 +180,5 @@ def _words() -> dict[str, str]:
         "text": _("text"),
         "open": _("Look at this text"),
         "cut": _("cut off at the length that was asked for"),
-        "columns": _("seed,tokens,ended by itself,perplexity,rep-4,seen in training,text"),
+        "columns": "seed,tokens,ended by itself,perplexity,rep-4,seen in training,text",
     }  # fmt: skip
