@@ -21,6 +21,7 @@ from pages.ui.text import LANGUAGES, LOCALE
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for pattern in ("app.py", "llm_core/**/*.py", "pages/**/*.py") for path in ROOT.glob(pattern))
 RECIPES = sorted((ROOT / "assets" / "recipes").glob("*.toml"))
+VARIATIONS = ROOT / "assets" / "variations.toml"
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 
 
@@ -36,6 +37,9 @@ def extracted() -> dict[str, set[str]]:
     for path in RECIPES:
         for message in tomllib.loads(path.read_text(encoding="utf-8"))["about"].values():
             found.setdefault(message, set()).add(path.relative_to(ROOT).as_posix())
+    for variation in tomllib.loads(VARIATIONS.read_text(encoding="utf-8"))["variation"]:
+        for message in (variation["title"], variation["shows"]):
+            found.setdefault(message, set()).add(VARIATIONS.relative_to(ROOT).as_posix())
     found.pop("", None)
     return found
 

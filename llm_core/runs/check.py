@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from llm_core.config import ModelConfig, NgramConfig, RunConfig, TaskConfig, with_vocabulary_size
+from llm_core.config import DataConfig, ModelConfig, NgramConfig, RunConfig, TaskConfig, with_vocabulary_size
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import check_rows, counts, generated
 from llm_core.data.prepare import TokenizedCorpus, prepare, require_length, with_vocabulary
@@ -15,7 +15,7 @@ from llm_core.models.size import check_size
 
 SMALL = 200_000
 LOOKED_AT = 2_000_000
-FEW = {"documents": 200, "pairs": 2000, "labelled": 500, "tagged": 200, "questions": 200}
+FEW = {"documents": 200, "pairs": 2000, "labelled": 500, "tagged": 400, "questions": 200}
 """By what a row is: so many that hardly a word stands there only once, to be spelled out and make a text longer."""
 
 
@@ -30,9 +30,8 @@ def refuse_impossible(config: RunConfig, corpora: Path) -> None:
         check_size(_smallest(config.model))
     check_rows(config.data)
     if generated(config.data) and config.data.rows != "windows":
-        few = config.data.model_copy(update={"documents": min(sum(counts(config.data)), FEW[config.data.rows])})
         with tempfile.TemporaryDirectory(prefix="terrarium-") as trial:
-            require_length(prepare(few, Path(trial)), config.model.context)
+            require_length(prepare(few_documents(config.data), Path(trial)), config.model.context)
     if config.data.corpus in CORPORA:
         return
     seen = 0
@@ -42,6 +41,11 @@ def refuse_impossible(config: RunConfig, corpora: Path) -> None:
             return
     if seen <= SMALL:
         prepared(config, corpora)
+
+
+def few_documents(data: DataConfig) -> DataConfig:
+    """The same text, written by this program, with a few documents."""
+    return data.model_copy(update={"documents": min(sum(counts(data)), FEW[data.rows])})
 
 
 def _smallest(model: ModelConfig) -> ModelConfig:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import psutil
 
-_SHARE = 0.8
+SHARE = 0.8
+"""How much of a computer's memory one worker may take."""
 
 
 def limit_memory() -> None:
@@ -19,7 +20,7 @@ def limit_memory() -> None:
         return
     if Path("/dev/nvidiactl").exists():  # CUDA maps far more memory than it uses
         return
-    limit = int(psutil.virtual_memory().total * _SHARE)
+    limit = int(psutil.virtual_memory().total * SHARE)
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if soft == resource.RLIM_INFINITY or soft > limit:
         with contextlib.suppress(OSError, ValueError):

@@ -13,11 +13,12 @@ FIRST = "gpt"
 
 @dataclass(frozen=True)
 class Recipe:
-    """`title` and `description` are English templates, to be translated where they are shown."""
+    """`title`, `description` and `shows`, what one will see, are English templates, to be translated where they are shown."""
 
     name: str
     title: str
     description: str
+    shows: str
     config: RunConfig
 
 
@@ -27,5 +28,5 @@ def recipes() -> dict[str, Recipe]:
     found = {}
     for path in sorted(FOLDER.glob("*.toml"), key=lambda path: (path.stem != FIRST, path.stem)):
         about = tomllib.loads(path.read_text(encoding="utf-8"))["about"]
-        found[path.stem] = Recipe(path.stem, about["title"], about["description"], load_recipe(path))
+        found[path.stem] = Recipe(path.stem, about["title"], about["description"], about["shows"], load_recipe(path))
     return found

@@ -2,19 +2,23 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from llm_core.config import Config, NgramConfig, RunConfig, TaskConfig, network, parse, with_vocabulary_size
-from llm_core.data.corpora import values_with_corpus
-from llm_core.data.generated import check_rows
-from llm_core.errors import UserError
+from llm_core.config import Config, RunConfig, TaskConfig, network, parse
+from llm_core.data.corpora import values_with_corpus, with_corpus
+from llm_core.errors import Setting, UserError
+from llm_core.runs.before_start import refuse_settings, tried
 from llm_core.runs.run import Run
+from llm_core.runs.speed import read_speed
 from pages.ui import forms
 from pages.ui.faults import refuse
 from pages.ui.recipes import FIRST, Recipe, recipes
+from pages.ui.start.cost import show_cost, size_of
+from pages.ui.start.variation import choose_variation, show_differences, show_meaning
+from pages.ui.start.ways_out import CORPUS, RECIPE, offer
 from pages.ui.state import (
     CORPUS_CHOSEN_KEY,
     CORPUS_KEY,
@@ -22,11 +26,13 @@ from pages.ui.state import (
     FITTED_KEY,
     FORM_TOKEN_KEY,
     RECIPE_KEY,
+    VARIATION_KEY,
     store,
 )
 from pages.ui.subject import choose
 from pages.ui.text import _
 from pages.ui.text_source import Source, choose_text
+from pages.ui.variations import Variation, variations, variations_of
 from pages.ui.who import owner
 
 KNOBS: dict[str, tuple[str, ...]] = {
@@ -64,13 +70,35 @@ def show() -> None:
         st.session_state[RECIPE_KEY] = FIRST if FIRST in known else next(iter(known))
         _take_recipe()
     source = choose_text()
-    _fit("" if source is None else source.embedded or "")
-    name = st.selectbox(
+    text = "" if source is None else source.embedded or ""
+    recipe = known[str(st.session_state[RECIPE_KEY])]
+    offered = _offered(recipe, text)
+    _fit(text, {name: changed for name, (_variation, changed) in offered.items()})
+    st.selectbox(
         _("Recipe"), list(known), key=RECIPE_KEY, format_func=lambda name: _(known[name].title), on_change=_take_recipe,
         persist_state="session", help=_("A kind of model with settings that work. Change what you like below."),
     )  # fmt: skip
-    recipe = known[name]
     st.caption(_(recipe.description))
+    variation = choose_variation([variation for variation, _changed in offered.values()])
+    show_meaning(recipe, variation)
+    _knobs(recipe)
+    config, fault = _settings(recipe, source)
+    if fault is not None:
+        refuse(fault)
+        offer(fault, recipe.config, lambda path, value: _works(recipe, source, path, value), _take_recipe)
+    elif config is not None:
+        show_cost(config, size_of(config, source), read_speed(store().root))
+        show_differences(_parts(recipe.config, text), (config.model, config.data, config.training))
+    st.button(
+        _("Train"), key="train_start", type="primary", width="stretch", disabled=source is None or config is None,
+        on_click=_start, args=(source, recipe),
+    )  # fmt: skip
+    if source is None:
+        st.caption(_("Bring a text first."))
+
+
+def _knobs(recipe: Recipe) -> None:
+    """The settings that matter most, side by side."""
     model, training = network(recipe.config.model), recipe.config.training
     knobs = KNOBS[recipe.config.model.family]
     with st.container(key="train_knobs"):
@@ -81,32 +109,6 @@ def show() -> None:
         if model.family != "ngram":
             with columns[-1]:
                 forms.field(training, "steps")
-    config, fault = _settings(recipe, source)
-    if fault is not None:
-        refuse(fault)
-    elif config is not None:
-        st.caption(cost(config))
-    st.button(
-        _("Train"), key="train_start", type="primary", width="stretch", disabled=source is None or config is None,
-        on_click=_start, args=(source, recipe),
-    )  # fmt: skip
-    if source is None:
-        st.caption(_("Bring a text first."))
-
-
-def cost(config: RunConfig) -> str:
-    """Parameters and memory before anything is built."""
-    from llm_core.models.size import count_parameters, estimate_memory
-
-    if isinstance(config.model, NgramConfig):
-        return _("No parameters to train: it counts sequences of up to {order} tokens.", order=config.model.order)
-    model = with_vocabulary_size(config.model, config.data.vocabulary_size)
-    if isinstance(model, TaskConfig):
-        model = model.model_copy(update={"labels": model.labels or 2})  # the text tells; its share is small
-    return _(
-        "About {parameters} parameters; training takes about {memory} MB of memory.",
-        parameters=float(count_parameters(model)), memory=estimate_memory(model, config.training) / 1e6,
-    )  # fmt: skip
 
 
 def run_in_python(run: Run) -> str:
@@ -140,21 +142,29 @@ def _take_recipe() -> None:
     if not st.session_state.get(CORPUS_CHOSEN_KEY):
         st.session_state[CORPUS_KEY] = config.data.corpus
     st.session_state.pop(FITTED_KEY, None)
+    st.session_state[VARIATION_KEY] = ""
 
 
-def _fit(text: str) -> None:
-    """When another text is chosen, change what it wants otherwise than the one before.
+def _fit(text: str, varied: Mapping[str, RunConfig]) -> None:
+    """When another text or another variation is chosen, change what it wants otherwise than the one before.
 
-    `text`: the name of an embedded one, empty for a person's own.
+    `text`: the name of an embedded one, empty for a person's own. `varied`: the settings of each variation on it.
     """
-    before = st.session_state.get(FITTED_KEY, "")
-    if text == before:
-        return
-    st.session_state[FITTED_KEY] = text
     recipe = recipes()[st.session_state[RECIPE_KEY]].config
-    old, new = _parts(recipe, before), _parts(recipe, text)
-    for part, other in zip(old, new, strict=True):
+    chosen = varied.get(str(st.session_state.get(VARIATION_KEY, "")))
+    new = _parts(recipe, text) if chosen is None else (chosen.model, chosen.data, chosen.training)
+    fitted: tuple[Config, Config, Config] = st.session_state.get(FITTED_KEY) or _parts(recipe, "")
+    st.session_state[FITTED_KEY] = new
+    for part, other in zip(fitted, new, strict=True):
         _take_changes(part, other)
+
+
+def _offered(recipe: Recipe, text: str) -> dict[str, tuple[Variation, RunConfig]]:
+    """The variations of a recipe on a text, each with its settings; none where the two do not fit."""
+    try:
+        return variations_of(with_corpus(recipe.config, text) if text else recipe.config)
+    except UserError:
+        return {}
 
 
 def _take_changes(part: Config, other: Config) -> None:
@@ -177,19 +187,51 @@ def _parts(recipe: RunConfig, text: str) -> tuple[Config, Config, Config]:
     return model, data, training
 
 
+def _values(recipe: Recipe) -> dict[str, Any]:
+    """The settings as the form has them, whether or not they fit together."""
+    config = recipe.config
+    return {"model": forms.read(config.model), "data": forms.read(config.data), "training": forms.read(config.training)}
+
+
 def _settings(recipe: Recipe, source: Source | None) -> tuple[RunConfig | None, UserError | None]:
     """The settings as the form has them, or what is wrong with them, also beside the text."""
-    config = recipe.config
-    values: dict[str, Any] = {
-        "model": forms.read(config.model), "data": forms.read(config.data), "training": forms.read(config.training),
-    }  # fmt: skip
     try:
-        made = parse(RunConfig, values)
-        if source is not None:
-            check_rows(made.data.model_copy(update={"corpus": source.embedded or ""}))
-        return made, None
+        return _checked(_values(recipe), source), None
     except UserError as error:
         return None, error
+
+
+def _checked(values: Mapping[str, Any], source: Source | None) -> RunConfig:
+    """Settings that can work on this text as far as is quickly known. Raises UserError."""
+    made = parse(RunConfig, values)
+    if source is None:
+        return made
+    known = source.embedded or ""
+    on_text = made.model_copy(update={"data": made.data.model_copy(update={"corpus": known})})
+    refuse_settings(on_text, size_of(made, source), read_speed(store().root))
+    own = None if source.embedded else source.raw
+    trial = tried(on_text, own, source.name, source.encoding, source.column)
+    if trial is not None and trial.fault is not None:
+        raise trial.fault
+    return made
+
+
+def _works(recipe: Recipe, source: Source | None, path: str, value: Setting) -> bool:
+    """Whether one setting changed puts everything right."""
+    if path == RECIPE:
+        return recipes()[str(value)].config.data.rows == _values(recipe)["data"]["rows"]
+    values = _values(recipe)
+    section, _dot, name = path.partition(".")
+    if path == CORPUS:
+        source = Source(title="", embedded=str(value))
+    else:
+        inside = values[section]
+        (inside if name in inside else inside["body"])[name] = value
+    try:
+        _checked(values, source)
+    except UserError:
+        return False
+    return True
 
 
 def _start(source: Source | None, recipe: Recipe) -> None:
@@ -202,7 +244,7 @@ def _start(source: Source | None, recipe: Recipe) -> None:
     try:
         data = config.data.model_copy(update=source.settings())
         run = store().create(
-            config.model_copy(update={"data": data}), name=f"{_(recipe.title)} · {source.title}", owner=owner(),
+            config.model_copy(update={"data": data}), name=_name(recipe, source), owner=owner(),
             recipe=recipe.name, form_token=token,
         )  # fmt: skip
         store().start(run, owner())
@@ -210,6 +252,13 @@ def _start(source: Source | None, recipe: Recipe) -> None:
         st.session_state[FAULT_KEY] = error
         return
     choose(run)
+
+
+def _name(recipe: Recipe, source: Source) -> str:
+    """What a run is called: recipe, variation and text."""
+    chosen = str(st.session_state.get(VARIATION_KEY, ""))
+    titles = [_(variation.title) for variation in variations() if variation.name == chosen]
+    return " · ".join((_(recipe.title), *titles, source.title))
 
 
 def _form_token(contents: str) -> str:

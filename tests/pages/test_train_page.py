@@ -128,13 +128,15 @@ def test_settings_that_do_not_fit_are_refused_in_one_sentence(store: Store, star
     assert store.runs() == []
 
 
-def test_a_model_that_is_too_large_leaves_nothing_behind(store: Store, started: list[str]) -> None:
+def test_a_model_that_is_too_large_is_refused_before_the_start_and_leaves_nothing_behind(
+    store: Store, started: list[str]
+) -> None:
     test = train_page()
     test.number_input(key=form_key(TransformerConfig, "width")).set_value(4096).run()
-    test.number_input(key=form_key(TransformerConfig, "layers")).set_value(64).run()
-    test.button(key="train_start").click().run()
     assert "at most" in test.error[0].value
-    assert store.runs() == []
+    assert test.button(key="train_start").disabled
+    assert not started
+    assert list(store.root.iterdir()) == []
 
 
 @pytest.mark.parametrize("reference", ["../../etc/passwd", "0000000000000000", "<script>alert(1)</script>", "a" * 999])

@@ -19,7 +19,7 @@ def test_the_famous_and_our_own_are_there() -> None:
 def test_a_recipe_is_sound_and_says_what_it_is(path: Path) -> None:
     config = load_recipe(path)
     about = tomllib.loads(path.read_text(encoding="utf-8"))["about"]
-    assert set(about) == {"title", "description"}
+    assert set(about) == {"title", "description", "shows"}
     assert all(about.values())
     sized = with_vocabulary_size(config.model, config.data.vocabulary_size)
     if isinstance(sized, TaskConfig):

@@ -1,0 +1,182 @@
+"""Measures how fast this machine trains, in a process of its own: `python -m llm_core.runs.calibration ROOT`.
+
+A few kinds of models, each in two sizes, take a few steps on a small text, with the looks, samples and snapshots that a
+run has, as a worker with one thread takes them. About half a minute, once; what finished runs take is added to it.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import torch
+
+from llm_core.config import DataConfig, RunConfig, TaskConfig, load_recipe, network
+from llm_core.data.annotated import ASKED
+from llm_core.data.corpora import CORPORA
+from llm_core.data.generated import generated
+from llm_core.data.prepare import TokenizedCorpus, lengths, prepare, with_vocabulary
+from llm_core.data.targets import row_lengths
+from llm_core.models.work import Work, update
+from llm_core.runs import slots
+from llm_core.runs.baselines import ngram_score
+from llm_core.runs.check import FEW
+from llm_core.runs.estimate import look, sample, snapshot
+from llm_core.runs.locks import Lock
+from llm_core.runs.speed import LOCK, Part, Point, Speed, kind_of, read_speed, write_speed
+from llm_core.runs.text_size import TextSize
+from llm_core.training import checkpoints
+from llm_core.training.loop import train
+from llm_core.training.records import Finish, Layers, Sample, Snapshot, Step
+
+RECIPES = ("gpt", "lstm", "cloze", "translate", "tag", "gpt2")
+FOLDER = Path(__file__).parents[2] / "assets" / "recipes"
+_STEPS = 14
+_EVERY = 4
+_WARM_STEPS = 2
+
+
+def calibrate(root: Path) -> None:
+    """Measure and keep what was found, unless that has been done or somebody else is at it. Raises OSError."""
+    root.mkdir(parents=True, exist_ok=True)
+    with Lock(root / LOCK) as lock:
+        if not lock.acquire() or read_speed(root).measured:
+            return
+        threads = slots.default_threads()
+        while (taken := slots.take(root, threads)) is None:
+            time.sleep(1.0)
+        try:
+            write_speed(root, measure(threads))
+        finally:
+            slots.release(taken)
+
+
+def measure(threads: int, recipes: tuple[str, ...] = RECIPES) -> Speed:
+    """The speed of this machine with so many threads. Takes about half a minute."""
+    torch.set_num_threads(threads)
+    resident = psutil.Process().memory_info().rss
+    points: list[Point] = []
+    rates: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="terrarium-") as place:
+        for name in recipes:
+            config = load_recipe(FOLDER / f"{name}.toml")
+            kind = f"prepare {CORPORA[config.data.corpus].kind}"
+            corpus, seconds = _prepared(config.data, Path(place))
+            if kind not in rates:
+                rates[kind] = seconds
+            if corpus.rows == "windows" and "count" not in rates:
+                before = time.perf_counter()
+                ngram_score(corpus)
+                rates["count"] = (time.perf_counter() - before) / (len(corpus.training) + len(corpus.held_out))
+            for size in (1.0, 0.5):
+                points += _points(_shrunk(config, size), corpus, threads)
+    return Speed(tuple(points), rates, resident, measured=True)
+
+
+def _prepared(data: DataConfig, place: Path) -> tuple[TokenizedCorpus, float]:
+    """A small text of the same kind, and the seconds that each token more took to prepare; of a text that is not written
+    by the program, that each took."""
+    sizes = [FEW.get(data.rows, 200) * times for times in (3, 1)] if generated(data) else [None]
+    found: list[tuple[int, float]] = []
+    for documents in sizes:
+        before = time.perf_counter()
+        corpus = prepare(data.model_copy(update={"documents": documents}), place)
+        found.append((len(corpus.training) + len(corpus.held_out), time.perf_counter() - before))
+    tokens, seconds = found[0] if len(found) == 1 else tuple(a - b for a, b in zip(*found, strict=True))
+    return corpus, max(1e-8, seconds / tokens)
+
+
+def _shrunk(config: RunConfig, size: float) -> RunConfig:
+    """The same model in so many parts of its width and layers, on as much smaller batches."""
+    if size == 1:
+        return config
+    body = network(config.model)
+    smaller = {"width": int(body.width * size), "layers": max(1, int(body.layers * size))}  # type: ignore[union-attr]
+    if getattr(body, "feed_forward_width", None):
+        smaller["feed_forward_width"] = int(body.feed_forward_width * size)  # type: ignore[union-attr, operator]
+    model = body.model_copy(update=smaller)
+    if isinstance(config.model, TaskConfig):
+        model = config.model.model_copy(update={"body": model})
+    training = config.training.model_copy(update={"batch_size": max(1, int(config.training.batch_size * size))})
+    return config.model_copy(update={"model": model, "training": training})
+
+
+def _points(config: RunConfig, corpus: TokenizedCorpus, threads: int) -> Iterator[Point]:
+    """What each part of a short run takes, as the median of what comes after the first, which are slow."""
+    changes = {
+        "steps": _STEPS, "evaluation_every": _EVERY, "sample_every": _EVERY, "checkpoint_every": _EVERY,
+        "evaluation_tokens": min(4096, config.training.evaluation_tokens), "threads": threads, "device": "cpu",
+    }  # fmt: skip
+    training = config.training.model_copy(update=changes)
+    config = config.model_copy(update={"training": training})
+    taken = _timed(config, corpus)
+    model = with_vocabulary(config.model, corpus)
+    text = size_of(corpus)
+    row = text.row_length(model.context)
+    works: dict[Part, Work] = {
+        "step": update(model, training, training.batch_size, row),
+        "evaluation": look(config, model, row, min(training.evaluation_tokens, text.held_out)),
+        "sample": sample(config, model, row),
+        "snapshot": snapshot(model),
+    }
+    for part, seconds in taken.items():
+        kind = kind_of(model, training.objective)
+        yield Point(part, kind, threads, works[part], max(1e-6, statistics.median(seconds)))
+
+
+def size_of(corpus: TokenizedCorpus) -> TextSize:
+    """The size of a text that is prepared."""
+    training, held_out = float(len(corpus.training)), float(len(corpus.held_out))
+    row = None
+    if corpus.rows in ASKED:
+        read = [float(row_lengths(tokens, corpus.rows).sum()) for tokens in (corpus.training, corpus.held_out)]
+        training, held_out = read
+        row = training / max(1, corpus.documents[0])
+    elif corpus.rows != "windows":
+        row = float(lengths(corpus.training).mean())
+    return TextSize(float(sum(corpus.characters)), training, held_out, row, corpus.folder)
+
+
+def _timed(config: RunConfig, corpus: TokenizedCorpus) -> dict[Part, list[float]]:
+    """Seconds of each part, where it was done after the first steps. Whatever else comes after a step is part of a look."""
+    taken: dict[Part, list[float]] = {"step": [], "evaluation": [], "sample": [], "snapshot": []}
+    step = read = 0
+    looked: dict[Part, float] = {}
+    closely = False
+    with tempfile.TemporaryDirectory(prefix="terrarium-") as folder:
+        before = time.perf_counter()
+        for record in train(config, corpus):
+            if isinstance(record, Snapshot):
+                checkpoints.write(Path(folder), record)
+            now = time.perf_counter()
+            seconds, before = now - before, now
+            if isinstance(record, Layers):  # the step after it was slowed by what it measures
+                closely = True
+            elif isinstance(record, Step):
+                for part, whole in looked.items():
+                    if step > _WARM_STEPS and (part == "snapshot" or step % _EVERY == 0):
+                        taken[part].append(whole)
+                looked = {}
+                if record.step > _WARM_STEPS and not closely:
+                    taken["step"].append((record.tokens - read) / record.tokens_per_second)
+                step, read, closely = record.step, record.tokens, False
+            elif not isinstance(record, Finish):
+                part = "snapshot" if isinstance(record, Snapshot) else "sample" if isinstance(record, Sample) else "evaluation"  # fmt: skip
+                looked[part] = looked.get(part, 0.0) + seconds
+    return {part: seconds for part, seconds in taken.items() if seconds}
+
+
+def main(arguments: list[str]) -> int:
+    """`ROOT`: the folder of the runs."""
+    if hasattr(os, "nice"):
+        os.nice(5)
+    calibrate(Path(arguments[0]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
