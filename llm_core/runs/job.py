@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from llm_core.interpret.attention.head_rows import Heads, Scored, Underway
 from llm_core.runs.history import Row
 from llm_core.runs.run import Run
+from llm_core.runs.status import Status
 from llm_core.training.records import Record, Snapshot
 
 Progress = Callable[[float], None]
@@ -28,8 +30,17 @@ Yielded = Record | Heads | Scored | Underway | Noted
 """What work yields: rows for the history, and signs of life, which are none."""
 
 
+class Working(Protocol):
+    """How a worker works on the child of its run, step by step: `llm_core.runs.worker.working`."""
+
+    def __call__(self, run: Run, *, clock: Clock, report: Callable[[Row], None]) -> Iterator[Status]: ...
+
+
 class Job(ABC):
     """One run's work. Its worker holds the run's lock, so that it is the only one at it."""
+
+    working: Working
+    """Given by the worker before anything is asked of the job."""
 
     def __init__(self, run: Run) -> None:
         self.run = run

@@ -17,7 +17,6 @@ from llm_core.runs.run import Run, children_of
 from llm_core.runs.status import Status, wanted
 from llm_core.runs.store import Store
 from llm_core.runs.sweep import open_sweep
-from llm_core.runs.worker import working
 from llm_core.training import checkpoints
 from llm_core.training.records import Finish, Snapshot
 
@@ -81,7 +80,7 @@ class SweepJob(Job):
         status = child.status()
         thinned = _Thinned(child.config)
         yield {"kind": "cell", **about, "run": child.id, "state": "running", "at": _resumed(child)}, status
-        for status in working(child, clock=clock, report=rows.append):
+        for status in self.working(child, clock=clock, report=rows.append):
             kept = [row for each in rows if (row := thinned.row(each)) is not None]
             rows.clear()
             for row in kept:

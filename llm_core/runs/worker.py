@@ -132,6 +132,7 @@ class _Worker:
                 raise _Stopped
             self._say("preparing", progress=0.0)
             job = make_job(self.run)
+            job.working = working
             job.prepare(self._progress)
             yield from self._train(job)
         except _Stopped:
