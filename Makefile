@@ -13,7 +13,7 @@ check:
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 models:
-	.venv/bin/python -m benchmarks.build_models && .venv/bin/python -m benchmarks.build_races && .venv/bin/python -m benchmarks.build_inquiries
+	.venv/bin/python -m benchmarks.build_models && .venv/bin/python -m benchmarks.build_races && .venv/bin/python -m benchmarks.build_sweeps && .venv/bin/python -m benchmarks.build_inquiries
 
 messages:
 	.venv/bin/python -m tests.messages --update

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 BUNDLED_MODELS = Path(__file__).parents[2] / "assets" / "models"
 BUNDLED_RACES = Path(__file__).parents[2] / "assets" / "races"
+BUNDLED_SWEEPS = Path(__file__).parents[2] / "assets" / "sweeps"
 KEPT_MODELS = 6
 TRASH = "trash"
 """The folder, beside the runs, where deleted ones stand until it is emptied."""
@@ -233,7 +234,7 @@ class Store:
             if (self.trash / reference).is_dir():
                 raise UserError("Run {run} was deleted; it lies in the trash of the page Runs.", run=reference)
         elif BUNDLED.fullmatch(reference):
-            for run in (*self.bundled(), *self.bundled_races()):
+            for run in (*self.bundled(), *self.bundled_races(), *self.bundled_sweeps()):
                 if run.id == reference:
                     return run
         if paths:
@@ -279,6 +280,10 @@ class Store:
     def bundled_races(self) -> list[Run]:
         """The finished races that come with the program."""
         return self._read_only(self._races)
+
+    def bundled_sweeps(self) -> list[Run]:
+        """The finished sweeps and range tests that come with the program."""
+        return self._read_only(BUNDLED_SWEEPS)
 
     def _read_only(self, place: Path) -> list[Run]:
         try:

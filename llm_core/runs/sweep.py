@@ -130,10 +130,8 @@ def gathered(settings: SweepConfig, rows: Iterable[Row]) -> Sweep:
             continue
         at, loss, kind = row.get("at"), _number(row.get("loss")), row.get("kind")
         if kind == "cell" and row.get("state") == "running" and type(at) is int:
-            kept = {
-                name: tuple(point for point in getattr(one, name) if point[0] <= at) for name in ("points", "looks")
-            }
-            one = replace(one, run=str(row.get("run", "")), state="running", outcome={}, **kept)
+            points, looks = (tuple(point for point in before if point[0] <= at) for before in (one.points, one.looks))
+            one = replace(one, run=str(row.get("run", "")), state="running", outcome={}, points=points, looks=looks)
         elif kind == "cell" and isinstance(row.get("state"), str):
             one = replace(one, run=str(row.get("run", "")), state=row["state"], outcome=row)
         elif kind == "point" and type(at) is int and loss is not None:
