@@ -23,7 +23,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ROOT = Path(__file__).parents[1]
-_RUN = re.compile(r'"run": ?"([0-9a-f]{16})"')
+_RUN = re.compile(r'"run": ?"([a-z0-9_-]{1,64})"')
 VALUES = {
     "text_input": "string_value", "text_area": "string_value", "number_input": "double_value", "slider": "double_array_value",
     "button": "trigger_value", "checkbox": "bool_value",
@@ -245,7 +245,7 @@ class Watcher:
     """What the live component of a page does: asks for the new rows of a run whenever the last reply said to."""
 
     def __init__(self, http: Http, run: str, language: str = "en") -> None:
-        self._http, self._run, self._language = http, run, language
+        self.http, self.run, self._language = http, run, language
         self.next = 0
         self.rows = 0
         self.head: dict[str, Any] = {}
@@ -254,7 +254,7 @@ class Watcher:
     async def ask(self) -> float:
         """Seconds that the reply took."""
         begun = time.perf_counter()
-        self.head = await self._http.json(f"/live/{self._run}?from={self.next}&lang={self._language}")
+        self.head = await self.http.json(f"/live/{self.run}?from={self.next}&lang={self._language}")
         self.next, self.asked = int(self.head["next"]), self.asked + 1
         self.rows += len(self.head["rows"])
         return time.perf_counter() - begun

@@ -87,7 +87,7 @@ async def measure(arguments: argparse.Namespace, server: Server, run: Run) -> di
         faults = [result for result in results if not isinstance(result, asyncio.CancelledError)]
         assert not faults, faults[:3]
         for watcher in watchers:
-            watcher._http.close()
+            watcher.http.close()
         print(f"alone {alone[-1]:,.0f}, watched {watched[-1]:,.0f} tokens/s", flush=True)
     ours, peer = statistics.median(watched), statistics.median(alone)
     return {
