@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     actions = {
-        "train": training.train, "resume": training.resume, "race": classifying.race, "generate": models.generate,
+        "train": training.train, "resume": training.resume, "branch": training.branch, "race": classifying.race, "generate": models.generate,
         "fill": models.fill, "classify": classifying.classify, "evaluate": models.evaluate, "export": models.export,
         "import": models.bring_in, "inspect": inspecting.inspect, "neurons": neurons.neurons,
     }  # fmt: skip
@@ -69,6 +69,10 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("--seconds", type=float, metavar="N", help="train for this long instead of a number of steps")  # fmt: skip
             made.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
             made.add_argument("--name", help="what the run is called")
+        elif name == "branch":
+            made.add_argument("--step", type=int, metavar="N", help="the step after which it goes on; the last kept one otherwise")  # fmt: skip
+            made.add_argument("--set", metavar="SECTION.NAME=VALUE", nargs="+", action="extend", default=[])
+            made.add_argument("--name", help="what the new run is called")
         elif name == "race":
             classifying.race_flags(made)
         elif name == "classify":

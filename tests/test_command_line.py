@@ -202,6 +202,27 @@ def test_generate_looks_back_at_an_earlier_step(trained: str, capsys: pytest.Cap
     assert "0, 1, 2, 3, 4, 6, 8, 12" in refused.err
 
 
+def test_branch_goes_on_from_a_step_with_other_settings(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        "branch",
+        trained,
+        "--step",
+        "6",
+        "--set",
+        "training.learning_rate=0.001",
+        "training.steps=9",
+        "--name",
+        "slower",
+    )
+    values = Outcome(capsys, *words, "--json").json
+    assert values["steps"] == 9
+    made = json.loads((Path(values["run"]) / "run.json").read_text())
+    assert made["branched_from"]["step"] == 6
+    assert made["config"]["training"]["learning_rate"] == 0.001
+    refused = Outcome(capsys, "branch", trained, "--set", "model.width=32")
+    assert (refused.status, "model.width" in refused.err) == (2, True)
+
+
 @pytest.mark.parametrize("prompt", ["", "雪", "🙂\n\t", "\udc80", "<|endoftext|>", "x" * 300])
 def test_any_prompt_can_be_written_after(trained: str, capsys: pytest.CaptureFixture[str], prompt: str) -> None:
     assert Outcome(capsys, "generate", trained, "--prompt", prompt, "--tokens", "3", "--json").json["tokens"] <= 3

@@ -1,4 +1,4 @@
-"""Commands that work on runs: `train`, `resume`, and the recipes to train after."""
+"""Commands that work on runs: `train`, `resume`, `branch`, and the recipes to train after."""
 
 import argparse
 import contextlib
@@ -14,6 +14,7 @@ from llm_core.config import RunConfig, load_recipe, parse
 from llm_core.data.corpora import CORPORA, with_corpus
 from llm_core.errors import RunFailed, UserError
 from llm_core.runs.history import Row
+from llm_core.runs.owners import LOCAL
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.race_summary import summary
 from llm_core.runs.raced import open_race, outcome_of
@@ -69,6 +70,14 @@ def resume(arguments: argparse.Namespace) -> Values:
         raise UserError("Run {run} is already under way in another process.", run=run.id)
     store.want(run, "running", owner=run.owner)
     return work_on(run)
+
+
+def branch(arguments: argparse.Namespace) -> Values:
+    """Go on from a step of a run, as a run of its own with other settings of training."""
+    store = Store(arguments.runs)
+    run = store.find(arguments.run, paths=True)
+    config = with_settings(run.config, arguments.set)
+    return work_on(store.branch(run, arguments.step, config, name=arguments.name or "", owner=LOCAL))
 
 
 def _configure(arguments: argparse.Namespace) -> RunConfig:
