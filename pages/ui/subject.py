@@ -1,6 +1,7 @@
 """The subject bar: which model a page looks at, and at which step. The same on every page, kept when one changes page,
 and written in the link (`?run=...&step=...`)."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from llm_core.errors import N_, UserError
+from llm_core.runs.names import ID
 from llm_core.runs.run import WITH_MODEL, Run, open_run
 from pages.ui.bringing import bring_a_model
 from pages.ui.faults import as_text
@@ -99,7 +101,20 @@ def available(*, needs_steps: bool) -> list[Run]:
             run = open_run(store().root / one.id, store().corpora)
             if run.has_model and (run.steps() or not needs_steps):
                 found.append(run)
+    found += _children(asked - {run.id for run in found}, needs_steps)
     return [*found, *(run for run in bundled() if run.steps() or not needs_steps)]
+
+
+def _children(references: Iterable[str | None], needs_steps: bool) -> list[Run]:
+    """Of what is asked for, the trainings of a sweep: they are in no list, but can be looked at as any other."""
+    found = []
+    for reference in references:
+        if reference and ID.fullmatch(reference):
+            with contextlib.suppress(UserError):
+                run = store().find(reference)
+                if run.has_model and (run.steps() or not needs_steps):
+                    found.append(run)
+    return found
 
 
 def name_of(run: Run) -> str:
