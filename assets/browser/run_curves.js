@@ -85,9 +85,9 @@ class RunCurves {
       x: ["step", "tokens", "seconds"].includes(linked("x")) ? linked("x") : "step",
       line: ["both", "training", "held_out"].includes(linked("line")) ? linked("line") : "both",
       log: [...(linked("log") ?? "")].filter((axis) => "xy".includes(axis)).join(""),
-      smooth: smooth >= 0 && smooth < 1 ? smooth : 0.8,
+      smooth: smooth >= 0 && smooth < 1 ? smooth : 0.5,
     };
-    if (linked("smooth") === null) this.view.smooth = 0.8;
+    if (linked("smooth") === null) this.view.smooth = 0.5;
     this.title = make("h2", "t-title");
     this.bar = make("div", "t-runs-bar");
     this.said = make("div", "t-runs-notes");
@@ -119,7 +119,7 @@ class RunCurves {
     link("x", this.view.x === "step" ? null : this.view.x);
     link("line", this.view.line === "both" ? null : this.view.line);
     link("log", this.view.log || null);
-    link("smooth", this.view.smooth === 0.8 ? null : String(this.view.smooth));
+    link("smooth", this.view.smooth === 0.5 ? null : String(this.view.smooth));
     this.drawBar();
     this.draw();
   }
@@ -203,9 +203,11 @@ class RunCurves {
       const said = short.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
       let last = null;
       const add = (kind, columns, values, extra) => {
-        if (!columns.step.length) return;
+        const [logX, logY] = [this.view.log.includes("x"), this.view.log.includes("y")];
+        const kept = values.map((value, index) => [columns[x][index], value]).filter(([across, value]) => (across > 0 || !logX) && (value > 0 || !logY));
+        if (!kept.length) return;
         const hover = fill(page.labels.hover[kind], { name: shown.replaceAll("%{", "% {"), x: "%{x:,}", y: "%{y:.3f}" });
-        traces.push({ x: columns[x], y: values, name: shown, mode: "lines", hovertemplate: `${hover}<extra></extra>`, ...extra });
+        traces.push({ x: kept.map(([across]) => across), y: kept.map(([, value]) => value), name: shown, mode: "lines", hovertemplate: `${hover}<extra></extra>`, ...extra });
         last = values.at(-1);
       };
       if (line !== "held_out") add("training", feed.training, smoothedBy(smooth, feed.training.step, feed.training.loss), { line: { color, width: line === "both" ? 1.3 : 2.2, dash }, opacity: line === "both" ? 0.65 : 1 });
@@ -229,7 +231,7 @@ class RunCurves {
     const size = narrow ? 11 : 13;
     const margin = { l: narrow ? 42 : 54, r: narrow ? 96 : 150, t: 12, b: 48 };
     const [logX, logY] = [this.view.log.includes("x"), this.view.log.includes("y")];
-    const all = (axis) => traces.flatMap((trace) => trace[axis]).filter((value) => Number.isFinite(value) && (value > 0 || !(axis === "x" ? logX : logY)));
+    const all = (axis) => traces.flatMap((trace) => trace[axis]).filter(Number.isFinite);
     const span = (values, log) => {
       if (!values.length) return [0, 1];
       let [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);

@@ -40,6 +40,19 @@ class RunPage {
     for (const run of named) this.chosen.set(run, this.known(run) ?? { run, name: run, tags: [], may_change: false, size: 0 });
     this.list.begin();
     this.show();
+    if (named.length) this.find(named);
+  }
+
+  // What an address names may stand on another page of the table.
+  async find(named) {
+    try {
+      const reply = await fetch(`./runs.json?${new URLSearchParams({ only: named.join(","), lang: this.data.language })}`);
+      if (!reply.ok) return;
+      for (const row of (await reply.json()).rows) if (this.chosen.has(row.run)) this.chosen.set(row.run, row);
+      this.show();
+    } catch {
+      // The server is away: the runs keep their ids for names.
+    }
   }
 
   known(run) {

@@ -47,10 +47,14 @@ def delete(store: Store, reference: str, owner: str) -> None:
     try:
         store.trash.mkdir(exist_ok=True)
         with Lock(run.folder / statuses.LOCK) as lock:
-            if not lock.acquire(timeout=0.2) or _at_work(run):
+            taken = lock.acquire(timeout=0.2)
+            if taken and not run.folder.is_dir():
+                return  # another tab was quicker: its lock went along with the folder
+            if not taken or _at_work(run):
                 raise UserError("Run {run} is at work; stop it first, then delete it.", run=run.id)
             if os.name == "nt":  # a folder in which a file is open is not moved there
                 lock.release()
+            _make_room(store.trash / run.id)
             run.folder.rename(store.trash / run.id)
         with contextlib.suppress(OSError):  # without the note it lies in the trash all the same
             replace_json(store.trash / run.id / DELETED, {"at": time.time(), "owner": owner})
@@ -116,6 +120,15 @@ def empty(store: Store, owner: str, only: Sequence[str] | None = None) -> int:
                 raise UserError("Run {run} cannot be removed: {reason}.", run=one.run.id, reason=error.strerror or str(error)) from None  # fmt: skip
             removed += 1
     return removed
+
+
+def _make_room(place: Path) -> None:
+    """Questions that are asked again have their old ids again: the newer answer takes the place of the older."""
+    if place.is_dir():
+        old = place.with_name(f".old-{place.name}")
+        shutil.rmtree(old, ignore_errors=True)
+        place.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def refuse_stranger_of_any(run: Run, owner: str) -> None:

@@ -42,7 +42,7 @@ def query_in(request: Request) -> Query:
 
 
 def runs_route(request: Request) -> Response:
-    """One page of the table; or the runs that belong to the one that `?parent=` names."""
+    """One page of the table; or the runs that belong to the one that `?parent=` names, or those that `?only=` does."""
     warm_up()
     language = language_of(request)
     try:
@@ -50,6 +50,9 @@ def runs_route(request: Request) -> Response:
         parent = request.query_params.get("parent")
         if parent is not None:
             return JSONResponse(rows.children(store(), parent, asker, language), headers=NO_STORE)
+        only = request.query_params.get("only")
+        if only is not None:
+            return JSONResponse(rows.only(store(), only.split(","), asker, language), headers=NO_STORE)
         return JSONResponse(rows.rows(store(), query_in(request), asker, language), headers=NO_STORE)
     except UserError as error:
         return refusal(error, language)

@@ -3,10 +3,12 @@
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from llm_core.errors import UserError
 from llm_core.runs import disk
 from llm_core.runs.listing import Summary, summary_of, text_searched
 from llm_core.runs.owners import is_teacher
@@ -77,6 +79,15 @@ def _first_rows(store: Store, query: Query, asker: str, language: str) -> dict[s
 def children(store: Store, parent: str, asker: str, language: str) -> dict[str, Any]:
     """The rows of the runs that belong to another. Raises UserError when there is no such run."""
     found = [summary_of(child) for child in children_of(store.find(parent))[:MOST_CHILDREN]]
+    return _reply(store, found, len(found), Query(), asker, language)
+
+
+def only(store: Store, references: Sequence[str], asker: str, language: str) -> dict[str, Any]:
+    """The rows of these runs, of which one that is not there is left out."""
+    found = []
+    for reference in references[:MOST_CHILDREN]:
+        with suppress(UserError):
+            found.append(summary_of(store.find(reference)))
     return _reply(store, found, len(found), Query(), asker, language)
 
 
