@@ -12,7 +12,7 @@ from pages.ui.who import owner
 teacher = is_teacher(owner())
 class_ = classroom()
 
-st.title(_("Class"))
+st.title(_("Classroom"))
 st.markdown(_("Everybody's runs as they learn. All see all; only who started a run and the teacher can stop it."))
 panels.fault()
 if teacher:

@@ -34,7 +34,7 @@ page = st.navigation(
         st.Page("inside.py", title=_("Inside")),
         st.Page("classify.py", title=_("Classify")),
         st.Page("runs.py", title=_("Runs")),
-        *([st.Page("board.py", title=_("Class"), url_path="class")] if in_class() else []),
+        *([st.Page("board.py", title=_("Classroom"), url_path="class")] if in_class() else []),
     ],
     position="top",
 )

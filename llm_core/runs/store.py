@@ -29,7 +29,7 @@ from llm_core.runs.headless import refuse_headless
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.launch import Launcher
-from llm_core.runs.limits import refuse_new, refuse_room, refuse_start
+from llm_core.runs.limits import refuse_new, refuse_room, refuse_start, taken
 from llm_core.runs.listing import Listing
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
 from llm_core.runs.owners import LOCAL, refuse_stranger
@@ -291,6 +291,10 @@ class Store:
         except OSError:
             return []
         return [open_run(place / name, self.corpora, read_only=True) for name in names]
+
+    def taken_by(self, owner: str) -> int:
+        """Bytes on the disk of all runs of an owner, those in the trash among them."""
+        return taken(owner, self.listing, self._deleted)
 
     # ---- asking
 

@@ -8,7 +8,7 @@ from llm_core.errors import UserError
 from llm_core.runs import classroom as kept
 from llm_core.runs import people
 from llm_core.runs.classroom import Classroom, Limits
-from llm_core.runs.limits import MEGABYTE, taken
+from llm_core.runs.limits import MEGABYTE
 from llm_core.runs.owners import STUDENT, is_teacher
 from pages.ui import forms
 from pages.ui.classroom import components
@@ -52,7 +52,7 @@ def myself(class_: Classroom) -> None:
     limits = class_.limits_of(me)
     if limits is None:
         return
-    used = taken(store().listing, me) / MEGABYTE
+    used = store().taken_by(me) / MEGABYTE
     st.markdown(
         _(
             "You may have {running} runs at work and {waiting} waiting, with models of up to {parameters} parameters and "
