@@ -87,6 +87,8 @@ class RunList {
 
   take(reply) {
     this.reply = reply;
+    // What is chosen follows its row.
+    for (const row of reply.rows) if (this.page.chosen.has(row.run)) this.page.chosen.set(row.run, row);
     if (reply.page >= reply.pages) {
       this.query.page = reply.pages - 1;
       this.later(0);

@@ -97,11 +97,6 @@ class RunPage {
   }
 
   show() {
-    // What is chosen follows its row, and what a link names gets its name from the first reply that has it.
-    for (const run of this.chosen.keys()) {
-      const row = this.known(run);
-      if (row) this.chosen.set(run, row);
-    }
     this.list.draw();
     this.curves.update();
     this.settings.update();
@@ -159,6 +154,7 @@ class RunPage {
       const found = reply.status === 404 || reply.ok ? await reply.json() : { error: this.labels.offline };
       if (deed === "delete") for (const run of found.done ?? []) this.chosen.delete(run);
       link("runs", this.chosen.size ? [...this.chosen.keys()].join(",") : null);
+      this.curves.update(); // asks no more for what is gone
       const count = Array.isArray(found.done) ? found.done.length : found.done;
       const said = { delete: this.labels.deleted, restore: this.labels.restored, empty: this.labels.emptied }[deed];
       this.message = found.error ?? [

@@ -19,7 +19,7 @@ from pages.ui.text import _, language
 from pages.ui.who import owner
 
 KINDS = {
-    "train": N_("training"), "import": N_("brought in"), "race": N_("race of classifiers"), "classify": N_("one classifier"),
+    "train": N_("trained here"), "import": N_("brought in"), "race": N_("race of classifiers"), "classify": N_("one classifier"),
     "head_scores": N_("heads measured"), "data_sizes": N_("data sizes"), "classify_file": N_("file classified"),
     "pretraining": N_("worth of pre-training"), "inquiry": N_("question about a model"), "sweep": N_("sweep"),
 }  # fmt: skip
