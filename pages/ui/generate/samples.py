@@ -88,7 +88,8 @@ def sampled(many: Many, waiting: Waiting | None = None) -> Generator[Part, None,
         yield {"prompt": [tokenizer.pieces[token] for token in prompt[len(tokenizer.begin) :]]}
         seen, why_not = _seen(run)
         rows: list[list[Token]] = [[] for _ in range(many.count)]
-        over, counted = list[list[Token]](), 0
+        over: list[list[Token]] = []
+        counted = 0
         decoding = writing.decoding.model_copy(update={"alternatives": 0})
         for together in generate(model, [prompt] * many.count, decoding, stop=stop):
             for token in together:
