@@ -6,7 +6,7 @@ from sklearn.manifold import trustworthiness
 
 from llm_core.config import NgramConfig, RecurrentConfig, TaskConfig, TransformerConfig
 from llm_core.errors import UserError
-from llm_core.interpret.geometry.geometry import Method, analogy, neighbours, paths, project
+from llm_core.interpret.geometry.geometry import Method, analogy, neighbours, paths, project, trust_in
 from llm_core.interpret.geometry.hidden_states import hidden_states
 from llm_core.interpret.geometry.token_vectors import input_vectors, output_vectors
 from llm_core.models.build import build
@@ -38,8 +38,9 @@ def test_clouds_stay_apart_and_the_drawing_says_how_far_to_trust_it(method: Meth
     apart = np.linalg.norm(found.points[:, None] - found.points, axis=-1)
     nearest = np.where(np.eye(30, dtype=bool), np.inf, apart).argmin(1)
     assert (nearest // 10 == np.arange(30) // 10).all()
-    assert found.trust == pytest.approx(trustworthiness(vectors, found.points, n_neighbors=found.neighbours), abs=1e-6)
-    assert found.trust > found.chance + 0.2
+    trust = trust_in(vectors, found.points)
+    assert trust.trust == pytest.approx(trustworthiness(vectors, found.points, n_neighbors=trust.neighbours), abs=1e-6)
+    assert trust.trust > trust.chance + 0.2
     assert np.array_equal(found.points, project(vectors, method, 2, seed=1).points)
     assert (found.explained is None) == (method == "tsne")
 

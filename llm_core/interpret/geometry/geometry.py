@@ -30,15 +30,18 @@ _PERPLEXITY = 30.0
 
 @dataclass(frozen=True)
 class Projection:
-    """points (N, dimensions) · explained (dimensions,): of PCA, each axis's share of the variance; None of t-SNE.
-
-    trust: the share of neighbours in the drawing that are neighbours in truth, by `sklearn.manifold.trustworthiness`
-    (Venna & Kaski 2001), 1 is best · chance: the same of points drawn at random · neighbours: how many each point has.
-    """
+    """points (N, dimensions) · explained (dimensions,): of PCA, each axis's share of the variance; None of t-SNE."""
 
     method: Method
     points: Floats
     explained: Floats | None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """trust: the share of neighbours in a drawing that are neighbours in truth, by `sklearn.manifold.trustworthiness`
+    (Venna & Kaski 2001), 1 is best · chance: the same of points drawn at random · neighbours: how many each point has."""
+
     trust: float
     chance: float
     neighbours: int
@@ -86,8 +89,6 @@ def project(vectors: Floats, method: Method = "pca", dimensions: int = 2, seed: 
 
     Raises UserError for fewer than five vectors and more than 2,000, and for other numbers of dimensions.
     """
-    from sklearn.manifold import TSNE, trustworthiness
-
     count = len(vectors)
     if dimensions not in (2, 3):
         raise UserError("Vectors are drawn in 2 or 3 dimensions, not in {dimensions}.", dimensions=dimensions)
@@ -97,20 +98,27 @@ def project(vectors: Floats, method: Method = "pca", dimensions: int = 2, seed: 
     if method == "pca":
         points, explained = _pca(vectors, dimensions)
     else:
+        from sklearn.manifold import TSNE
+
         perplexity = min(_PERPLEXITY, (count - 1) / 3)
         start = _pca(vectors, dimensions)[0]
         spread = float(start[:, 0].std()) or 1.0
         model = TSNE(dimensions, perplexity=perplexity, init=start / spread * 1e-4, random_state=seed)
         points = model.fit_transform(vectors.astype(np.float32))
+    return Projection(method, points.astype(np.float32), explained)
+
+
+def trust_in(vectors: Floats, points: Floats, seed: int = 0) -> Trust:
+    """How far a drawing, points (N, dimensions), shows who is near to whom among vectors (N, width), N at least 5."""
+    from sklearn.manifold import trustworthiness
+
+    count, dimensions = points.shape
     neighbours = min(_NEIGHBOURS, (count - 1) // 2)
     random = np.random.default_rng(seed)
     # What chance has hardly depends on how many there are, and to rank all of 2,000 takes a quarter of a second.
     some = random.permutation(count)[:_FOR_CHANCE]
     drawn = random.normal(size=(len(some), dimensions))
-    return Projection(
-        method,
-        points.astype(np.float32),
-        explained,
+    return Trust(
         float(trustworthiness(vectors, points, n_neighbors=neighbours)),
         float(trustworthiness(vectors[some], drawn, n_neighbors=min(neighbours, (len(some) - 1) // 2))),
         neighbours,

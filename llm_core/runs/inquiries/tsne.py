@@ -10,14 +10,11 @@ from llm_core.runs.inquiry_subject import Subject
 
 
 def answer(question: TsneQuestion, subject: Subject) -> Iterator[float | Row]:
-    """One row of kind "points": where each vector of the cloud is drawn, and how far the drawing can be trusted."""
+    """One row of kind "points": where each vector of the cloud is drawn."""
     cloud = cloud_of(question, subject)
     yield 0.05
     found = project(cloud.vectors, "tsne", question.dimensions, question.seed)
-    yield {
-        "kind": "points", "points": found.points.astype(float).round(3).tolist(), "trust": round(found.trust, 4),
-        "chance": round(found.chance, 4), "neighbours": found.neighbours,
-    }  # fmt: skip
+    yield {"kind": "points", "points": found.points.astype(float).round(3).tolist()}
 
 
 def cloud_of(question: TsneQuestion, subject: Subject) -> Cloud:

@@ -1,5 +1,6 @@
 """The map: token vectors or hidden states, drawn by PCA or t-SNE in a plane or in space, coloured by what is true of them."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ from pages.ui.text import _, number
 
 if TYPE_CHECKING:
     from llm_core.interpret.geometry.clouds import Cloud
-    from llm_core.interpret.geometry.geometry import Projection
+    from llm_core.interpret.geometry.geometry import Projection, Trust
 
 
 def words_in(selection: Selection) -> str:
@@ -57,6 +58,15 @@ def by_pca(want: Wanted, dimensions: int) -> "Projection":
         from llm_core.interpret.geometry.geometry import project
 
         return project(found.vectors, "pca", dimensions)
+
+
+@lru_cache(maxsize=KEPT)
+def _trust(want: Wanted, points: bytes, dimensions: int) -> "Trust":
+    """How far a drawing can be trusted; asked once it is out, since it takes longer than the drawing."""
+    with inference():
+        from llm_core.interpret.geometry.geometry import trust_in
+
+        return trust_in(cloud(want).vectors, np.frombuffer(points, dtype=np.float32).reshape(-1, dimensions))
 
 
 def show(selection: Selection, predicted: Predicted) -> None:
@@ -93,7 +103,7 @@ def show(selection: Selection, predicted: Predicted) -> None:
         label=_("Where the vectors lie, each point a token"), height=HEIGHT, code=code, table=as_csv(found, projection),
         name=f"terrarium-geometry-{selection.run}-{selection.step}", on_picked=lambda picked: pick(picked, found),
     )  # fmt: skip
-    st.caption(as_text(_said(found, projection, coloured)))
+    st.caption(as_text(_said(found, projection, _trust(want, projection.points.tobytes(), axes), coloured)))
 
 
 def _figure(points: Points, colors: Colors) -> go.Figure:
@@ -116,7 +126,7 @@ def _by_tsne(selection: Selection, want: Wanted, axes: int) -> "Projection | Non
     points = np.array(row["points"], dtype=np.float32)
     if points.shape != (len(cloud(want).tokens), axes):
         raise UserError("This answer was worked out for other vectors; draw them by PCA.")
-    return Projection("tsne", points, None, row["trust"], row["chance"], row["neighbours"])
+    return Projection("tsne", points, None)
 
 
 def tsne_question(want: Wanted, axes: int, texts: int | None = None) -> TsneQuestion:
@@ -137,7 +147,10 @@ def points_of(found: "Cloud", projection: "Projection", coloured: str, marked: i
             "dark": DARK.grid if label is None else color_of(coloured, label, order, DARK),
         }
         groups.append((name, rows.tolist(), colors))
-    hovers = [_hover(found, row) for row in range(len(found.tokens))]
+    known = {(about, label) for about, each in found.labels.items() for label in set(each) if label is not None}
+    names = {(about, label): label_name(about, label) for about, label in known}
+    between = _(", ")
+    hovers = [_hover(found, row, names, between) for row in range(len(found.tokens))]
     return Points(projection.points, hovers, found.ids.tolist(), groups, axis_titles(projection), marked=marked)
 
 
@@ -151,12 +164,12 @@ def axis_titles(projection: "Projection") -> list[str]:
     ]
 
 
-def _hover(found: "Cloud", row: int) -> str:
+def _hover(found: "Cloud", row: int, names: Mapping[tuple[str, str], str], between: str) -> str:
     said = f"“{token_label(found.tokens[row])}”"
     if found.text[row] >= 0:
         said += "\n" + _("text {text}, position {place}", text=int(found.text[row]), place=int(found.position[row]))
-    labels = [label_name(about, label) for about, each in found.labels.items() if (label := each[row]) is not None]
-    return said + ("\n" + _(", ").join(labels) if labels else "")
+    labels = [names[about, label] for about, each in found.labels.items() if (label := each[row]) is not None]
+    return said + ("\n" + between.join(labels) if labels else "")
 
 
 def _marked(found: "Cloud", want: Wanted, predicted: Predicted, selection: Selection) -> int | None:
@@ -167,12 +180,12 @@ def _marked(found: "Cloud", want: Wanted, predicted: Predicted, selection: Selec
     return rows[0] if rows else None
 
 
-def _said(found: "Cloud", projection: "Projection", coloured: str) -> str:
+def _said(found: "Cloud", projection: "Projection", trust: "Trust", coloured: str) -> str:
     known = sum(label is not None for label in found.labels.get(coloured, ()))
     said = _(
         "{count} vectors of {width} numbers; of {known} it is known what colours them. Of {neighbours} neighbours in the drawing the trustworthiness is {trust}, where 1 is as in truth; points thrown at random would have {chance}.",
-        count=len(found.tokens), width=found.vectors.shape[1], known=known, neighbours=projection.neighbours,
-        trust=number(projection.trust), chance=number(projection.chance),
+        count=len(found.tokens), width=found.vectors.shape[1], known=known, neighbours=trust.neighbours,
+        trust=number(trust.trust), chance=number(trust.chance),
     )  # fmt: skip
     if found.places:
         said += " " + _("Each is brought to one length, as the norm before each layer does it.")
@@ -207,13 +220,14 @@ def as_python(selection: Selection, want: Wanted, method: str, axes: int) -> str
     given = f"{want.layer!r}, texts={texts_of(selection)}" if want.which == "states" else repr(want.which)
     imports = [
         f"from llm_core.interpret.geometry.clouds import {made}",
-        "from llm_core.interpret.geometry.geometry import project",
+        "from llm_core.interpret.geometry.geometry import project, trust_in",
     ]
     return f"""\
 {python.preamble(selection.intact, imports)}\
 cloud = {made}(model, tokenizer, {given}, language={want.language!r})
 drawn = project(cloud.vectors, {method!r}, {axes})
-print(drawn.explained, "trustworthiness", drawn.trust, "of random points", drawn.chance)
+trust = trust_in(cloud.vectors, drawn.points)
+print(drawn.explained, "trustworthiness", trust.trust, "of random points", trust.chance)
 for token, point in list(zip(cloud.tokens, drawn.points))[:20]:
     print(repr(token), point.round(3))
 """
