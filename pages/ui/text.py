@@ -6,6 +6,7 @@ languages live side by side in one process. Widget keys, ids and links never go 
 """
 
 import math
+import threading
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
@@ -71,8 +72,27 @@ def known_language(code: object) -> str:
 
 def language() -> str:
     """The language of this session: what the link says, else what was chosen, else what the browser asks for."""
-    if get_script_run_ctx() is None:
+    context = get_script_run_ctx()
+    if context is None:
         return "en"
+    if _said.context is context and _said.query == context.query_string:
+        return _said.code
+    return _asked_language()
+
+
+class _Said(threading.local):
+    """The language of the script run in this thread, once the shell has found it out: a page has thousands of words, and
+    asking the session for each took half of the time of its script."""
+
+    context: Any = None
+    query = ""
+    code = ""
+
+
+_said = _Said()
+
+
+def _asked_language() -> str:
     code = st.query_params.get(_QUERY_KEY)
     if code not in LANGUAGES:
         code = st.session_state.get(_SESSION_KEY)
@@ -87,17 +107,22 @@ def browser_language() -> str:
 
 def choose_language(code: str) -> None:
     """Switch this session to a language; for the callback of the switch."""
+    _said.context = None
     st.session_state[_SESSION_KEY] = code
     st.query_params[_QUERY_KEY] = code
 
 
 def keep_language() -> None:
     """Call once in each run of the shell: holds the language through page changes, which empty the query."""
+    _said.context = None
     code = language()
     st.session_state[_SESSION_KEY] = code
     # An English page in an English browser keeps a clean address.
     if (code, browser_language()) != ("en", "en") and st.query_params.get(_QUERY_KEY) != code:
         st.query_params[_QUERY_KEY] = code
+    context = get_script_run_ctx()
+    if context is not None:
+        _said.context, _said.query, _said.code = context, context.query_string, code
 
 
 def number(value: float) -> str:
