@@ -95,7 +95,7 @@ function layerLines(feed, theme, labels, norm, { step, names, values }, width) {
   const color = (part) => palette[part % palette.length];
   const dashes = ["solid", "dash", "dot"];
   const traces = names.map((name, part) => ({
-    x: step, y: values[part].map(positive), name, mode: step.length < 2 ? "markers" : "lines",
+    x: placed(step), y: values[part].map(positive), name, mode: step.length < 2 ? "markers" : "lines",
     line: { color: color(part), width: 2, dash: dashes[Math.floor(part / palette.length)] },
     hovertemplate: `${fill(labels.norm_hover[norm], { part: escaped(name) })}<extra></extra>`,
   }));

@@ -42,6 +42,11 @@ function ranges(feed) {
 // The same range on a logarithmic axis, which has no nought.
 const logarithmic = ([low, high], least) => [Math.log10(Math.max(low, least)), Math.log10(Math.max(high, 2 * least))];
 
+// Step 0 has no place on a logarithmic axis.
+const placed = (steps) => (axesWanted.steps ? steps.map((step) => step || null) : steps);
+
+const LOSS_TICKS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20];
+
 // The training loss under a window that grows with the step: the steep beginning is not dragged behind.
 function smoothed({ step, loss, smooth }, times) {
   if (times === 1) return smooth;

@@ -28,7 +28,7 @@ function lossFigure(feed, theme, labels, width, height, before = []) {
   const smooth = smoothed(steps, SMOOTHING[axesWanted.smoothing]);
   const evaluations = feed.shown(feed.evaluations);
   const line = (name, columns, values, extra) => ({
-    x: columns.step, y: values, name, mode: "lines", hovertemplate: `${labels.hover[extra.key]}<extra></extra>`, ...extra,
+    x: placed(columns.step), y: values, name, mode: "lines", hovertemplate: `${labels.hover[extra.key]}<extra></extra>`, ...extra,
   });
   const traces = [
     line("raw", steps, steps.loss, { key: "training", line: { color: colors.training, width: 1 }, opacity: 0.25, hoverinfo: "skip", hovertemplate: null }),
@@ -56,13 +56,13 @@ function lossFigure(feed, theme, labels, width, height, before = []) {
   }
   const forks = before.map(({ step }) => ({
     x: axesWanted.steps ? Math.log10(Math.max(1, step)) : step, yref: "paper", y: 1, yanchor: "top", xanchor: "left", xshift: 4, showarrow: false,
-    text: fill(labels.branched_at, { step: number(step) }), font: { color: colors.quiet, size },
+    text: fill(labels.branched_at, { step: number(step) }), font: { color: colors.quiet, size }, bgcolor: colors.background,
   }));
   const layout = {
     ...theme.layout, height, margin, shapes, hovermode: "closest", datarevision: drawings++,
     uirevision: `${feed.run} ${feed.revision} ${JSON.stringify(axesWanted)}`,
     xaxis: titled(theme.layout.xaxis, axesWanted.steps ? { type: "log", range: logarithmic(x, 1), dtick: 1 } : { type: "linear", range: x, nticks: narrow ? 5 : 8, dtick: x[1] <= 5 ? 1 : null }, labels.step, 10),
-    yaxis: titled(theme.layout.yaxis, axesWanted.loss ? { type: "log", range: span, dtick: "D2" } : { type: "linear", range: y, nticks: 7 }, narrow ? labels.loss_short : labels.loss, 8),
+    yaxis: titled(theme.layout.yaxis, axesWanted.loss ? { type: "log", range: span, tickvals: LOSS_TICKS } : { type: "linear", range: y, nticks: 7, tickvals: null }, narrow ? labels.loss_short : labels.loss, 8),
     annotations: [...directLabels(ends, span, height - margin.t - margin.b, size), ...forks],
   };
   return [traces, layout];

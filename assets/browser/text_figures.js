@@ -30,7 +30,7 @@ function tickIndices(count, wanted) {
 function tokenLine(feed, theme, labels, { steps, values, unigram, threshold, token }) {
   const color = theme.colors.held_out;
   const trace = {
-    x: steps, y: values, mode: steps.length < 2 ? "markers" : "lines+markers", line: { color, width: 2 }, marker: { size: 4 },
+    x: placed(steps), y: values, mode: steps.length < 2 ? "markers" : "lines+markers", line: { color, width: 2 }, marker: { size: 4 },
     hovertemplate: `${fill(labels.token_line_hover, { token: escaped(visible(token)) })}<extra></extra>`,
   };
   const top = Math.max(unigram ?? 0, ...values.filter(Number.isFinite)) * 1.08;
@@ -49,7 +49,7 @@ function tokenLine(feed, theme, labels, { steps, values, unigram, threshold, tok
 function classesFigure(feed, theme, labels, { steps, classLosses, classEasy }) {
   const inks = [theme.colors.training, theme.colors.ngram, theme.colors.floor];
   const traces = classLosses.map((values, number) => ({
-    x: steps, y: values, name: labels.classes[CLASSES[number]], mode: steps.length < 2 ? "markers" : "lines", line: { color: inks[number], width: 2 },
+    x: placed(steps), y: values, name: labels.classes[CLASSES[number]], mode: steps.length < 2 ? "markers" : "lines", line: { color: inks[number], width: 2 },
     customdata: classEasy[number], hovertemplate: `${fill(labels.class_hover, { tokens: labels.classes[CLASSES[number]] })}<extra></extra>`,
   }));
   const seen = classLosses.flat().filter(Number.isFinite);
