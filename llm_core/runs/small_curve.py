@@ -11,47 +11,49 @@ _FINEST = 8 * MOST_POINTS
 _KEPT = 200
 
 Points = list[tuple[int, float]]
+_Stretches = list[tuple[int, float, int]]  # the last step of each, the sum of its losses, and how many those are
 
 
 class SmallCurves:
     """The last curves that were asked for. Safe to share among threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Path, tuple[Points, int]] = OrderedDict()
+        self._kept: OrderedDict[Path, tuple[_Stretches, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def points(self, folder: Path) -> Points:
-        """Steps and training losses, in nats per token, at most 60 of each: means over stretches of the same length."""
+        """Steps and training losses, in nats per token, at most 60 of each: means over stretches of steps."""
         with self._lock:
-            points, offset = self._kept.pop(folder, ([], 0))
+            stretches, offset = self._kept.pop(folder, ([], 0))
             rows, following = history.read(folder, offset)
             if following < offset:  # another file than the one read before
-                points = []
+                stretches = []
                 rows, following = history.read(folder)
-            points = _continued(points, rows)
-            self._kept[folder] = points, following
+            stretches = _continued(stretches, rows)
+            self._kept[folder] = stretches, following
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return _means(points, -(-len(points) // MOST_POINTS))
+        wide = _joined(stretches, -(-len(stretches) // MOST_POINTS))
+        return [(step, total / count) for step, total, count in wide]
 
 
-def _continued(points: Points, rows: list[history.Row]) -> Points:
-    points = list(points)
+def _continued(stretches: _Stretches, rows: list[history.Row]) -> _Stretches:
+    stretches = list(stretches)
     for row in rows:
         back = row.get("resumed_at")
         if isinstance(back, int):  # what came after that step did not last
-            points = [point for point in points if point[0] <= back]
+            stretches = [stretch for stretch in stretches if stretch[0] <= back]
         step, loss = row.get("step"), row.get("loss")
         if row.get("kind") == "step" and isinstance(step, int) and isinstance(loss, (int, float)):
-            points.append((step, float(loss)))
-            if len(points) >= 2 * _FINEST:
-                points = _means(points, 2)
-    return points
+            stretches.append((step, float(loss), 1))
+            if len(stretches) >= 2 * _FINEST:
+                stretches = _joined(stretches, 2)
+    return stretches
 
 
-def _means(points: Points, length: int) -> Points:
-    """Each stretch of so many points as one: its last step, and the mean of its losses."""
+def _joined(stretches: _Stretches, length: int) -> _Stretches:
+    """So many stretches in a row as one."""
     if length <= 1:
-        return points
-    parts = [points[start : start + length] for start in range(0, len(points), length)]
-    return [(part[-1][0], sum(loss for _step, loss in part) / len(part)) for part in parts]
+        return stretches
+    parts = [stretches[start : start + length] for start in range(0, len(stretches), length)]
+    return [(part[-1][0], sum(one[1] for one in part), sum(one[2] for one in part)) for part in parts]
