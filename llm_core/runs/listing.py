@@ -95,17 +95,23 @@ class Listing:
         self._fixed: dict[str, tuple[Stamp, Fixed]] = {}
         self._moving: dict[str, tuple[Stamp, Moving]] = {}
         self._sizes: dict[str, tuple[Stamp, int]] = {}
+        self._root: Stamp = ()
+        self._sorted: tuple[Fixed, ...] = ()
         self._looked = (0.0, 0.0)
         self._seen: tuple[Summary, ...] = ()
         self._unwritten = 0
         self._loaded = False
 
-    def fixed(self) -> list[Fixed]:
-        """What never changes of all runs, newest first; as it is now."""
+    def fixed(self, *, thorough: bool = False) -> Sequence[Fixed]:
+        """What never changes of all runs, newest first: those that there are now. `thorough` finds those, too, whose
+        `run.json`, which is written once, was changed all the same."""
         with self._lock:
             self._load()
             found, known = {}, self._fixed
             now = time.time_ns()
+            before = _stamp(self.root)
+            if before == self._root and not thorough:
+                return self._sorted
             for identity in self._names():
                 stamp = _stamp(self.root / identity / "run.json")
                 kept = known.get(identity)
@@ -114,7 +120,10 @@ class Listing:
                     self._unwritten += 1
                 found[identity] = kept
             self._fixed = found
-            return sorted((one for _stamp, one in found.values()), key=lambda one: -one.created)
+            self._sorted = tuple(sorted((one for _stamp, one in found.values()), key=lambda one: -one.created))
+            # A run that comes or goes changes the time of the folder that all stand in.
+            self._root = before if _is_settled(before, now) else ()
+            return self._sorted
 
     def summaries(self, *, fresh: bool = False) -> Sequence[Summary]:
         """All runs as they stand, newest first; what was seen a moment ago unless `fresh`."""
@@ -123,7 +132,7 @@ class Listing:
             if not fresh and time.monotonic() < at + _SHARE * took:
                 return self._seen
             began = time.monotonic()
-            self._seen = tuple(self._summary(fixed) for fixed in self.fixed())
+            self._seen = tuple(self._summary(fixed) for fixed in self.fixed(thorough=True))
             self._moving = {one.id: self._moving[one.id] for one in self._seen}
             self._sizes = {one.id: self._sizes[one.id] for one in self._seen if one.id in self._sizes}
             self._looked = time.monotonic(), max(1e-6, time.monotonic() - began)

@@ -23,6 +23,8 @@ Order = Literal["created", "name", "state", "step", "loss", "size"]
 ORDERS = get_args(Order)
 MOST_CHILDREN = 200
 _MOST_TAGS = 40
+_LATER = 0.3
+"""Seconds until all runs are looked at, so that this does not slow down the first rows."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,14 @@ def rows(store: Store, query: Query, asker: str, language: str) -> dict[str, Any
 def _first_rows(store: Store, query: Query, asker: str, language: str) -> dict[str, Any]:
     """The same at once, by a server that has not looked at all runs yet; meanwhile it does."""
     fixed = [one for one in store.listing.fixed() if query.kind in ("", one.kind) and query.owner in ("", one.owner)]
-    threading.Thread(target=store.listing.summaries, daemon=True).start()
     with_program = [one for one in bundled(store) if query.kind in ("", one.fixed.kind) and not query.owner]
     shown = _part(query)
     own = store.listing.rows(fixed[shown])
     following = with_program[max(0, shown.start - len(fixed)) :][: ROWS - len(own)]
     reply = _reply(store, [*own, *following], len(fixed) + len(with_program), query, asker, language)
+    look = threading.Timer(_LATER, store.listing.summaries)
+    look.daemon = True
+    look.start()
     kinds = Counter(one.kind for one in fixed) + Counter(one.fixed.kind for one in with_program)
     return reply | {"all": len(fixed) + len(with_program), "kinds": dict(kinds), "states": {}, "tags": [], "measuring": True}  # fmt: skip
 
