@@ -27,6 +27,7 @@ page = st.navigation(
         st.Page("home.py", title=_("Home"), default=True),
         st.Page("corpus.py", title=_("Corpus")),
         st.Page("train.py", title=_("Train")),
+        st.Page("sweep.py", title=_("Sweep")),
         st.Page("generate.py", title=_("Generate")),
         st.Page("fill_mask.py", title=_("Fill in")),
         st.Page("read.py", title=_("Read")),

@@ -53,7 +53,7 @@ def fit_scaling(sizes: Sequence[float], losses: Sequence[float]) -> Scaling:
     They say what chance does to the points, not whether the form of the curve is right. Raises UserError for fewer than
     four different sizes, and where the loss does not fall as the size grows.
     """
-    if len(sizes) != len(losses) or not all(np.isfinite([*sizes, *losses])) or min(*sizes, *losses, 1.0) <= 0:
+    if len(sizes) != len(losses) or not all(np.isfinite([*sizes, *losses])) or min([*sizes, *losses], default=1.0) <= 0:
         raise UserError("A scaling curve needs a positive size and a positive loss for each point.")
     different = len(set(sizes))
     if different < FEWEST:

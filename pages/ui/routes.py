@@ -35,6 +35,7 @@ from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
 from pages.ui.inside.inquiry_route import inquiry_route
 from pages.ui.runs.routes import RUNS_ROUTES
 from pages.ui.state import store, warm_up
+from pages.ui.sweep.route import sweep_route
 from pages.ui.text import explain_in
 from pages.ui.train import diagnosis
 from pages.ui.train.labels import line_names
@@ -123,6 +124,7 @@ ROUTES = [
     Route("/race/{run}", race_route),
     Route("/why", why_route, methods=["POST"]),
     Route("/sizes/{run}", sizes_route),
+    Route("/sweep/{run}", sweep_route),
     Route("/pretraining", pretraining_route),
     Route("/inquiry/{digest}", inquiry_route),
     Route("/heads/{run}.csv", heads_csv_route),

@@ -45,6 +45,8 @@ def test_one_point_that_went_wrong_does_not_bend_the_curve() -> None:
 def test_fewer_than_four_sizes_are_refused_however_many_points() -> None:
     with pytest.raises(UserError, match="at least 4 different sizes; there are 3"):
         fit_scaling([1e3, 1e4, 1e5, 1e5], [3.0, 2.0, 1.5, 1.4])
+    with pytest.raises(UserError, match="there are 0"):
+        fit_scaling([], [])
     with pytest.raises(UserError, match="does not fall"):
         fit_scaling([1e3, 1e4, 1e5, 1e6], [1.0, 1.1, 1.2, 1.3])
     with pytest.raises(UserError, match="positive"):
