@@ -104,7 +104,7 @@ def main() -> None:
                 server.kill()
                 time.sleep(arguments.down)
                 for run, pid, step in zip(runs, pids, steps, strict=False):
-                    wait_for(lambda run=run, step=step: said(run).step > step, 5, "a step without a server")  # type: ignore[misc]
+                    wait_for(lambda run=run, step=step: said(run).step > step, 30, "a step without a server")  # type: ignore[misc]
                     assert run.alive(), "the worker went with the server"
                     assert said(run).pid == pid, "another worker took the run up"
                 assert runs[2].status().state == "waiting"

@@ -34,23 +34,23 @@ VALUES = {
 class Server:
     """A server of the program on a free port. `start` again after `kill` serves the same runs on the same port."""
 
-    def __init__(self, runs: Path, *, in_class: bool = False, log: Path | None = None) -> None:
+    def __init__(self, runs: Path, *, in_class: bool = False) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self._environment = {**os.environ, "TERRARIUM_RUNS": str(runs), "TERRARIUM_CLASSROOM": "1" if in_class else ""}
-        self._log = log
+        self.log = runs.with_name("server.log")
         self.process: psutil.Popen | None = None
 
     def start(self, patience: float = 60.0) -> float:
         """Seconds until it answered."""
         begun = time.perf_counter()
-        output = self._log.open("ab") if self._log else subprocess.DEVNULL
-        self.process = psutil.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port), "--server.headless", "true"],
-            cwd=ROOT, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        while time.perf_counter() - begun < patience:
+        with self.log.open("ab") as output:
+            self.process = psutil.Popen(
+                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port), "--server.headless", "true"],
+                cwd=ROOT, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        while time.perf_counter() - begun < patience and self.process.poll() is None:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_stcore/health", timeout=1).close()
             except urllib.error.HTTPError:
@@ -59,12 +59,13 @@ class Server:
                 time.sleep(0.02)
             else:
                 return time.perf_counter() - begun
-        raise SystemExit("the server did not answer")
+        raise SystemExit(f"the server did not answer:\n{self.log.read_text(errors='replace')[-2000:]}")
 
     def kill(self) -> None:
         """End the server itself as nothing can refuse it; its workers are left alone."""
         assert self.process is not None
-        self.process.kill()
+        if self.process.poll() is None:
+            self.process.kill()
         self.process.wait()
 
     @property
