@@ -84,6 +84,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def class_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that serves a class: nobody is let in without a code."""
+    server, process = start_server(tmp_path_factory.mktemp("class") / "runs", TERRARIUM_CLASSROOM="1")
+    yield server
+    stop_server(process)
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     with sync_playwright() as playwright:

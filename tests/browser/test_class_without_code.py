@@ -4,30 +4,26 @@ import http.client
 import json
 import re
 import socket
-from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from streamlit.runtime import Runtime
 
-from llm_core.config import RunConfig
 from llm_core.runs import classroom
-from llm_core.runs.store import Store
-from tests.browser.conftest import Server, start_server, stop_server
+from tests.browser.conftest import Server
+from tests.pages.recorded import write_run
 
 SECRET = "A run that nobody outside may see"
+RUN = "00000000000000c1"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 @pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+def closed(class_server: Server) -> tuple[Server, str]:
     """A server in a class, and the id of a run that it has."""
-    runs = tmp_path_factory.mktemp("class") / "runs"
-    run = Store(runs).create(RunConfig(), name=SECRET, owner="student-0123456789abcdef")
-    server, process = start_server(runs, TERRARIUM_CLASSROOM="1")
-    yield server, run.id
-    stop_server(process)
+    write_run(class_server.runs / RUN, until=50, state="stopped", name=SECRET, owner="student-0123456789abcdef")
+    return class_server, RUN
 
 
 @pytest.fixture(scope="module")
