@@ -45,7 +45,7 @@ class Branches extends Generated {
   told(number) {
     const tokens = this.texts.get(this.data.rows[number].request.identity)?.tokens;
     if (!tokens) return null;
-    const total = bitsOf(tokens.map((token) => Math.log(token.probability)));
+    const total = bitsOf(tokens.map(surenessOf));
     return { tokens, total, mean: tokens.length ? total / tokens.length : 0 };
   }
 

@@ -146,3 +146,6 @@ class Generated {
 }
 
 const bitsOf = (logprobabilities) => -logprobabilities.reduce((sum, value) => sum + value, 0) / Math.LN2;
+
+// What is kept beside bundled models has the probability alone.
+const surenessOf = (token) => token.logprobability ?? Math.log(token.probability);

@@ -110,7 +110,7 @@ class TwoTexts extends Generated {
   side({ prompt, tokens, cross, below }, side, part) {
     const { words, data } = this;
     const box = make("section", "t-gen-side");
-    const bits = bitsOf(tokens.map((token) => Math.log(token.probability))) / Math.max(1, tokens.length);
+    const bits = bitsOf(tokens.map(surenessOf)) / Math.max(1, tokens.length);
     const values = { count: tokens.length, bits: number(bits), cross: cross ? number(bitsOf(cross.map((share) => Math.log(Math.max(share, 1e-12)))) / Math.max(1, tokens.length)) : "" };
     box.append(make("h4", "t-gen-title", data.names[side]), make("p", "t-gen-said", tokens.length ? fill(cross ? words.told_cross : words.told, values) : "…"));
     const text = make("p", "t-gen-text", null, { role: "group", "aria-label": data.names[side] });

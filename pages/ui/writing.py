@@ -165,6 +165,7 @@ def entry(token: "Token", tokenizer: "Tokenizer") -> dict[str, Any]:
         "id": token.id,
         "text": pieces[token.id],
         "probability": round(token.probability, 7),
+        "logprobability": round(token.logprobability, 5),
         "entropy": round(token.entropy, 5),
         "alternatives": [(other, pieces[other], round(share, 7)) for other, share in token.alternatives],
     }

@@ -38,8 +38,10 @@ def beside(writing: Writing) -> Writing | None:
             format_func=lambda name: _(BESIDE[name]),
         )  # fmt: skip
         if state[GENERATE_BESIDE_KEY] == "step":
-            # An early one, half-way: the first writes noise, the last is hardly another.
-            return writing.model_copy(update={"step": _step(GENERATE_BESIDE_STEP_KEY, steps, steps[len(steps) // 2])})
+            # Not too early a one, which writes noise, and not the last, which is hardly another.
+            return writing.model_copy(
+                update={"step": _step(GENERATE_BESIDE_STEP_KEY, steps, steps[3 * len(steps) // 4])}
+            )
         if state.get(GENERATE_BESIDE_RUN_KEY) not in runs:
             state[GENERATE_BESIDE_RUN_KEY] = next(iter(runs))
         chosen = str(
