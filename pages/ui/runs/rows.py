@@ -96,8 +96,9 @@ def only(store: Store, references: Sequence[str], asker: str, language: str) -> 
 
 
 def bundled(store: Store) -> list[Summary]:
-    """The rows of what comes with the program."""
-    return [summary_of(run) for run in (*store.bundled(), *store.bundled_races())]
+    """The rows of what comes with the program, the models that tell stories first."""
+    models = sorted(store.bundled(), key=lambda run: not run.id.startswith("stories-"))
+    return [summary_of(run) for run in (*models, *store.bundled_races())]
 
 
 _kept: "OrderedDict[tuple[int, Query, str], tuple[Sequence[Summary], list[Summary]]]" = OrderedDict()
@@ -145,7 +146,7 @@ def _place(store: Store, one: Summary, order: Order, down: bool, language: str) 
         state = _state(one)
         return (tuple(-ord(sign) for sign in state) if down else state, -one.fixed.created)
     if order == "created":
-        return (one.read_only, -one.fixed.created if down else one.fixed.created, one.id)
+        return (one.read_only, 0 if one.read_only else -one.fixed.created if down else one.fixed.created)
     size = disk.size_of(one.folder) if one.read_only else store.listing.size(one)
     value = {"step": one.status.step, "loss": one.loss, "size": size}[order]
     return (value is None, 0 if value is None else -value if down else value, one.id)
