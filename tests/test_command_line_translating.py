@@ -42,7 +42,7 @@ def test_a_trained_translator_is_scored_with_all_its_measures(
     rows = history.records(Path(trained))
     last = [row for row in rows if row["kind"] == "evaluation"][-1]
     assert last["loss"] == pytest.approx(values["validation_loss"], rel=1e-5)
-    assert {row["name"] for row in rows if row["kind"] == "baseline"} == {"uniform", "ngram"}
+    assert {row["name"] for row in rows if row["kind"] == "baseline"} == {"uniform", "unigram", "ngram"}
     samples = [row for row in rows if row["kind"] == "sample" and row["step"] == 16]
     assert len(samples) == 4
     assert all(row["reference"] for row in samples[1:])

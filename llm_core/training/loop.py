@@ -56,7 +56,9 @@ def train(
     offered of a model that has diverged. A state that has not been `looked` at begins as a new run does, but for its
     weights.
 
-    What comes between two steps costs a hundredth of the time of a default recipe, but for evaluations and samples.
+    Looking closely is cheap: over the 500 steps of the recipe gpt, Layers and Text took 0.3 % of the time, and Samples of
+    three prompts 1 % (of stories, which are longer, 1.6 %).
+
     `clock` gives the seconds that count for a time limit; a worker that pauses passes one that stands still meanwhile.
     Raises UserError where the settings and the text do not fit (see `begin`).
     """
