@@ -160,6 +160,9 @@ def test_a_file_needs_nothing_from_anywhere(seen: Seen, view: str) -> None:
     in_page = Elements(framed(seen, view))
     asked = [attributes["src"] for _tag, attributes in in_page.found if "src" in attributes]
     assert asked == ["./vendor/jquery.min.js", "./vendor/d3.min.js"]
+    in_class = Elements(framed(seen, view, whole=True))  # where a frame without an origin is a stranger
+    assert not [attributes for _tag, attributes in in_class.found if {"src", "href"} & attributes.keys()]
+    assert in_class.scripts[1:] == alone.scripts[1:]
     for script in alone.scripts:
         assert "cdnjs" not in script
         assert not re.findall(r"@import|require\.config|importScripts", script)

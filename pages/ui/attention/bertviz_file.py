@@ -65,9 +65,8 @@ def standalone(
     Raises ValueError for a view, a part or a head that is not there.
     """
     told = _told(seen, view, begin, name, words) | {"start": _start(seen, part, layer, head)}
-    libraries = [f"<script>{_inline(library(each).read_text(encoding='utf-8'))}</script>" for each in LIBRARIES]
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_NOTHING_FETCHED}">\n'
-    return _document(told, language, policy, libraries)
+    return _document(told, language, policy, _libraries())
 
 
 def framed(
@@ -78,14 +77,16 @@ def framed(
     name: str = "attention",
     words: Mapping[str, str] = WORDS,
     language: str = "en",
+    whole: bool = False,
 ) -> str:
     """The same for a frame of the page, which says where to begin, and takes the libraries from the server.
 
+    `whole`: with the libraries inside, for a server that tells strangers nothing; a frame without an origin is one.
     Raises ValueError for a view that is not there.
     """
     told = _told(seen, view, begin, name, words) | {"start": _start(seen, None, 0, 0)}
-    libraries = [f'<script src="./vendor/{each}.min.js"></script>' for each in LIBRARIES]
-    return _document(told, language, "", libraries)
+    linked = [f'<script src="./vendor/{each}.min.js"></script>' for each in LIBRARIES]
+    return _document(told, language, "", _libraries() if whole else linked)
 
 
 def refusal(sentence: str, language: str) -> str:
@@ -129,6 +130,10 @@ def _document(told: Mapping[str, Any], language: str, policy: str, libraries: li
         *(f"<script>\n{_inline(script)}</script>" for script in ("\n".join(ours), view_script(told["view"]))),
         "</body>\n</html>\n",
     ))  # fmt: skip
+
+
+def _libraries() -> list[str]:
+    return [f"<script>{_inline(library(each).read_text(encoding='utf-8'))}</script>" for each in LIBRARIES]
 
 
 def _as_json(value: Any) -> str:

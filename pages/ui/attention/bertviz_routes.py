@@ -21,6 +21,7 @@ from pages.ui.attention.looking import Looking
 from pages.ui.attention.route import Asked
 from pages.ui.attention.seen import seen
 from pages.ui.attention.shape import shape_of
+from pages.ui.classroom.standing import in_class
 from pages.ui.http import (
     FAILED,
     KEPT_A_DAY,
@@ -75,7 +76,8 @@ def _frame(values: dict[str, Any], language: str) -> Response:
         asked = parse(AskedView, values)
         looking = asked.looking_at()
         text = bertviz_file.framed(
-            seen(looking), looking.view, begin=asked.begin, name=file_name(looking), words=words(language), language=language
+            seen(looking), looking.view, begin=asked.begin, name=file_name(looking), words=words(language), language=language,
+            whole=in_class(),
         )  # fmt: skip
     except UserError as error:
         status, text = 404, bertviz_file.refusal(explain_in(error, language), language)
