@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from llm_core.commands import classifying, inspecting, lists, models, neurons, training
+from llm_core.commands import classifying, inspecting, lists, models, neurons, sweeping, training
 from llm_core.errors import UserError
 
 Values = dict[str, Any]
@@ -57,10 +57,10 @@ def parser() -> argparse.ArgumentParser:
     actions = {
         "train": training.train, "resume": training.resume, "branch": training.branch, "race": classifying.race, "generate": models.generate,
         "fill": models.fill, "classify": classifying.classify, "evaluate": models.evaluate, "export": models.export,
-        "import": models.bring_in, "inspect": inspecting.inspect, "neurons": neurons.neurons,
+        "import": models.bring_in, "inspect": inspecting.inspect, "neurons": neurons.neurons, "sweep": sweeping.sweep,
     }  # fmt: skip
     for name, action in actions.items():
-        made = command(name, action, run=name not in ("train", "race", "import"))
+        made = command(name, action, run=name not in ("train", "race", "import", "sweep"))
         if name == "train":
             made.add_argument("recipe", metavar="RECIPE", help="one of those that `recipes` lists")
             made.add_argument("--corpus", metavar="NAME_OR_FILE", help="an embedded text, a file or a folder")
@@ -73,6 +73,8 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("--step", type=int, metavar="N", help="the step after which it goes on; the last kept one otherwise")  # fmt: skip
             made.add_argument("--set", metavar="SECTION.NAME=VALUE", nargs="+", action="extend", default=[])
             made.add_argument("--name", help="what the new run is called")
+        elif name == "sweep":
+            sweeping.sweep_flags(made)
         elif name == "race":
             classifying.race_flags(made)
         elif name == "classify":

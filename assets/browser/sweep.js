@@ -16,6 +16,7 @@ class Sweep extends Polling {
     this.stage = make("div", "t-sweep-stage");
     this.found = make("div", "t-sweep-found");
     this.chosen = make("p", "t-sweep-chosen", null, { role: "status" });
+    this.chosen.hidden = true;
     this.foot = make("div");
     root.append(row, this.bar, this.stage, this.chosen, this.found, this.foot);
     this.plots = new Map();

@@ -22,6 +22,8 @@ from llm_core.runs.result import result_of
 from llm_core.runs.run import Run
 from llm_core.runs.settings import with_settings
 from llm_core.runs.store import Store
+from llm_core.runs.sweep_summary import range_test_summary, sweep_summary
+from llm_core.runs.swept import RangeTestConfig, SweepConfig
 
 RECIPES = Path(__file__).parents[2] / "assets" / "recipes"
 Values = dict[str, Any]
@@ -32,7 +34,7 @@ def train(arguments: argparse.Namespace) -> Values:
     from llm_core.devices import choose_device, physical_cores
     from llm_core.runs.check import prepared
 
-    config = _configure(arguments)
+    config = configure(arguments)
     if config.training.device in ("cuda", "mps"):
         choose_device(config.training.device)
     store = Store(arguments.runs)
@@ -80,7 +82,8 @@ def branch(arguments: argparse.Namespace) -> Values:
     return work_on(store.branch(run, arguments.step, config, name=arguments.name or "", owner=LOCAL))
 
 
-def _configure(arguments: argparse.Namespace) -> RunConfig:
+def configure(arguments: argparse.Namespace) -> RunConfig:
+    """The recipe with what the flags change of it. Raises UserError."""
     known = {path.stem: path for path in RECIPES.glob("*.toml")}
     if arguments.recipe not in known:
         raise UserError("There is no recipe {name!r}; recipes are {known}.", name=arguments.recipe[:100], known=", ".join(sorted(known)))  # fmt: skip
@@ -116,6 +119,10 @@ def work_on(run: Run) -> Values:
 def _outcome(run: Run) -> Values:
     if isinstance(run.settings, RaceConfig):
         return summary(open_race(run))
+    if isinstance(run.settings, SweepConfig):
+        return sweep_summary(run)
+    if isinstance(run.settings, RangeTestConfig):
+        return range_test_summary(run)
     if isinstance(run.settings, ClassifyConfig):
         return {"run": str(run.folder), **(outcome_of(run) or {})}
     return dataclasses.asdict(result_of(run))
@@ -126,6 +133,8 @@ def _report(row: Row) -> None:
         print(f"{_who(row)}: accuracy {row['accuracy']:.4f}, macro F1 {row['macro_f1']:.4f}, {row['seconds']:.1f} s", file=sys.stderr)  # fmt: skip
     if row["kind"] == "family" and row["state"] == "failed":
         print(f"{_who(row)}: {row['template'].format(**row['values'])}", file=sys.stderr)
+    if row["kind"] == "cell" and row["state"] != "running":
+        print(f"run {row['run']}: {row['state']}, held-out loss {row['loss']}", file=sys.stderr)
     if row["kind"] == "evaluation":
         bits, accuracy = row["bits_per_character"], row["measures"].get("accuracy")
         beside = f", {accuracy:.1%} right" if accuracy is not None else ""

@@ -44,14 +44,30 @@ def curves(sweep: Sweep, words: Words, colors: Colors) -> go.Figure:
         made.add_scatter(
             x=[at for at, _loss in one.points], y=[loss for _at, loss in one.points], mode="lines", opacity=1.0 if strong else 0.75,
             line={"color": shades[places[-1]], "width": 3.2 if strong else 1.6, "dash": _DASHES[places[0] % 4] if len(places) > 1 else "solid"},
-            customdata=[one.run] * len(one.points), hovertemplate=f"{told}<extra></extra>",
+            customdata=[one.run] * len(one.points), hovertemplate=f"{told}<extra></extra>", showlegend=False,
         )  # fmt: skip
         top = max(top, one.points[0][1])
+    _legend(made, sweep, shades, words, colors)
     steps = sweep.settings.base.training.steps if sweep.settings.base.training.seconds is None else None
-    made.update_layout(margin={"l": 58, "r": 20, "t": 10, "b": 46}, hovermode="closest")
+    made.update_layout(
+        margin={"l": 58, "r": 20, "t": 10, "b": 46}, hovermode="closest", showlegend=True,
+        legend={"x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "bgcolor": "rgba(0,0,0,0)", "font": {"size": 12}, "itemclick": False, "itemdoubleclick": False},
+    )  # fmt: skip
     made.update_xaxes(title_text=words(WORDS["step"]), range=None if steps is None else [0, steps])
     made.update_yaxes(title_text=words(WORDS["loss"]), range=[0, top * 1.03] if top else None)
     return made
+
+
+def _legend(made: go.Figure, sweep: Sweep, shades: list[str], words: Words, colors: Colors) -> None:
+    """A sign for each colour, and where there are two axes for each dash."""
+    last = sweep.settings.axes[-1]
+    signs = [(last, value, shade, "solid") for value, shade in zip(last.ordered, shades, strict=True)]
+    if len(sweep.settings.axes) > 1:
+        first = sweep.settings.axes[0]
+        signs += [(first, value, colors.quiet, _DASHES[at % 4]) for at, value in enumerate(first.ordered)]
+    for axis, value, shade, dash in signs:
+        name = cell_name((axis.setting,), (value,), words)
+        made.add_scatter(x=[None], y=[None], mode="lines", name=name, line={"color": shade, "dash": dash, "width": 2})
 
 
 def ends(sweep: Sweep, words: Words, colors: Colors) -> go.Figure:
