@@ -169,7 +169,7 @@ class NextToken extends Generated {
       group.append(drawn("title", {}, mine ? `${sentence} ${words.written}` : sentence));
       group.append(drawn("rect", { x: 0, y, width, height: high, class: "t-gen-catch" }));
       if (mine) group.append(drawn("rect", { x: 0.75, y: y + 1, width: left - 8, height: high - 2, rx: 4, class: "t-gen-mine" }));
-      group.append(drawn("text", { x: 6, y: y + 17, class: quiet ? "t-gen-faint" : "t-gen-code" }, cropped(name, left < 100 ? 9 : 14)));
+      group.append(drawn("text", { x: 6, y: y + 17, class: quiet ? "t-gen-faint" : "t-gen-code" }, cropped(name, quiet ? 18 : left < 100 ? 9 : 14)));
       group.append(drawn("rect", { x: left, y: y + 4, width: scale(one), height: 7, class: "t-gen-before" }));
       group.append(drawn("rect", { x: left, y: y + 13, width: cut ? 0 : scale(other), height: 9, class: "t-gen-after" }));
       group.append(drawn("text", { x: width - 2, y: y + 17, class: "t-gen-number" }, `${percent(one)} → ${cut ? "✕" : percent(other)}`));

@@ -104,8 +104,9 @@ def test_each_view_is_drawn_fits_a_phone_and_can_be_stopped(opened: Opened, run:
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
     asked: list[dict[str, object]] = []
     page.route("**/*", lambda route: asked.append(json.loads(route.request.post_data or "{}")) if route.request.method == "POST" else route.continue_())  # fmt: skip
-    page.get_by_label("提示").first.fill("the sea")
-    page.get_by_label("提示").first.press("Control+Enter")
+    prompt = page.get_by_role("textbox", name="提示词")
+    prompt.fill("the sea")
+    prompt.press("Control+Enter")
     stop = page.locator(".t-gen-stop")
     press(stop, stop.is_hidden)
     assert asked

@@ -26,9 +26,9 @@ class View:
 
 VIEWS = {
     "text": View(N_("Text")),
-    "next": View(N_("Next token"), N_("What could come next, before the settings and after them. Grey is cut away; move a slider and see what it does."), translates=False),
+    "next": View(N_("The next token"), N_("What could come next, before the settings and after them. Grey is cut away; move a slider and see what it does."), translates=False),
     "tree": View(N_("Tree"), N_("Each line is a text that goes on from another token. Click one to read it; choose another token in its text to make one more."), translates=False),
-    "beams": View(N_("Beams"), N_("Every column is a step of a beam search: what is filled lives on, what is hollow was dropped, and the thick path is what was chosen at the end."), translates=False),
+    "beams": View(N_("Beam search"), N_("Every column is a step of a beam search: what is filled lives on, what is hollow was dropped, and the thick path is what was chosen at the end."), translates=False),
     "pair": View(N_("Side by side"), N_("The same prompt and the same dice, two models: from the marked token on, their texts go different ways.")),
     "samples": View(N_("Many samples"), N_("Many texts at once: how different are they, and how much does each repeat itself?"), translates=False),
 }  # fmt: skip
