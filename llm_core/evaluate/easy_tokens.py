@@ -64,10 +64,10 @@ def easy_tokens(
     order = np.flatnonzero(asked)[np.argsort(np.array(unigram, dtype=np.float64)[asked], kind="stable")]
     for number, members in enumerate(np.array_split(order, len(CLASSES))):
         classes[members] = number
-    members = [classes == number for number in range(len(CLASSES))]
+    belongs = [classes == number for number in range(len(CLASSES))]
     return EasyTokens(
         at, each, limit, since, classes,
-        np.array([_means(each[:, own]) for own in members]), np.array([_means(stays[:, own]) for own in members]),
+        np.array([_means(each[:, own]) for own in belongs]), np.array([_means(stays[:, own]) for own in belongs]),
     )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """What a token costs by how often it stands in the text alone: the line that a model passes first. Knows no torch."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,8 @@ MOST_TOKENS = 5_000_000
 """So many tokens of the training text are counted: more would change the third digit."""
 
 Nats = NDArray[np.float64]
+Tokens = NDArray[Any]
+"""(N,) unsigned token ids."""
 
 
 def unigram_nats(corpus: TokenizedCorpus, *, signs: bool = True) -> Nats:
@@ -40,9 +44,7 @@ def unigram_loss(corpus: TokenizedCorpus, *, signs: bool = True) -> tuple[float,
     return nats / max(1, len(held_out)), nats / np.log(2) / max(1, characters)
 
 
-def predicted(
-    tokens: "NDArray[np.uint16] | NDArray[np.uint32]", rows: str
-) -> "NDArray[np.uint16] | NDArray[np.uint32]":
+def predicted(tokens: Tokens, rows: str) -> Tokens:
     """The tokens of a stream that a model is asked for: of windows all but the first, of whole documents all (a sign
     before each counts for the one after it), of pairs those of the translations."""
     if rows == "pairs":

@@ -95,6 +95,10 @@ class Model(nn.Module, ABC):
         """Hidden (B, T, width). Raises NotImplementedError where `has_hidden` is false."""
         raise NotImplementedError(f"{type(self).__name__} has no hidden vectors")
 
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits of hidden vectors. Raises NotImplementedError where `has_hidden` is false."""
+        raise NotImplementedError(f"{type(self).__name__} has no hidden vectors")
+
     def start(self, rows: int, capacity: int | None = None, source: Batch | None = None) -> State:
         """An empty state for `rows` sequences of at most `capacity` tokens (the model's context when None)."""
         raise NotImplementedError(f"{type(self).__name__} does not write left to right")

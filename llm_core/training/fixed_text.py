@@ -66,8 +66,8 @@ class HeldText:
         device = next(model.parameters()).device
         asked = self.places >= 0
         with still(model):
-            states = model.body(self.batch.to(device))[asked.to(device)]
-            nats = F.cross_entropy(model.head(states).float(), self.targets[asked].to(device), reduction="none")
+            hidden = model.body(self.batch.to(device))[asked.to(device)]
+            nats = F.cross_entropy(model.head(hidden).float(), self.targets[asked].to(device), reduction="none")
         losses = np.full(len(self.ids), np.nan)
         losses[self.places[asked].numpy()] = nats.double().cpu().numpy()
         return Text(step, numbers(losses))
@@ -98,11 +98,12 @@ def fixed_text(corpus: TokenizedCorpus, config: RunConfig) -> HeldText | None:
 
 def _beginnings(corpus: TokenizedCorpus, context: int) -> list[Ids]:
     """The first window of the held-out text, or its first documents as far as they fit, each after a sign."""
-    tokens = np.asarray(corpus.held_out[: LONGEST + 1]).astype(np.int64)
+    stream = corpus.held_out[: LONGEST + 1]
+    tokens = np.asarray(stream).astype(np.int64)
     if corpus.rows == "windows":
         return [tokens[: min(context, LONGEST)]]
     # The last of these documents may go on; it is only a row where it is the only one.
-    ends = np.cumsum(lengths(tokens))
+    ends = np.cumsum(lengths(stream))
     whole = [int(end) for end in ends[:-1] if end < LONGEST] or [min(int(ends[0]), LONGEST - 1)]
     return np.split(tokens[: whole[-1]], whole[:-1])
 
