@@ -3,6 +3,7 @@
 Many tabs may watch one run, so that the settled, thinned history is kept in memory and only its new lines are read.
 """
 
+import heapq
 import threading
 import time
 from collections import OrderedDict
@@ -23,6 +24,8 @@ STILL_WAITS = N_(
     "This run has waited for {minutes} min: all places are taken, and turns go round among all who wait. "
     "It begins by itself, also when this page is closed."
 )
+MOST_REPLIES = 100.0
+"""So many replies a second to all watchers together: a tenth or two of one core."""
 _KEPT = 32
 
 
@@ -66,7 +69,7 @@ def live(store: Store, run_id: str, offset: int = 0) -> dict[str, Any]:
         "samples": [row for row in rows if row.get("kind") == "sample"],
         "next": following,
         "reset": reset,
-        "poll_milliseconds": poll_milliseconds(status),
+        "poll_milliseconds": _crowd.interval(poll_milliseconds(status), time.monotonic()),
     }
 
 
@@ -84,6 +87,30 @@ def poll_milliseconds(status: Status) -> int:
     if status.state == "running":
         return 300 if status.seconds < 10 else 1000 if status.seconds < 120 else 2000
     return 300 if status.state in ("waiting", "preparing") else 3000
+
+
+class Crowd:
+    """Lets a crowd of watchers ask less often, so that training keeps its cores however many they are.
+
+    Each reply says when its reader will ask again: so many are due that have not asked yet, so many watch.
+    """
+
+    def __init__(self, most: float = MOST_REPLIES) -> None:
+        self._most = most
+        self._due: list[float] = []
+        self._lock = threading.Lock()
+
+    def interval(self, milliseconds: int, now: float) -> int:
+        """How long a reader is to wait who would ask again after so many milliseconds if it were alone."""
+        with self._lock:
+            while self._due and self._due[0] < now:
+                heapq.heappop(self._due)
+            wait = max(milliseconds, round(1000 * (len(self._due) + 1) / self._most))
+            heapq.heappush(self._due, now + wait / 1000)
+            return wait
+
+
+_crowd = Crowd()
 
 
 @dataclass

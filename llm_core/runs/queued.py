@@ -17,7 +17,7 @@ import psutil
 from llm_core.errors import UserError
 from llm_core.runs import slots
 from llm_core.runs import status as statuses
-from llm_core.runs.files import is_disk_full, moment, read_object, replace_json, sweep
+from llm_core.runs.files import moment, read_object, replace_json, sweep
 from llm_core.runs.limits import running_limits
 from llm_core.runs.locks import Lock, held
 from llm_core.runs.names import ID
@@ -65,6 +65,11 @@ class Queue:
             found = places(self.entries(), self._served())
             self._seen = now, found
         return found.get(run)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody waits for a turn."""
+        return any(entry.given is None for entry in self.entries())
 
     # ---- asking for a turn, and giving it back
 
@@ -150,10 +155,8 @@ class Queue:
                     raise UserError("The queue of runs is busy; try again in a moment.")
                 yield
         except OSError as error:
-            if is_disk_full(error):
-                raise
             reason = error.strerror or str(error)
-            raise UserError("The queue of runs cannot be written: {reason}.", reason=reason) from None
+            raise UserError("The queue of runs cannot be written: {reason}.", reason=reason) from error
 
     def _next(self) -> list[Entry]:
         """Those whose turn it is, among all that the queue still holds when what is over has been swept."""

@@ -38,6 +38,8 @@ BEAT = 0.25
 PAUSE_SAVES = 2.0
 PAUSE_ENDS = 600.0
 """A paused worker saves after the first and leaves after the second, in seconds."""
+PAUSE_MAKES_ROOM = 30.0
+"""The same where others wait for a turn: a class that pauses its runs would fill the memory with their workers."""
 DIVERGED = N_(
     "The loss stopped being usable at step {step}; the last good checkpoint is kept. Try a lower learning rate."
 )
@@ -267,6 +269,7 @@ class _Worker:
         asleep = time.monotonic()
         saved = False
         state: State = "paused"
+        looked = asleep
         while self._wants_rest() or not self._take_turn(self._wants_rest):
             if self.wish.now().state == "stopped":
                 state = "stopped"
@@ -279,7 +282,11 @@ class _Worker:
             rested = time.monotonic() - asleep
             if rested > PAUSE_SAVES and not saved:
                 saved = self._save(job, lines)
-            if rested > self.pause_ends and self._wants_rest():
+            leaves = rested > self.pause_ends
+            if rested > PAUSE_MAKES_ROOM and time.monotonic() - looked > 1.0:
+                looked = time.monotonic()
+                leaves |= self.queue and queue_of(self.run).crowded
+            if leaves and self._wants_rest():
                 break
             time.sleep(0.05)
         else:

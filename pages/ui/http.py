@@ -3,6 +3,7 @@
 A page elsewhere can make a person's browser send requests here. It must not set this computer to work.
 """
 
+import gzip
 import json
 import logging
 from collections.abc import Callable
@@ -22,6 +23,7 @@ KEPT_A_DAY = {"Cache-Control": "public, max-age=86400", "Content-Encoding": "ide
 anew for every browser."""
 
 _LARGEST_REQUEST = 200_000
+_WORTH_PACKING = 20_000
 
 FAILED = N_("The program failed while it looked; the log of the server says more.")
 
@@ -79,6 +81,17 @@ def object_in(text: str) -> dict[str, Any]:
     """The JSON object in a query parameter, empty for other JSON. Raises ValueError or RecursionError for what is none."""
     values = json.loads(text)
     return values if isinstance(values, dict) else {}
+
+
+def packed(reply: object, request: Request) -> Response:
+    """JSON, a long one packed lightly. Left to itself the server packs every one as tightly as it can, for 30 ms of a
+    whole history, while everybody else waits."""
+    body = json.dumps(reply, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+    encoding = "identity"
+    if len(body) > _WORTH_PACKING and "gzip" in request.headers.get("accept-encoding", ""):
+        body, encoding = gzip.compress(body, 1), "gzip"
+    headers = {**NO_STORE, "Content-Encoding": encoding, "Vary": "Accept-Encoding"}
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def refusal(error: UserError, language: str) -> Response:

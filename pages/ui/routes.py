@@ -31,7 +31,7 @@ from pages.ui.generate.beams import beams_route
 from pages.ui.generate.next_token import next_route
 from pages.ui.generate.pair import crossed_route
 from pages.ui.generate.samples import samples_route
-from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, refusal
+from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, packed, refusal
 from pages.ui.inside.inquiry_route import inquiry_route
 from pages.ui.runs.routes import RUNS_ROUTES
 from pages.ui.state import store, warm_up
@@ -61,7 +61,7 @@ def live_run(request: Request) -> Response:
     for row in reply["rows"]:
         if row.get("kind") == "no_floor":
             row["text"] = explain_in(UserError(str(row.get("template")), **row.get("values", {})), language)
-    return JSONResponse(reply, headers=NO_STORE)
+    return packed(reply, request)
 
 
 def live_list(request: Request) -> Response:

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from llm_core.errors import UserError
 from llm_core.runs import launch
 from llm_core.runs.files import replace_json
 from llm_core.runs.live import live
@@ -18,6 +19,7 @@ from llm_core.runs.queue import Entry, next_turns, order, places
 from llm_core.runs.queued import Queue
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
+from llm_core.runs.trash import delete
 from llm_core.runs.worker import work
 from llm_core.training.records import Record
 from tests.runs.fake import FakeJob, make_job
@@ -354,3 +356,52 @@ def test_a_worker_without_a_server_takes_its_own_turn(make: Make, monkeypatch: p
     first, second = make("first", threads=1), make("second", threads=1)
     both = [Background(run, make_job=FakeJob, queue=True) for run in (first, second)]
     assert {background.join().state for background in both} == {"finished"}
+
+
+def test_a_run_that_waits_is_not_deleted_and_one_whose_worker_died_is(store: Store, make: Make) -> None:
+    waiting, dead = make("waits", threads=1), make("dead", threads=1)
+    store.queue.ask(waiting)
+    replace_json(waiting.folder / "wanted.json", {"state": "running", "at": time.time() - 7200, "owner": "local"})
+    with pytest.raises(UserError, match="stop it first"):
+        delete(store, waiting.id, "local")
+    replace_json(dead.folder / "status.json", {"state": "running", "step": 3, "heartbeat": time.time()})
+    assert dead.status().state == "interrupted"
+    delete(store, dead.id, "local")
+    store.want(waiting, "stopped", owner="local")
+    delete(store, waiting.id, "local")
+    assert store.runs() == []
+    assert store.queue.entries() == []
+
+
+def test_a_full_disk_refuses_a_start_in_one_sentence(store: Store, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make(threads=1)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("llm_core.runs.queued.replace_json", full)
+    with pytest.raises(UserError, match="The queue of runs cannot be written: No space left on device"):
+        store.start(run)
+    assert work(run, queue=True, make_job=FakeJob).state == "paused"
+    assert "The disk is full" in run.status().message
+
+
+def test_a_paused_worker_makes_room_where_others_wait(
+    make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_core.runs.slots.budget", lambda: 1)
+    monkeypatch.setattr("llm_core.runs.worker.PAUSE_MAKES_ROOM", 0.1)
+    monkeypatch.setattr("llm_core.runs.worker.PAUSE_SAVES", 0.0)
+    first, second, third = (make(name, threads=1) for name in ("first", "second", "third"))
+    store.want(first, "running", until_step=2, owner="local")
+    paused = Background(first, make_job=FakeJob, queue=True)
+    wait_for(lambda: first.status().state == "paused")
+    time.sleep(0.3)
+    assert first.alive(), "nobody waits"
+    slow = Background(second, make_job=make_job(steps=400, seconds_a_step=0.01), queue=True)
+    wait_for(lambda: second.status().step > 0)
+    store.queue.ask(third)
+    assert paused.join().state == "paused"
+    assert first.steps()[-1] == 2, "with all that it had learnt"
+    store.want(second, "stopped", owner="local")
+    assert slow.join().state == "stopped"
