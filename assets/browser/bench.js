@@ -43,10 +43,16 @@ class Bench {
   update(component) {
     this.component = component;
     const { data } = component;
+    const feed = Feed.of(data.run, data.language);
+    if (this.feed !== feed) {
+      this.feed?.leave(this);
+      this.feed = feed;
+      feed.join(this);
+    }
     this.tabs.setAttribute("aria-label", data.labels.bench);
     // What a script run wrote into the address may be older than what is looked at.
     link("look", this.look === data.panels[0] ? null : this.look);
-    link("at", Feed.of(data.run, data.language).pinned);
+    link("at", feed.pinned);
     this.buttons.forEach((button, index) => {
       const name = data.panels[index];
       button.textContent = data.labels.panels[name];
@@ -67,7 +73,14 @@ class Bench {
     this.panels.set(this.look, new PANELS[this.look](root, component));
   }
 
+  draw() {
+    if (this.feed.lookInto === null) return;
+    this.feed.lookInto = null;
+    if (this.look !== "opened") this.show("opened");
+  }
+
   close() {
+    this.feed.leave(this);
     for (const panel of this.panels.values()) panel.close();
   }
 }

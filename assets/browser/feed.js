@@ -45,6 +45,8 @@ class Feed {
     this.pinned = feeds.size ? null : wholeIn("at"); // the step that is looked at; null follows the newest
     this.pointed = null; // the step under the pointer
     this.view = "whole";
+    this.stepping = false; // a single step was asked for here
+    this.lookInto = null; // the step that came of it, until it has been shown
     this.revision = 0;
   }
 
@@ -84,6 +86,7 @@ class Feed {
   // Send a command and look often until it shows an effect. One that got lost, because the server was away, is sent
   // again; asking twice is asking once.
   command(name, send) {
+    this.stepping = name === "step";
     const now = performance.now();
     this.pending = { command: name, state: this.head?.state, again: now + 3000, until: now + 20_000, send };
     send();
@@ -147,7 +150,7 @@ class Feed {
       else if (row.kind === "text") {
         this.textLosses.step.push(row.step);
         this.textLosses.losses.push(row.losses);
-      } else if (row.kind === "opened") this.opened = [...this.opened.filter((step) => step !== row.step), row.step];
+      } else if (row.kind === "opened") this.takeOpened(row.step);
       else if (row.kind === "no_floor") this.noFloor = row.text;
       else if (row.kind === "baseline") this.baselines[row.name] = row.loss;
     }
@@ -170,6 +173,13 @@ class Feed {
   takeLayers(row) {
     this.layerNames = row.names;
     for (const [name, column] of Object.entries(this.layers)) column.push(row[name]);
+  }
+
+  // Who asked for a step wants to look into it.
+  takeOpened(step) {
+    this.opened = [...this.opened.filter((other) => other !== step), step];
+    if (this.stepping) this.lookInto = step;
+    this.stepping = false;
   }
 
   // A resumed run goes on from an earlier step: what came after it did not happen.

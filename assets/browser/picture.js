@@ -23,10 +23,12 @@ class Picture {
     const row = make("div", "t-row");
     row.append(this.state, this.actions);
     this.message = make("p", "t-message");
+    this.into = make("button", "t-link", null, { type: "button" });
+    this.into.onclick = () => document.querySelector(".t-bench")?.scrollIntoView({ behavior: calm() ? "auto" : "smooth" });
     this.axes = new AxesSwitch(() => this.feed.draw());
     this.before = new Before(() => this.drawPlot());
     this.queue = new Queue(() => this.drawState());
-    this.root.append(stage, this.bar, row, this.facts, this.gap.root, this.axes.root, this.message);
+    this.root.append(stage, this.bar, row, this.facts, this.gap.root, this.into, this.axes.root, this.message);
   }
 
   update({ data, setTriggerValue }) {
@@ -80,6 +82,8 @@ class Picture {
     const { head, trouble, pending } = feed;
     const { labels } = this.data;
     const state = head?.state ?? "preparing";
+    this.into.hidden = !(state === "paused" && feed.opened.includes(head.step));
+    this.into.textContent = fill(labels.look_into, { step: number(head?.step) });
     this.root.dataset.run = this.feed.run;
     this.root.dataset.state = state;
     this.root.dataset.points = String(this.feed.steps.step.length + this.feed.evaluations.step.length);

@@ -117,6 +117,7 @@ def curve(rows: Iterable[Mapping[str, Any]], words: Callable[[str], str]) -> go.
     baselines = {row["name"]: row["loss"] for row in rows if row.get("kind") == "baseline"}
     for name, color, dash in (
         ("uniform", LIGHT.uniform, "dot"),
+        ("unigram", LIGHT.categories[5], "dashdot"),
         ("ngram", LIGHT.ngram, "dash"),
         ("floor", LIGHT.floor, "solid"),
     ):

@@ -32,13 +32,13 @@ def test_what_a_training_shows_below_its_curve(opened: Opened, server: Server, w
     expect(page.locator(".t-grid tbody tr").nth(1).locator("td")).to_contain_text(["time, 0", "time, 250", "time, 500", "time, 999"])  # fmt: skip
     slide(page, ".t-samples", 4)
     expect(heads).to_have_text(["at step 0", "at step 2", "at step 4", "at step 8"])
-    assert "at=8" in page.url
+    page.wait_for_url("**at=8*")
 
     # By keyboard to the text: pale where a token costs little, and the step since which it is easy under it.
     page.get_by_role("tab", name="What it writes").press("ArrowRight")
     tokens = page.locator(".t-tokens .t-token")
     expect(tokens).to_have_count(len(PIECES))
-    assert "look=text" in page.url
+    page.wait_for_url("**look=text*")
     early = tokens.evaluate_all(COLOURS)
     slide(page, ".t-text", 25)
     expect(page.locator(".t-text .t-when")).to_have_text("at step 950")
@@ -63,6 +63,7 @@ def test_what_a_training_shows_below_its_curve(opened: Opened, server: Server, w
     expect(page.locator(".t-layers .annotation", has_text="block 1")).to_be_visible()
 
     # The link opens just this, on a phone too.
+    page.wait_for_url("**look=layers*")
     other = opened(page.url.removeprefix(server.url).replace("look=layers", "look=layers&norm=ratio"), width=390)
     expect(other.locator(".t-layers[data-drawn^=ratio]")).to_be_visible()
     assert other.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")

@@ -104,7 +104,7 @@ def test_a_run_is_trained_watched_paused_resumed_stepped_and_stopped(opened: Ope
     press(page.get_by_role("button", name="One step", exact=True), lambda: stepped.inner_text().startswith(f"{step + 1:,} "))  # fmt: skip
     state(page, "paused")
     # That step was opened: what it learned from, token by token.
-    page.get_by_role("tab", name="One step, opened").click()
+    expect(page.get_by_role("tab", name="One step, opened")).to_have_attribute("aria-selected", "true")
     expect(page.locator(".t-opened .t-title")).to_have_text(f"Step {step + 1:,}, opened (1 of 1)")
     expect(page.locator(".t-opened-row .t-token:not(.t-bare)").first).to_be_visible()
 

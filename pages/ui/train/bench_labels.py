@@ -82,6 +82,7 @@ def _opened() -> dict[str, Any]:
     return {
         "no_opened": _("Nothing to open yet. Pause the training and press “One step”: the step is taken alone and can be looked into here, from the batch to the change of each layer."),
         "opened_title": _("Step {step}, opened ({place} of {all})", step="{step}", place="{place}", all="{all}"),
+        "look_into": _("Look into step {step}", step="{step}"),
         "opened_before": _("Opened before"),
         "opened_after": _("Opened after"),
         "opened_advice": _("Look at which tokens cost most, and whether the loss on this very batch is lower after the step than before: that is all that one step does."),

@@ -122,7 +122,7 @@ def labels(run: Run) -> dict[str, Any]:
         "log_steps": _("steps logarithmic"),
         "log_loss": _("loss logarithmic"),
         "smoothing": _("smoothing"),
-        "smoothings": {"none": _("none"), "some": _("some"), "more": _("more")},
+        "smoothings": {"none": _("none"), "some": _("usual"), "more": _("strong")},
         "branched_at": _("branched at step {step}", step="{step}"),
         "branch": _("Branch"),
         "before_it": _("Under way: {names}.", names="{names}"),
