@@ -34,7 +34,7 @@ def refuse_new(root: Path, owner: str, config: Config, line: Iterable[Entry], *l
 def refuse_room(root: Path, owner: str, *listings: Listing) -> None:
     """Raises UserError where the runs of this owner take as much room as they may."""
     found = classroom.read(root)
-    limits = found and found.limits_of(owner)
+    limits = None if found is None else found.limits_of(owner)
     if limits is not None:
         refuse_full(taken(owner, *listings), limits)
 

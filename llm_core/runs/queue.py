@@ -66,7 +66,7 @@ def order(entries: Iterable[Entry], served: Served, *, short: bool) -> list[Entr
 def places(entries: Iterable[Entry], served: Served) -> dict[str, tuple[int, int]]:
     """Which place each run that waits has in its line, 1 for the next, and how many wait in it."""
     entries = list(entries)
-    found = {}
+    found: dict[str, tuple[int, int]] = {}
     for short in (False, True):
         line = order(entries, served, short=short)
         found |= {entry.id: (number, len(line)) for number, entry in enumerate(line, 1)}
