@@ -48,7 +48,8 @@ def predicted(tokens: Tokens, rows: str) -> Tokens:
     """The tokens of a stream that a model is asked for: of windows all but the first, of whole documents all (a sign
     before each counts for the one after it), of pairs those of the translations."""
     if rows == "pairs":
-        return tokens[(np.cumsum(tokens == Tokenizer.end_of_text) - 1) % 2 == 1]
+        translations: Tokens = tokens[(np.cumsum(tokens == Tokenizer.end_of_text) - 1) % 2 == 1]
+        return translations
     return tokens[1:] if rows == "windows" else tokens
 
 
