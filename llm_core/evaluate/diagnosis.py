@@ -221,7 +221,7 @@ def _still_falling(config: RunConfig, curve: Curve) -> Diagnosis | None:
         return None
     gain, last = _gain(curve), float(curve.looks[-1])
     wobble = _wobble(np.asarray(curve.looks, dtype=float)[len(curve.looks) // 2 :])
-    if gain < max(FALLING * last, SURE * wobble) or (curve.floor is not None and last < 1.02 * curve.floor):
+    if gain < max(FALLING * last, SURE * wobble) or (curve.floor is not None and last - curve.floor < FALLING * last):
         return None
     training = config.training
     longer: dict[str, Any] = {"training.steps": 2 * training.steps}

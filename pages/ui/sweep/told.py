@@ -42,7 +42,7 @@ def sentences(sweep: Sweep, found: ScalingOf | UserError | None, code: str) -> l
         if sweep.floor is not None:
             low, high = curve.floor_interval
             told.append(said_in(code, _TRUE, true=sweep.floor))
-            told.append(translate(_INSIDE if low <= sweep.floor <= high else _OUTSIDE, code))
+            told.append(translate(_INSIDE if 0.99 * low <= sweep.floor <= 1.01 * high else _OUTSIDE, code))
     return told
 
 
