@@ -87,7 +87,7 @@ class Picture {
     this.root.dataset.run = this.feed.run;
     this.root.dataset.state = state;
     this.root.dataset.points = String(this.feed.steps.step.length + this.feed.evaluations.step.length);
-    this.state.textContent = pending ? labels.pending[pending.command] : labels.states[state];
+    this.state.textContent = pending ? labels.pending[pending.command] : labels.states[head?.place ? "queued" : state];
     const queued = this.queue.said(head, labels);
     const said = head?.message || (feed.last ? queued : ""); // before the first point, the cover has its place
     this.message.textContent = trouble === "offline" ? labels.offline : (trouble ?? said);

@@ -86,7 +86,7 @@ def labels(run: Run) -> dict[str, Any]:
         "skills": skill_names(run),
         "skills_title": _("What it can do"),
         "right": _("{share} right at step {step}", share="{share}", step="{step}"),
-        "states": {state: _(name) for state, name in STATES.items()},
+        "states": {state: _(name) for state, name in STATES.items()} | {"queued": _("waiting for its turn")},
         "pending": {
             "pause": _("pausing…"), "stop": _("stopping…"), "resume": _("resuming…"), "step": _("taking one step…"),
         },
