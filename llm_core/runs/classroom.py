@@ -51,9 +51,9 @@ class Classroom(Config):
     frozen: bool = False
     """Whether students may start no new run for now."""
     limits: Limits = Limits()
-    shown: str | None = Field(None, max_length=LONGEST_LINK)
+    shown: str | None = Field(default=None, max_length=LONGEST_LINK)
     """The page that the teacher shows to all: a link inside this program, such as `train?run=…`."""
-    shown_times: int = Field(0, ge=0)
+    shown_times: int = Field(default=0, ge=0)
     """Counts what was shown, so that a browser knows a new one from the one that its reader has put away."""
 
     def limits_of(self, owner: str) -> Limits | None:

@@ -7,7 +7,7 @@ another port of the same machine, is refused as well: the browser adds the pass 
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,9 +24,9 @@ from pages.ui.http import NO_STORE
 LEAVE = "/leave"
 _LARGEST_FORM = 10_000
 
-Scope = dict[str, Any]
+Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Gate:
