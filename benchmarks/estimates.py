@@ -36,16 +36,16 @@ import sklearn.linear_model, sklearn.tree
 if hasattr(os, "nice"):
     os.nice(5)
 folder = pathlib.Path(sys.argv[1])
-began = time.perf_counter()
+began, computed = time.perf_counter(), time.process_time()
 status = work(open_run(folder, root_of(folder) / "corpora"))
-seconds = time.perf_counter() - began
+seconds, computed = time.perf_counter() - began, time.process_time() - computed
 own = pathlib.Path("/proc/self/status")
 if own.exists():
     peak = next(int(line.split()[1]) * 1024 for line in own.read_text().splitlines() if line.startswith("VmHWM"))
 else:
     import resource
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
-print(status.state, seconds, peak)
+print(status.state, seconds, computed, peak)
 """
 
 
@@ -62,12 +62,12 @@ def measure(name: str, root: Path, share: float) -> dict[str, object]:
     output = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(run.folder)], check=True, capture_output=True, text=True
     )
-    state, seconds, peak = output.stdout.split()[-3:]
+    state, seconds, computed, peak = output.stdout.split()[-4:]
     if state != "finished":
         raise RuntimeError(f"{name} ended as {state}: {output.stderr[-500:]}")
     return {
         "case": f"{name}, {steps} steps", "ours": round(told.seconds, 1), "peer": round(float(seconds), 1),
-        "ratio": round(told.seconds / float(seconds), 3), "low": round(told.low, 1), "high": round(told.high, 1),
+        "ratio": round(told.seconds / float(seconds), 3), "cpu_seconds": round(float(computed), 1), "low": round(told.low, 1), "high": round(told.high, 1),
         "memory_mb": round(told.memory / 1e6), "memory_taken_mb": round(int(peak) / 1e6),
         "memory_ratio": round(told.memory / int(peak), 3), "asking_ms": round(asking * 1000, 2),
     }  # fmt: skip

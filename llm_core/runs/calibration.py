@@ -13,29 +13,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import sklearn.linear_model  # noqa: F401 - what a worker loads
 import torch
 
 from llm_core.config import DataConfig, RunConfig, TaskConfig, load_recipe, network
-from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import generated
-from llm_core.data.prepare import TokenizedCorpus, lengths, prepare, with_vocabulary
-from llm_core.data.targets import row_lengths
+from llm_core.data.prepare import TokenizedCorpus, prepare, with_vocabulary
 from llm_core.models.work import Work, update
-from llm_core.runs import slots
+from llm_core.runs import families, race_job, slots, train_job  # noqa: F401 - as above
 from llm_core.runs.baselines import ngram_score
 from llm_core.runs.check import FEW
 from llm_core.runs.estimate import look, sample, snapshot
 from llm_core.runs.locks import Lock
 from llm_core.runs.speed import LOCK, Part, Point, Speed, kind_of, read_speed, write_speed
-from llm_core.runs.text_size import TextSize
+from llm_core.runs.text_size import size_of
 from llm_core.training import checkpoints
 from llm_core.training.loop import train
 from llm_core.training.records import Finish, Layers, Sample, Snapshot, Step
+from llm_core.training.state import begin
 
-RECIPES = ("gpt", "lstm", "cloze", "translate", "tag", "gpt2")
+RECIPES = ("gpt", "lstm", "cloze", "translate", "tag")
 FOLDER = Path(__file__).parents[2] / "assets" / "recipes"
-_STEPS = 14
+_STEPS = 11
 _EVERY = 4
 _WARM_STEPS = 2
 
@@ -58,7 +58,7 @@ def calibrate(root: Path) -> None:
 def measure(threads: int, recipes: tuple[str, ...] = RECIPES) -> Speed:
     """The speed of this machine with so many threads. Takes about half a minute."""
     torch.set_num_threads(threads)
-    resident = psutil.Process().memory_info().rss
+    resident = 0
     points: list[Point] = []
     rates: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="terrarium-") as place:
@@ -69,9 +69,12 @@ def measure(threads: int, recipes: tuple[str, ...] = RECIPES) -> Speed:
             if kind not in rates:
                 rates[kind] = seconds
             if corpus.rows == "windows" and "count" not in rates:
-                before = time.perf_counter()
+                before = time.process_time()
                 ngram_score(corpus)
-                rates["count"] = (time.perf_counter() - before) / (len(corpus.training) + len(corpus.held_out))
+                rates["count"] = (time.process_time() - before) / (len(corpus.training) + len(corpus.held_out))
+            if not resident:
+                begin(config, corpus)
+                resident = psutil.Process().memory_info().rss
             for size in (1.0, 0.5):
                 points += _points(_shrunk(config, size), corpus, threads)
     return Speed(tuple(points), rates, resident, measured=True)
@@ -83,9 +86,9 @@ def _prepared(data: DataConfig, place: Path) -> tuple[TokenizedCorpus, float]:
     sizes = [FEW.get(data.rows, 200) * times for times in (3, 1)] if generated(data) else [None]
     found: list[tuple[int, float]] = []
     for documents in sizes:
-        before = time.perf_counter()
+        before = time.process_time()
         corpus = prepare(data.model_copy(update={"documents": documents}), place)
-        found.append((len(corpus.training) + len(corpus.held_out), time.perf_counter() - before))
+        found.append((len(corpus.training) + len(corpus.held_out), time.process_time() - before))
     tokens, seconds = found[0] if len(found) == 1 else tuple(a - b for a, b in zip(*found, strict=True))
     return corpus, max(1e-8, seconds / tokens)
 
@@ -128,32 +131,23 @@ def _points(config: RunConfig, corpus: TokenizedCorpus, threads: int) -> Iterato
         yield Point(part, kind, threads, works[part], max(1e-6, statistics.median(seconds)))
 
 
-def size_of(corpus: TokenizedCorpus) -> TextSize:
-    """The size of a text that is prepared."""
-    training, held_out = float(len(corpus.training)), float(len(corpus.held_out))
-    row = None
-    if corpus.rows in ASKED:
-        read = [float(row_lengths(tokens, corpus.rows).sum()) for tokens in (corpus.training, corpus.held_out)]
-        training, held_out = read
-        row = training / max(1, corpus.documents[0])
-    elif corpus.rows != "windows":
-        row = float(lengths(corpus.training).mean())
-    return TextSize(float(sum(corpus.characters)), training, held_out, row, corpus.folder)
-
-
 def _timed(config: RunConfig, corpus: TokenizedCorpus) -> dict[Part, list[float]]:
     """Seconds of each part, where it was done after the first steps. Whatever else comes after a step is part of a look."""
     taken: dict[Part, list[float]] = {"step": [], "evaluation": [], "sample": [], "snapshot": []}
+    # Of one thread its own time counts, in which nothing else that this machine does just now is.
+    clock = time.process_time if config.training.threads == 1 else time.perf_counter
     step = read = 0
     looked: dict[Part, float] = {}
     closely = False
     with tempfile.TemporaryDirectory(prefix="terrarium-") as folder:
-        before = time.perf_counter()
-        for record in train(config, corpus):
+        before = clock()
+        for record in train(config, corpus, clock=clock):
+            seconds = clock() - before
             if isinstance(record, Snapshot):
+                begun = time.perf_counter()
                 checkpoints.write(Path(folder), record)
-            now = time.perf_counter()
-            seconds, before = now - before, now
+                seconds += time.perf_counter() - begun  # a disk is waited for
+            before = clock()
             if isinstance(record, Layers):  # the step after it was slowed by what it measures
                 closely = True
             elif isinstance(record, Step):

@@ -25,7 +25,11 @@ _TRANSLATED = 128
 _CHECKED_WINDOWS = 8
 _FILLED = 4
 _COUNTED, _SCORED = 5_000_000, 200_000
-_BYTES_A_COUNTED_TOKEN = 160
+_BYTES_A_COUNTED_TOKEN = 60
+_LOOK_BYTES = 5 * 4 * _LOOK_LOGITS
+"""The logits of one look and what is made of them."""
+_KEPT_FREE = 1.4
+"""What the allocator holds of what training has given back, beside what it needs."""
 _NGRAM_ALONE = 3.0
 """An n-gram that is the model itself is counted, looked at twice, and written."""
 
@@ -95,7 +99,8 @@ def worker_memory(config: RunConfig, text: TextSize, speed: Speed) -> int:
     if isinstance(model, TaskConfig):
         shorter = model.model_copy(update={"body": shorter})
     compared = 0 if config.data.rows in ASKED else int(_BYTES_A_COUNTED_TOKEN * min(text.training, _COUNTED))
-    return speed.resident + max(estimate_memory(shorter, config.training), compared)
+    tensors = estimate_memory(shorter, config.training)
+    return speed.resident + max(int(_KEPT_FREE * tensors) + _LOOK_BYTES, tensors + compared)
 
 
 def sized(config: RunConfig) -> ModelConfig:

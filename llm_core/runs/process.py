@@ -11,6 +11,7 @@ from pathlib import Path
 from llm_core.config import RunConfig, load_recipe
 from llm_core.errors import UserError
 from llm_core.runs.run import open_run, root_of
+from llm_core.runs.taken import remember
 from llm_core.runs.worker import work
 
 RECIPE = Path(__file__).parents[2] / "assets" / "recipes" / "gpt.toml"
@@ -19,10 +20,13 @@ RECIPE = Path(__file__).parents[2] / "assets" / "recipes" / "gpt.toml"
 def take_up(folder: Path) -> int:
     """Work on a run whose folder the server names; the exit status: 0, or 1 when it did not come to a good end."""
     try:
-        status = work(open_run(folder, root_of(folder) / "corpora"), queue=True)
+        run = open_run(folder, root_of(folder) / "corpora")
+        status = work(run, queue=True)
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
+    if status.state == "finished":
+        remember(run)
     return 1 if status.state in ("failed", "diverged") else 0
 
 

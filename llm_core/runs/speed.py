@@ -58,7 +58,7 @@ class Speed:
 
     points: tuple[Point, ...] = ()
     rates: Mapping[str, float] = field(default_factory=dict)
-    resident: int = 350_000_000
+    resident: int = 480_000_000
     measured: bool = False
 
     def seconds(self, part: Part, kind: str, work: Work, threads: int) -> float:
@@ -153,7 +153,8 @@ def _read(path: Path, _written: int) -> Speed:
 
 
 def _point(values: Mapping[str, Any]) -> Point:
-    work = Work(*(float(number) for number in values["work"]))
+    operations, numbers, calls = (float(number) for number in values["work"])
+    work = Work(operations, numbers, calls)
     seconds = float(values["seconds"])
     if values["part"] not in get_args(Part) or not (0 < seconds < math.inf):
         raise ValueError("no point")
@@ -175,12 +176,12 @@ def write_speed(root: Path, speed: Speed) -> None:
 
 def add_points(root: Path, points: Iterable[Point]) -> None:
     """Remember what a finished run has taken, where the machine has been measured. Raises OSError."""
+    if not read_speed(root).measured:
+        return
     with Lock(root / LOCK) as lock:
         if not lock.acquire(timeout=1.0):
             return  # somebody measures anew
         known = read_speed(root)
-        if not known.measured:
-            return
         fresh = list(points)
         kept = [point for point in known.points if point.run not in {new.run for new in fresh}]
         runs = [point for point in kept if point.run][-MOST_RUNS:]

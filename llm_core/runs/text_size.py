@@ -10,6 +10,8 @@ from llm_core.config import DataConfig, TokenizerKind
 from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import counts, generated
+from llm_core.data.prepare import TokenizedCorpus, corpus_digest, lengths
+from llm_core.data.targets import row_lengths
 from llm_core.errors import UserError
 
 # A document's characters, and its tokens where words are tokens, its end included; of pairs both sides together. For
@@ -64,6 +66,19 @@ def text_size(data: DataConfig, corpora: Path, characters: int | None = None) ->
     return TextSize(total, tokens * (1 - data.held_out), tokens * data.held_out, None)
 
 
+def size_of(corpus: TokenizedCorpus) -> TextSize:
+    """The size of a text that is prepared."""
+    training, held_out = float(len(corpus.training)), float(len(corpus.held_out))
+    row = None
+    if corpus.rows in ASKED:
+        read = [float(row_lengths(tokens, corpus.rows).sum()) for tokens in (corpus.training, corpus.held_out)]
+        training, held_out = read
+        row = training / max(1, corpus.documents[0])
+    elif corpus.rows != "windows":
+        row = float(lengths(corpus.training).mean())
+    return TextSize(float(sum(corpus.characters)), training, held_out, row, corpus.folder)
+
+
 def _letters_a_token(data: DataConfig) -> float:
     """Characters of English that a token spells; of pieces of words the more, the more of them there are."""
     kinds: dict[TokenizerKind, float] = {"character": 1.0, "word": _CHARACTERS_A_WORD}
@@ -82,8 +97,6 @@ def _prepared(data: DataConfig, corpora: Path) -> Path | None:
 
 @functools.lru_cache(maxsize=256)
 def _digest(data: DataConfig) -> str | None:
-    from llm_core.data.prepare import corpus_digest
-
     try:
         return corpus_digest(data)
     except UserError:

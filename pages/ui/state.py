@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import documents
+from llm_core.runs.measuring import measure_once
 from llm_core.runs.store import Store
 
 RUN_KEY = "subject_run"
@@ -287,6 +288,7 @@ def _warm_up() -> None:
         import torch
 
         torch.set_num_threads(1)  # Inference in the server takes one thread; the others belong to training.
+        threading.Thread(target=measure_once, args=(store().root,), name="measuring", daemon=True).start()
     except Exception:
         logging.getLogger(__name__).exception("Warming up failed; the first training will start slowly.")
     warm_libraries()

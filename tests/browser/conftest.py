@@ -17,6 +17,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Download, Locator, Page, Request, expect, sync_playwright
 from playwright.sync_api import TimeoutError as TookTooLong
 
+from llm_core.runs.speed import FILE, Speed, write_speed
+
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -49,6 +51,9 @@ def start_server(runs: Path, port: int | None = None, **environment: str) -> tup
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
     log = (runs.parent / "server.log").open("wb")
+    runs.mkdir(parents=True, exist_ok=True)
+    if not (runs / FILE).exists():  # no server is to measure this machine while others are tested on it
+        write_speed(runs, Speed(measured=True))
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
         cwd=ROOT, env={**os.environ, "TERRARIUM_RUNS": str(runs), **environment}, stdout=log, stderr=subprocess.STDOUT,
