@@ -45,7 +45,7 @@ class Gate:
             owner = passes.holder(connection.cookies)
             open_to_join = True
         except UserError as error:
-            logging.getLogger(__name__).error("Nobody is let in: %s", error)
+            logging.getLogger(__name__).log(logging.ERROR, "Nobody is let in: %s", error)
             owner, open_to_join = None, False
         if scope["type"] == "websocket":
             if owner is not None and from_here(connection):

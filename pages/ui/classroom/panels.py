@@ -79,7 +79,7 @@ def steering(class_: Classroom) -> None:
     )  # fmt: skip
     with st.expander(_("Show a view to all")):
         st.markdown(_("On any page, press *Show this view to all*: every browser of the class then offers to open it. Or paste the link of a page here."))  # fmt: skip
-        st.text_input(_("Link"), key=CLASS_LINK_KEY, max_chars=kept.LONGEST_LINK, placeholder="./train?run=…")
+        st.text_input(_("Link"), key=CLASS_LINK_KEY, max_chars=kept.LONGEST_LINK, placeholder="./…?…")
         first, second = st.columns(2)
         first.button(_("Show to all"), key="class_show", on_click=_show, width="stretch")
         second.button(_("Stop showing"), key="class_stop_showing", on_click=_stop_showing, disabled=class_.shown is None, width="stretch")  # fmt: skip
