@@ -78,7 +78,8 @@ class Sweep extends Polling {
     if (this.pending) return labels.pending;
     if (!head) return labels.asking;
     const values = { done: number(this.drawn?.done ?? 0), all: number(this.drawn?.all ?? 0), time: duration(head.lively ? head.remaining : head.seconds, labels) };
-    const sentence = fill(labels[head.kind][head.state] ?? "", values);
+    // How long something took on another computer says nothing here.
+    const sentence = fill(labels[head.kind][head.seconds === null ? "brought" : head.state] ?? "", values);
     return [head.message, sentence].filter(Boolean).join(" ");
   }
 

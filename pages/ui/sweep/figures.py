@@ -13,13 +13,13 @@ from pages.ui.text import number
 WORDS = {
     "step": N_("Step"), "loss": N_("Training loss (nats per token)"), "nats": N_("Held-out loss (nats per token)"),
     "bits": N_("Held-out loss (bits per character)"), "floor": N_("entropy floor"), "best": N_("best"),
-    "parameters": N_("Parameters"), "tokens": N_("Tokens of training text"), "fitted": N_("fitted: {floor} + {scale} / N^{exponent}"),
+    "parameters": N_("Parameters"), "tokens": N_("Tokens of training text"), "fitted": N_("fitted: {floor} + {scale} / N<sup>{exponent}</sup>"),
     "point": N_("{cell}: {loss} at step {step}"), "end": N_("{cell}: {loss}"), "ran": N_("{cell}: {state}"),
     "size": N_("{size}: {loss}"), "failed": N_("diverged or failed"), "rate": N_("Learning rate"),
     "steepest": N_("steepest: {rate}"), "lowest": N_("lowest: {rate}"), "tested": N_("At learning rate {rate} the loss is {loss} nats."),
 }  # fmt: skip
 """What the figures say; translated where they are drawn, which is not always in a session."""
-_DASHES = ("solid", "dash", "dot", "dashdot")
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 def colours(count: int, colors: Colors) -> list[str]:
@@ -43,7 +43,7 @@ def curves(sweep: Sweep, words: Words, colors: Colors) -> go.Figure:
         told = words(WORDS["point"]).format(cell=cell_name(tuple(axes), values, words), loss="%{y:.3f}", step="%{x:,}")
         made.add_scatter(
             x=[at for at, _loss in one.points], y=[loss for _at, loss in one.points], mode="lines", opacity=1.0 if strong else 0.75,
-            line={"color": shades[places[-1]], "width": 3.2 if strong else 1.6, "dash": _DASHES[places[0] % 4] if len(places) > 1 else "solid"},
+            line={"color": shades[places[-1]], "width": 3.2 if strong else 1.6, "dash": _DASHES[places[0] % len(_DASHES)] if len(places) > 1 else "solid"},
             customdata=[one.run] * len(one.points), hovertemplate=f"{told}<extra></extra>", showlegend=False,
         )  # fmt: skip
         top = max(top, one.points[0][1])
@@ -51,7 +51,7 @@ def curves(sweep: Sweep, words: Words, colors: Colors) -> go.Figure:
     steps = sweep.settings.base.training.steps if sweep.settings.base.training.seconds is None else None
     made.update_layout(
         margin={"l": 58, "r": 20, "t": 10, "b": 46}, hovermode="closest", showlegend=True,
-        legend={"x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "bgcolor": "rgba(0,0,0,0)", "font": {"size": 12}, "itemclick": False, "itemdoubleclick": False},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)", "font": {"size": 12}, "itemclick": False, "itemdoubleclick": False},
     )  # fmt: skip
     made.update_xaxes(title_text=words(WORDS["step"]), range=None if steps is None else [0, steps])
     made.update_yaxes(title_text=words(WORDS["loss"]), range=[0, top * 1.03] if top else None)
@@ -64,7 +64,7 @@ def _legend(made: go.Figure, sweep: Sweep, shades: list[str], words: Words, colo
     signs = [(last, value, shade, "solid") for value, shade in zip(last.ordered, shades, strict=True)]
     if len(sweep.settings.axes) > 1:
         first = sweep.settings.axes[0]
-        signs += [(first, value, colors.quiet, _DASHES[at % 4]) for at, value in enumerate(first.ordered)]
+        signs += [(first, value, colors.quiet, _DASHES[at % len(_DASHES)]) for at, value in enumerate(first.ordered)]
     for axis, value, shade, dash in signs:
         name = cell_name((axis.setting,), (value,), words)
         made.add_scatter(x=[None], y=[None], mode="lines", name=name, line={"color": shade, "dash": dash, "width": 2})
@@ -148,7 +148,7 @@ def scaling(sweep: Sweep, found: ScalingOf, words: Words, colors: Colors) -> go.
     )  # fmt: skip
     _floor(made, sweep.floor, words, colors)
     made.update_layout(margin={"l": 58, "r": 20, "t": 10, "b": 46})
-    made.update_xaxes(type="log", title_text=words(WORDS[found.quantity]))
+    made.update_xaxes(type="log", dtick=1, title_text=words(WORDS[found.quantity]))
     made.update_yaxes(title_text=words(WORDS["bits" if sweep.in_bits else "nats"]))
     return made
 
@@ -181,5 +181,5 @@ def rates(
     made.update_layout(margin={"l": 58, "r": 20, "t": 10, "b": 46})
     made.update_xaxes(type="log", title_text=words(WORDS["rate"]), dtick=1, tickformat=".0e")
     spread = (max(known) - min(known)) if known else 1.0
-    made.update_yaxes(title_text=words(WORDS["loss"]), range=[min(known) - 0.1 * spread, min(max(known), min(known) * 2.2) + 0.1 * spread] if known else None)  # fmt: skip
+    made.update_yaxes(title_text=words(WORDS["loss"]), range=[min(known) - 0.1 * spread, min(max(known), max(known[0], min(known) * 2.2)) + 0.1 * spread] if known else None)  # fmt: skip
     return made

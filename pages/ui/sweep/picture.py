@@ -58,14 +58,14 @@ def labels() -> dict[str, Any]:
         "sweep": {
             "waiting": waits, "preparing": preparing, "stalled": stalled,
             "running": _("{done} of {all} trainings finished, about {time} remaining.", **done),
-            "finished": _("All {all} trainings finished in {time}.", **done),
+            "finished": _("All {all} trainings finished in {time}.", **done), "brought": _("All {all} trainings finished.", all="{all}"),
             "paused": _("Paused.") + " " + so_far, "stopped": _("Stopped.") + " " + so_far, "interrupted": _("Interrupted.") + " " + so_far,
             "failed": so_far,
         },
         "range_test": {
             "waiting": waits, "preparing": preparing, "stalled": stalled,
             "running": _("The learning rate grows: {done} of at most {all} steps.", **done),
-            "finished": _("Finished after {done} steps, in {time}.", **done),
+            "finished": _("Finished after {done} steps, in {time}.", **done), "brought": _("Finished after {done} steps.", done="{done}"),
             "paused": _("Paused.") + " " + steps, "stopped": _("Stopped.") + " " + steps, "interrupted": _("Interrupted.") + " " + steps,
             "failed": steps,
         },

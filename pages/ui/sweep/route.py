@@ -43,7 +43,7 @@ def sweep_route(request: Request) -> Response:
         return refusal(error, code)
     message = explain_in(UserError(status.template, **status.values), code) if status.template else ""
     reply = {
-        "run": run.id, "kind": run.kind, "state": status.state, "lively": status.under_way, "seconds": status.seconds,
+        "run": run.id, "kind": run.kind, "state": status.state, "lively": status.under_way, "seconds": None if run.read_only else status.seconds,
         "remaining": status.remaining_seconds if status.under_way else None, "progress": status.progress, "message": message,
         "controls": may_change(run, owner_of(request)), "version": drawn["version"], "poll_milliseconds": poll_milliseconds(status) if status.state != "finished" else None,
     }  # fmt: skip
