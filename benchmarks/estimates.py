@@ -58,6 +58,11 @@ def measure(name: str, root: Path, share: float) -> dict[str, object]:
     began = time.perf_counter()
     told = estimate(config, text_size(config.data, store.corpora), read_speed(root))
     asking = time.perf_counter() - began
+    began = time.perf_counter()
+    for more in range(1, 101):  # as when a knob is turned
+        turned = config.model_copy(update={"training": config.training.model_copy(update={"steps": steps + more})})
+        estimate(turned, text_size(turned.data, store.corpora), read_speed(root))
+    turning = (time.perf_counter() - began) / 100
     run = store.create(config, name=name, recipe=name)
     output = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(run.folder)], check=True, capture_output=True, text=True
@@ -70,6 +75,7 @@ def measure(name: str, root: Path, share: float) -> dict[str, object]:
         "ratio": round(told.seconds / float(seconds), 3), "cpu_seconds": round(float(computed), 1), "low": round(told.low, 1), "high": round(told.high, 1),
         "memory_mb": round(told.memory / 1e6), "memory_taken_mb": round(int(peak) / 1e6),
         "memory_ratio": round(told.memory / int(peak), 3), "asking_ms": round(asking * 1000, 2),
+        "knob_ms": round(turning * 1000, 2),
     }  # fmt: skip
 
 
