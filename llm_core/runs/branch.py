@@ -85,8 +85,13 @@ def branching(run: Run, step: int, config: RunConfig) -> Branching:
 
 
 def beginning(rows: list[Row]) -> Row | None:
-    """The row of a run's history that says where it branched off; None where it did not."""
-    return next((row for row in rows if row.get("kind") == KIND), None)
+    """The row of a run's history that says where it branched off; None where it did not, or where no worker of ours has
+    written it."""
+    row = next((row for row in rows if row.get("kind") == KIND), {})
+    whole = all(type(row.get(name)) is int for name in ("step", "tokens")) and isinstance(
+        row.get("seconds"), int | float
+    )
+    return row if whole and isinstance(row.get("initial_loss"), float | None) else None
 
 
 def _differences(ours: RunConfig, theirs: RunConfig) -> Iterator[tuple[str, tuple[Any, Any]]]:

@@ -11,6 +11,7 @@ import torch
 from llm_core.config import DataConfig, NgramConfig, RunConfig, TransformerConfig
 from llm_core.errors import UserError
 from llm_core.runs import history, opened, worker
+from llm_core.runs.branch import beginning
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
@@ -199,6 +200,14 @@ def test_a_damaged_checkpoint_makes_no_branch(keeper: Store, settings: RunConfig
     with pytest.raises(UserError, match="damaged"):
         keeper.branch(run, 1, changed(settings, steps=2), name="", owner=ME)
     assert len(keeper.runs()) == before
+
+
+def test_a_first_row_that_no_worker_has_written_is_not_relied_on() -> None:
+    row = {"kind": "branched", "from": 16 * "a", "step": 3, "tokens": 5, "seconds": 1.0, "initial_loss": None}
+    assert beginning([{"kind": "step", "step": 1}, row]) == row
+    assert beginning([]) is None
+    for name, value in (("step", "3"), ("tokens", None), ("seconds", "1"), ("initial_loss", "x"), ("step", True)):
+        assert beginning([row | {name: value}]) is None
 
 
 def test_a_double_click_makes_one_branch(keeper: Store, parent: Run) -> None:
