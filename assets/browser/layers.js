@@ -48,7 +48,7 @@ class Layers extends Panel {
     const library = await plotly();
     const width = this.plot.clientWidth;
     if (!width || feed !== this.feed) return;
-    const names = feed.layerNames.map((name) => partName(name, labels));
+    const names = feed.layerNames.map((name) => escaped(partName(name, labels)));
     const values = names.map((_name, part) => columns.step.map((_step, index) => normOf(columns, norm, index, part)));
     const draw = names.length > MOST_LINES ? layerHeatmap : layerLines;
     await library.react(this.plot, ...draw(feed, this.theme, labels, norm, { step: columns.step, names, values }, width), CONFIG);
@@ -97,7 +97,7 @@ function layerLines(feed, theme, labels, norm, { step, names, values }, width) {
   const traces = names.map((name, part) => ({
     x: placed(step), y: values[part].map(positive), name, mode: step.length < 2 ? "markers" : "lines",
     line: { color: color(part), width: 2, dash: dashes[Math.floor(part / palette.length)] },
-    hovertemplate: `${fill(labels.norm_hover[norm], { part: escaped(name) })}<extra></extra>`,
+    hovertemplate: `${fill(labels.norm_hover[norm], { part: name })}<extra></extra>`,
   }));
   const seen = values.flat().map(positive).filter((value) => value !== null);
   const span = [Math.log10(Math.min(...seen)) - 0.1, Math.log10(Math.max(...seen)) + 0.1];

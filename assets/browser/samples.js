@@ -9,7 +9,7 @@ class Samples extends Panel {
     head.append(this.when);
     this.text = make("div", "t-sample", null, { tabindex: 0 });
     this.slider = new StepSlider(labels.sample_step, (step) => this.feed.pin(step));
-    this.foot = panelFoot(labels, { name: () => `terrarium-${this.data.run}-samples`, table: () => this.table(), code: this.data.code.samples });
+    this.foot = panelFoot(labels, { name: () => `terrarium-${this.data.run}-samples`, picture: (format) => this.save(format), table: () => this.table(), code: this.data.code.samples });
     this.root.replaceChildren(head, this.slider.root, this.text, this.foot);
     this.shown = null;
   }
@@ -37,6 +37,7 @@ class Samples extends Panel {
     const key = JSON.stringify([columns, rows, this.data.language]);
     if (key === this.shown) return;
     this.shown = key;
+    this.drawn = { columns, rows };
     const place = this.text.scrollTop;
     this.text.style.setProperty("--rows", rows.length);
     this.text.replaceChildren(this.grid(columns, rows));
@@ -78,6 +79,10 @@ class Samples extends Panel {
     return cell;
   }
 
+  save(format) {
+    return saveSheet(drawnGrid(this.theme, this.labels, this.drawn), `terrarium-${this.data.run}-samples`, format);
+  }
+
   table() {
     return [["step", "prompt", "text", "reference"], ...this.feed.shownSamples.map(({ step, prompt, text, reference }) => [step, prompt, text, reference])];
   }
@@ -91,4 +96,42 @@ function columnsOf(steps, index) {
   const nearest = (wanted) => steps.slice(0, index + 1).reduce((best, step) => (Math.abs(step - wanted) < Math.abs(best - wanted) ? step : best));
   const columns = [steps[0], nearest(steps[0] + (last - steps[0]) / 4), nearest(steps[0] + (last - steps[0]) / 2), last];
   return [...new Set(columns)].sort((a, b) => a - b);
+}
+
+// The same grid as a drawing: {svg, width, height}.
+function drawnGrid(theme, labels, { columns, rows }) {
+  const sheet = new Sheet(theme);
+  const [left, wide, gap, line] = [20, 300, 24, 20];
+  const at = (index) => left + index * (wide + gap);
+  let y = 32;
+  columns.forEach((step, index) => sheet.write(at(index), y, fill(labels.at_step, { step: number(step) }), { size: 13, weight: 600 }));
+  for (const { prompt, cells } of rows) {
+    y += line + 14;
+    for (const part of inLines(sheet, prompt, at(columns.length) - gap - left)) {
+      sheet.write(left, y, part, { weight: 600 });
+      y += line;
+    }
+    const texts = cells.map((sample) => inLines(sheet, sample?.text ?? "", wide));
+    texts.forEach((lines, index) => lines.forEach((part, number) => sheet.write(at(index), y + number * line, part)));
+    y += line * Math.max(...texts.map((lines) => lines.length));
+  }
+  const width = at(columns.length) - gap + left;
+  return { svg: sheet.svg(width, y + 8), width, height: y + 8 };
+}
+
+// A text in lines of at most this width: broken between words, and within what is wider than a line.
+function inLines(sheet, text, width) {
+  const lines = [];
+  const drawable = text.replace(/(?!\n)\p{Cc}/gu, "\ufffd"); // a drawing is XML, which has no control characters
+  for (const paragraph of drawable.split("\n")) {
+    let current = "";
+    for (const piece of paragraph.match(/\s+|[\p{sc=Han}\p{P}]|[^\s\p{sc=Han}\p{P}]{1,24}/gu) ?? []) {
+      if (current && sheet.wide(current + piece) > width) {
+        lines.push(current);
+        current = piece.trimStart();
+      } else current += piece;
+    }
+    lines.push(current);
+  }
+  return lines;
 }

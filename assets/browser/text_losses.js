@@ -35,6 +35,7 @@ class TextLosses extends Panel {
     this.root.replaceChildren(this.empty, this.top, this.below, this.foot);
     this.plots = [this.map, this.token.plot, this.classes.plot];
     this.observed = false;
+    this.figuresShown = this.listed = null;
   }
 
   figure(title) {
@@ -176,7 +177,9 @@ class TextLosses extends Panel {
     const { columns, index, easy, most } = this.state;
     const { pieces, unigram, threshold } = feed.text;
     const library = await plotly();
-    if (feed !== this.feed || !this.map.clientWidth) return;
+    const key = JSON.stringify([feed.run, columns.step.length, columns.step.at(-1), index, picked, feed.pointed, feed.pinned, feed.head?.steps, axesWanted.steps, this.data.language, theme.colors.text, this.map.clientWidth]);
+    if (feed !== this.feed || !this.map.clientWidth || key === this.figuresShown) return;
+    this.figuresShown = key;
     const quiet = { ...CONFIG, displayModeBar: false };
     library.react(this.map, ...textHeatmap(feed, theme, labels, { steps: columns.step, losses: columns.losses, pieces, most, shown: index, picked }, this.map.clientWidth), quiet);
     library.react(this.classes.plot, ...classesFigure(feed, theme, labels, { steps: columns.step, ...easy }), quiet);

@@ -1,5 +1,6 @@
 """What stands below the curve of a training, in a real browser: tokens coloured, steps side by side, one step opened."""
 
+import json
 import random
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from llm_core.evaluate.easy_tokens import easy_tokens, thresholds
 from tests.browser.conftest import Opened, Server, downloaded
+from tests.browser.injection import INJECTIONS, nothing_ran
 from tests.pages.watched import PIECES, PROMPTS, write_watched
 
 SCRIPT = Path(__file__).parents[2] / "assets" / "browser" / "easy_tokens.js"
@@ -87,3 +89,36 @@ def test_the_browser_finds_the_same_easy_tokens(opened: Opened, watched: str) ->
         assert found["classes"] == expected.token_class.tolist()
         easy = [[None if value != value else pytest.approx(value) for value in row] for row in expected.class_easy.tolist()]  # fmt: skip
         assert found["classEasy"] == easy
+
+
+def estranged(folder: Path) -> None:
+    """Put strings that would run into everything that these panels show of a run."""
+    for path in (folder / "history.jsonl", *(folder / "opened").iterdir()):
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for number, row in enumerate(rows):
+            both = [
+                f"{INJECTIONS[at % len(INJECTIONS)]} {INJECTIONS[(at + 20) % len(INJECTIONS)]}"
+                for at in range(len(PIECES))
+            ]
+            texts = {"pieces": both, "names": [" ".join(INJECTIONS[part::5]) for part in range(5)], "prompt": " ".join(INJECTIONS), "text": INJECTIONS[number % len(INJECTIONS)]}  # fmt: skip
+            for batch in row.get("rows", []):
+                batch |= {"pieces": both, "read": both[1:] + both[:1], "source": both, "label": both[0], "label_loss": 1.0, "wanted": both}  # fmt: skip
+            row.update({name: text for name, text in texts.items() if name in row})
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_nothing_that_a_run_holds_is_run_by_these_panels(opened: Opened, server: Server) -> None:
+    estranged(write_watched(server.runs / "00000000000000d2", name=INJECTIONS[0]))
+    page = opened("/train?run=00000000000000d2&token=3")
+    check = nothing_ran(page)
+    expect(page.locator(".t-grid")).to_contain_text("owned=1")
+    for tab, shown in (
+        ("Token by token", ".t-text .heatmaplayer image"),
+        ("Layer by layer", ".t-layers .annotation"),
+        ("One step, opened", ".t-opened-row"),
+    ):
+        page.get_by_role("tab", name=tab).click()
+        expect(page.locator(shown).first).to_be_visible()
+        expect(page.locator(".t-panel")).to_contain_text("owned=1")
+    check()
+    assert page.locator(".t-bench :is(script, iframe, object, embed)").count() == 0
