@@ -102,7 +102,9 @@ class Card {
     this.key = key;
     this.name.textContent = run.name;
     this.element.classList.toggle("t-board-mine", run.mine);
-    this.person.textContent = whose(run, labels);
+    const kind = labels.kinds[run.kind];
+    this.person.textContent = kind ? `${whose(run, labels)} · ${kind}` : whose(run, labels);
+    this.picture.classList.toggle("t-board-none", run.curve.length < 2);
     const reach = Math.max(run.steps ?? 0, run.step, 1);
     const height = (loss) => (high > low ? HEIGHT - 3 - ((loss - low) / (high - low)) * (HEIGHT - 6) : HEIGHT / 2);
     const points = run.curve.map(([step, loss]) => `${((step / reach) * WIDTH).toFixed(1)},${height(loss).toFixed(1)}`);

@@ -1,6 +1,6 @@
 // On every page of a class: what the teacher shows to all, as a small bar that asks nothing of anybody; and, for the
 // teacher, the button that shows this view. No script runs for it. Stands behind format.js and polling.js.
-const PUT_AWAY = "terrarium-shown"; // the number of what its reader has opened or put away
+const PUT_AWAY = "terrarium-shown"; // what the reader has opened or put away, in all tabs
 
 class Shown extends Polling {
   constructor(root) {
@@ -34,7 +34,7 @@ class Shown extends Polling {
     const { head } = this;
     if (!head || this.trouble) return;
     const { labels } = this.data;
-    const key = JSON.stringify([head.link, head.times, head.teacher, this.said, seen() === head.times]);
+    const key = JSON.stringify([head.link, head.times, head.teacher, this.said, isPutAway(head)]);
     if (key === this.key) return;
     this.key = key;
     const parts = head.teacher ? this.teacher(head, labels) : this.student(head, labels);
@@ -42,13 +42,14 @@ class Shown extends Polling {
     this.root.replaceChildren(...parts);
   }
 
-  student({ link, times }, labels) {
-    if (!link || seen() === times) return [];
+  student(head, labels) {
+    const { link } = head;
+    if (!link || isPutAway(head)) return [];
     const open = make("a", "t-button t-primary", labels.open, { href: here(link) });
-    open.onclick = () => putAway(times);
+    open.onclick = () => putAway(head);
     const close = make("button", "t-link", "×", { type: "button", "aria-label": labels.put_away, title: labels.put_away });
     close.onclick = () => {
-      putAway(times);
+      putAway(head);
       this.told();
     };
     return [make("span", "", labels.shows), open, close];
@@ -89,17 +90,19 @@ function here(link) {
   return language ? `${link}${link.includes("?") ? "&" : "?"}lang=${encodeURIComponent(language)}` : link;
 }
 
-function seen() {
+const named = ({ link, times }) => `${times} ${link}`;
+
+function isPutAway(head) {
   try {
-    return Number(sessionStorage.getItem(PUT_AWAY));
+    return localStorage.getItem(PUT_AWAY) === named(head);
   } catch {
-    return 0;
+    return false;
   }
 }
 
-function putAway(times) {
+function putAway(head) {
   try {
-    sessionStorage.setItem(PUT_AWAY, String(times));
+    localStorage.setItem(PUT_AWAY, named(head));
   } catch {
     // A browser that keeps nothing shows the bar again.
   }

@@ -1,7 +1,11 @@
 """Only links to pages of this program are followed after joining or shown to a class."""
 
+import socket
+from types import SimpleNamespace
+
 import pytest
 
+from pages.ui.classroom import announcement
 from pages.ui.classroom.links import inside, inside_of
 
 HOST = "192.168.1.5:8501"
@@ -36,3 +40,16 @@ def test_what_leads_elsewhere_is_shown_to_nobody(text: str) -> None:
 def test_what_was_pasted_becomes_a_link_to_the_page_without_the_language(pasted: str, link: str) -> None:
     assert inside_of(pasted, HOST) == link
     assert inside(link) == link
+
+
+def test_the_terminal_names_addresses_that_others_can_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    def card(address: str, family: int = socket.AF_INET) -> SimpleNamespace:
+        return SimpleNamespace(family=family, address=address)
+
+    cards = {"lo": [card("127.0.0.1")], "eth0": [card("10.0.0.7"), card("fe80::1", socket.AF_INET6)], "wlan0": [card("192.168.1.5")], "docker0": [card("172.17.0.1")], "eth1": [card("10.9.9.9")], "eth2": [card("169.254.1.1")]}  # fmt: skip
+    monkeypatch.setattr(announcement.psutil, "net_if_addrs", lambda: cards)
+    monkeypatch.setattr(announcement.psutil, "net_if_stats", lambda: {name: SimpleNamespace(isup=name != "eth1") for name in cards})  # fmt: skip
+    monkeypatch.setattr(announcement, "_outward", lambda: "192.168.1.5")
+    assert announcement.addresses(8501) == ["http://192.168.1.5:8501", "http://10.0.0.7:8501"]
+    cards.clear()
+    assert announcement.addresses(8501) == ["http://127.0.0.1:8501"]

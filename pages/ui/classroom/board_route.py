@@ -62,10 +62,14 @@ def _rows() -> list[dict[str, Any]]:
 
 
 def chosen(summaries: Sequence[Summary], now: float) -> list[Summary]:
-    """The trainings that are under way or paused, newest first, and then those that ended lately."""
-    trainings = [one for one in summaries if one.fixed.kind == "train"]
-    lively = [one for one in trainings if one.status.under_way or one.status.state == "paused"]
-    ended = [one for one in trainings if one not in lively and now - max(one.fixed.created, one.status.heartbeat) < RECENT]  # fmt: skip
+    """What is under way or paused, newest first, and then the trainings that ended lately."""
+    lively = [one for one in summaries if one.status.under_way or one.status.state == "paused"]
+    known = {one.id for one in lively}
+    ended = [
+        one for one in summaries
+        if one.fixed.kind == "train" and one.id not in known
+        and now - max(one.fixed.created, one.status.heartbeat) < RECENT
+    ]  # fmt: skip
     return (lively + ended)[:MOST_RUNS]
 
 
@@ -73,7 +77,7 @@ def _row(one: Summary, names: dict[str, str]) -> dict[str, Any]:
     status, owner = one.status, one.fixed.owner
     place = store().queue.place(one.id) if status.state == "waiting" else None
     return {
-        "run": one.id, "name": one.name, "owner": owner, "state": status.state, "lively": status.under_way,
+        "run": one.id, "name": one.name, "owner": owner, "kind": one.fixed.kind, "state": status.state, "lively": status.under_way,
         "place": place[0] if place else None, "step": status.step, "steps": status.steps, "loss": one.loss,
         "curve": [[step, round(loss, 4)] for step, loss in _curves.points(store().root / one.id)],
         "person": names.get(owner, ""), "tag": tag(owner), "teacher": is_teacher(owner),

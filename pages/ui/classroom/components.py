@@ -6,9 +6,10 @@ from typing import Any, Literal
 import streamlit as st
 
 from llm_core.errors import UserError
+from pages.ui.faults import refuse
 from pages.ui.live import BROWSER, STATES, script
+from pages.ui.runs.bench import KINDS, show_run
 from pages.ui.state import CLASS_FAULT_KEY, store
-from pages.ui.subject import choose
 from pages.ui.text import _, language
 from pages.ui.who import owner
 
@@ -57,11 +58,12 @@ def leave() -> None:
 
 
 def runs() -> None:
-    """Everybody's runs. A click on a name opens the run on Train."""
+    """Everybody's runs. A click on a name opens the run on the page for its kind."""
     labels = {
         "none": _("Nobody trains yet. What anybody starts on Train shows here, with its curve."),
         "offline": _("The server does not answer. Trying again."),
         "states": {state: _(name) for state, name in STATES.items()},
+        "kinds": {kind: _(name) for kind, name in KINDS.items() if kind != "train"},
         "of": _("{a} of {b}", a="{a}", b="{b}"), "loss": _("loss {loss}", loss="{loss}"), "stop": _("Stop"),
         "place": _("place {place} in the queue", place="{place}"), "mine": _("{name} (you)", name="{name}"),
         "student": _("student {tag}", tag="{tag}"), "teacher": _("teacher {tag}", tag="{tag}"),
@@ -70,11 +72,9 @@ def runs() -> None:
     command = st.session_state.get("class_runs", {}).get("command")
     if isinstance(command, dict) and command.get("command") == "open":
         try:
-            run = store().find(str(command.get("run")))
-        except UserError:
-            return
-        choose(run)
-        st.switch_page("train.py", query_params={"run": run.id})
+            show_run(store().find(str(command.get("run"))))
+        except UserError as error:
+            refuse(error)
 
 
 def _place(part: Part, **data: Any) -> None:

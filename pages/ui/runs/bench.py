@@ -51,13 +51,13 @@ def bench() -> None:
     ).open  # fmt: skip
     if isinstance(opened, str):
         try:
-            _open(store().find(opened))
+            show_run(store().find(opened))
         except UserError as error:
             refuse(error)
 
 
-def _open(run: Run) -> None:
-    """The page that shows a run of its kind."""
+def show_run(run: Run) -> None:
+    """Go to the page that shows a run of its kind."""
     if run.problem is not None:
         refuse(run.problem)
     elif run.kind == "race":
