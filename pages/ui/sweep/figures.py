@@ -12,10 +12,10 @@ from pages.ui.text import number
 
 WORDS = {
     "step": N_("Step"), "loss": N_("Training loss (nats per token)"), "nats": N_("Held-out loss (nats per token)"),
-    "bits": N_("Held-out loss (bits per character)"), "floor": N_("entropy floor"), "best": N_("best"),
+    "bits": N_("Held-out loss (bits per character)"), "floor": N_("entropy floor"),
     "parameters": N_("Parameters"), "tokens": N_("Tokens of training text"), "fitted": N_("fitted: {floor} + {scale} / N<sup>{exponent}</sup>"),
-    "point": N_("{cell}: {loss} at step {step}"), "end": N_("{cell}: {loss}"), "ran": N_("{cell}: {state}"),
-    "size": N_("{size}: {loss}"), "failed": N_("diverged or failed"), "rate": N_("Learning rate"),
+    "point": N_("{cell}: {loss} at step {step}"), "end": N_("{cell}: {loss}"),
+    "size": N_("{size}: {loss}"), "rate": N_("Learning rate"),
     "steepest": N_("steepest: {rate}"), "lowest": N_("lowest: {rate}"), "tested": N_("At learning rate {rate} the loss is {loss} nats."),
 }  # fmt: skip
 """What the figures say; translated where they are drawn, which is not always in a session."""
