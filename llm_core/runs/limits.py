@@ -109,13 +109,12 @@ def taken(owner: str, *listings: Listing) -> int:
     total = 0
     for listing in listings:
         measured = {}
-        for summary in listing.summaries():
-            if summary.fixed.owner == owner:
-                size = listing.size(summary)
-                if size is None:
-                    size = bytes_in(listing.root / summary.id)
-                    measured[summary.id] = summary.stamp, size
-                total += size
+        for summary in listing.rows([one for one in listing.fixed() if one.owner == owner]):
+            size = listing.size(summary)
+            if size is None:
+                size = bytes_in(listing.root / summary.id)
+                measured[summary.id] = summary.stamp, size
+            total += size
         if measured:
             listing.keep_sizes(measured)
     return total
