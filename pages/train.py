@@ -12,9 +12,8 @@ from pages.ui.text import _
 from pages.ui.train import branch_form
 from pages.ui.train.code import bench_code
 from pages.ui.train.component import PANELS, live
+from pages.ui.train.guide import what_to_look_for
 from pages.ui.train.labels import measures
-from pages.ui.train.task import answers, no_floor, reads
-from pages.ui.writing import is_translator
 
 st.title(_("Train"))
 st.markdown(
@@ -52,32 +51,5 @@ else:
     live("skills", subject.run)
     live("bench", subject.run, panels=PANELS, measures=measures(), code=bench_code(subject.run))
     st.subheader(_("What to look for"))
-    live(
-        "guide", subject.run,
-        views=[
-            {
-                "view": "floor", "button": _("Show the floor"),
-                "text": _("The floor is the chance that is in the texts themselves. What is left above it is what the model has not yet understood."),
-            }
-            if not no_floor(subject.run) else
-            {
-                "view": "start", "button": _("Show the start"),
-                "text": _("The first steps fall steepest: the model leaves the uniform guess behind as soon as it knows which answers are frequent.")
-                if answers(subject.run) else
-                _("The first steps fall steepest: the model leaves the uniform guess behind as soon as it knows which tokens are frequent."),
-            },
-            *([] if answers(subject.run) else [{
-                "view": "ngram", "button": _("Show the crossing"),
-                "text": _("Where the curve passes the n-gram, which sees the translation alone, the model has begun to use the sentence that it reads.")
-                if is_translator(subject.run) else
-                _("Where the curve passes the n-gram, which knows what comes before a token and nothing after it, the model makes use of both sides.")
-                if reads(subject.run) else
-                _("Where the curve passes the n-gram, the model begins to use more than the last few tokens."),
-            }]),
-            {
-                "view": "end", "button": _("Show the end"),
-                "text": _("When training loss falls on but held-out loss does not, the model is learning its text by heart."),
-            },
-        ],
-    )  # fmt: skip
+    live("guide", subject.run, views=what_to_look_for(subject.run))
     live("takeaway", subject.run, python=run_in_python(subject.run))

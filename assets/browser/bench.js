@@ -13,7 +13,14 @@ class Bench {
     this.buttons = component.data.panels.map((name) => this.tab(name));
     this.tabs.append(...this.buttons);
     this.tabs.onkeydown = (event) => this.move(event);
-    root.append(this.tabs, this.stage);
+    // For a class: the panel alone, in large letters, on the whole screen.
+    this.large = make("button", "t-link t-large", null, { type: "button" });
+    this.large.hidden = !document.fullscreenEnabled;
+    this.large.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
+    root.onfullscreenchange = () => this.update(this.component);
+    const head = make("div", "t-bench-head");
+    head.append(this.tabs, this.large);
+    root.append(head, this.stage);
     const asked = linked("look");
     this.look = component.data.panels.includes(asked) ? asked : component.data.panels[0];
     this.update(component);
@@ -40,6 +47,12 @@ class Bench {
     this.update(this.component);
   }
 
+  // Another part of the page points here.
+  lookAt(name) {
+    this.show(name);
+    this.root.scrollIntoView({ behavior: calm() ? "auto" : "smooth" });
+  }
+
   update(component) {
     this.component = component;
     const { data } = component;
@@ -50,6 +63,7 @@ class Bench {
       feed.join(this);
     }
     this.tabs.setAttribute("aria-label", data.labels.bench);
+    this.large.textContent = document.fullscreenElement === this.root ? data.labels.small : data.labels.large;
     // What a script run wrote into the address may be older than what is looked at.
     link("look", this.look === data.panels[0] ? null : this.look);
     link("at", feed.pinned);

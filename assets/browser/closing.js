@@ -11,8 +11,14 @@ class Guide {
     this.feed = feed;
     this.root.className = "t-guide";
     this.root.replaceChildren(
-      ...data.views.map(({ text, button, view }) => {
+      ...data.views.map(({ text, button, view, look }) => {
         const line = make("p", "", `${text} `);
+        if (look) {
+          const element = make("button", "t-link", button, { type: "button" });
+          element.onclick = () => feed.parts.forEach((part) => part.lookAt?.(look));
+          line.append(element);
+          return line;
+        }
         const element = make("button", "t-link", button, { type: "button", "data-view": view });
         element.onclick = () => {
           feed.view = feed.view === view ? "whole" : view;

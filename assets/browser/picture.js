@@ -24,7 +24,7 @@ class Picture {
     row.append(this.state, this.actions);
     this.message = make("p", "t-message");
     this.into = make("button", "t-link", null, { type: "button" });
-    this.into.onclick = () => document.querySelector(".t-bench")?.scrollIntoView({ behavior: calm() ? "auto" : "smooth" });
+    this.into.onclick = () => this.feed.parts.forEach((part) => part.lookAt?.("opened"));
     this.axes = new AxesSwitch(() => this.feed.draw());
     this.before = new Before(() => this.drawPlot());
     this.queue = new Queue(() => this.drawState());

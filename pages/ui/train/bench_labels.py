@@ -11,6 +11,8 @@ def bench_labels(run: Run) -> dict[str, Any]:
     """What the tabs and the panels under them say."""
     return {
         "bench": _("What happens while it learns"),
+        "large": _("Whole screen"),
+        "small": _("Back to the page"),
         "panels": {
             "samples": _("What it fills in") if reads(run) else _("What it says of texts") if answers(run) else _("What it writes"),
             "text": _("Token by token"),
