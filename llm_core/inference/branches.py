@@ -30,11 +30,10 @@ def follow(
     choice, with what stands before it as the prompt. A choice beyond the end of the text changes nothing.
     Raises UserError for places that do not rise or are beyond `decoding.tokens`, and for tokens that the model has not.
     """
-    check_choices(choices, decoding.tokens, model.config.vocabulary_size)
+    check_choices(choices, decoding.tokens, model.config.vocabulary_size or 0)
     if decoding.method != "beam":
-        forced = dict(choices)
-        for (token,) in generate(model, [prompt], decoding, stop=stop, forced=forced):
-            yield token
+        for (written,) in generate(model, [prompt], decoding, stop=stop, forced=dict(choices)):
+            yield written
         return
     known = list[int]()
     for place, token in choices:

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -88,7 +88,9 @@ def write(writing: Writing, waiting: Callable[[], None] | None = None) -> Genera
             if chosen:
                 raise UserError("A translation begins with its first token; change the sentence to get another.")
             given |= {"below": True}
-            written = (token for (token,) in translate(model, tokenizer, [writing.prompt], writing.decoding))
+            written: Iterator[Token] = (
+                token for (token,) in translate(model, tokenizer, [writing.prompt], writing.decoding)
+            )
         else:
             written = follow(model, prompt, writing.decoding, chosen, stop=tokenizer.end_of_text)
         whole: Part = given | {"tokens": []}

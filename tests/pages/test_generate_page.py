@@ -12,7 +12,10 @@ from streamlit.testing.v1 import AppTest
 from llm_core.config import DecodingConfig
 from llm_core.runs.run import Run
 from pages.ui import state
-from pages.ui.writing import DEFAULT, Writing
+from pages.ui.generate import text
+from pages.ui.generate.tree import MOST_BRANCHES, Branch, Tree
+from pages.ui.generate.views import VIEWS
+from pages.ui.writing import DEFAULT, Writing, whole
 from tests.pages.grown import STEPS, grown_store
 
 PAGE = Path(__file__).parents[2] / "pages" / "generate.py"
@@ -133,6 +136,83 @@ def test_the_foot_offers_the_table_the_code_and_the_views(run: Run) -> None:
     assert run.id in foot["code"]
     (guide,) = [each for each in data if "lines" in each]
     assert len(guide["lines"]) == 3
+
+
+def drawn(test: AppTest) -> dict[str, Any]:
+    """What the view beside the text was given."""
+    (data,) = [data for data in components(test) if "view" in data]
+    return data
+
+
+def test_each_view_opens_and_stands_in_the_link(run: Run) -> None:
+    test = open_page(run=run.id)
+    for view in list(VIEWS)[1:]:
+        test.session_state["generate_view"] = view
+        test.run()
+        assert not test.exception
+        data = drawn(test)
+        assert data["view"] == view
+        assert test.query_params["view"] in (view, [view])
+        assert run.id in data["code"]
+        assert all(data["words"].values())
+        compile(data["code"], view, "exec")
+
+
+def test_a_link_opens_the_branch_that_was_seen(run: Run) -> None:
+    tree = {"tree": "0.5.70-1.9.71-0.2.72", "branch": "2", "view": "tree"}
+    test = open_page(run=run.id, **tree)
+    assert asked(test).choices == "5.70-9.71"
+    assert [step["branch"] for step in shown(test)["path"]] == [0, 1, 2]
+    assert [row["parent"] for row in drawn(test)["rows"]] == [0, 0, 1, 0]
+    assert {name: _plain(test.query_params[name]) for name in tree} == tree
+    test.query_params["branch"] = "3"  # going back, or another link
+    test.run()
+    assert asked(test).choices == "2.72"
+    del test.query_params["tree"], test.query_params["branch"]
+    test.run()
+    assert asked(test).choices == ""
+    assert shown(test)["path"] == []
+
+
+def _plain(value: Any) -> str:
+    return str(value if isinstance(value, str) else value[0])
+
+
+@pytest.mark.parametrize(
+    "broken", [{"tree": "0.5.70-2.9.71"}, {"tree": "<b>", "branch": "9"}, {"view": "all", "count": "7"}]
+)
+def test_a_link_to_no_branch_opens_the_trunk(run: Run, broken: dict[str, str]) -> None:
+    assert asked(open_page(run=run.id, **broken)).choices == ""
+
+
+def test_another_token_grows_a_branch_its_own_leads_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Writing(run=run.id, step=STEPS, prompt="the cat", decoding=DecodingConfig(tokens=6))
+    kept: list[Tree] = []
+    said: list[str] = []
+    monkeypatch.setattr(text, "keep", lambda _root, tree: kept.append(tree))
+    monkeypatch.setattr(text.st, "toast", said.append)
+    own = whole(root)["tokens"][2]["id"]
+    other = (own + 1) % 300
+    text.go_on(root, Tree(), 2, other)
+    assert kept[-1].choices(kept[-1].at) == f"2.{other}"
+    text.go_on(root, kept[-1], 2, own)
+    assert kept[-1].at == 0, "the trunk has this token there"
+    for place, token in ((6, 1), (-1, 1), (2, 10**6), (2, -1)):
+        text.go_on(root, Tree(), place, token)
+    assert len(kept) == 2
+    text.go_on(root, Tree(tuple(Branch(0, 3, token) for token in range(MOST_BRANCHES))), 2, other)
+    assert "24" in said[0]
+
+
+def test_the_sliders_begin_with_the_settings_and_a_link_moves_them(run: Run) -> None:
+    test = open_page(run=run.id, view="next", top_p="0.8", tried="1.5_7_1_0_1.2", place="3")
+    data = drawn(test)
+    assert data["tried"] == {"temperature": 1.5, "top_k": 7, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.2}
+    assert data["own"]["top_p"] == 0.8
+    assert data["request"]["place"] == data["place"] == 3
+    for broken in ("1.5_7", "0_7_1_0_1", "1__9_0_1", "1.2.3_1_1_0_1"):
+        data = drawn(open_page(run=run.id, view="next", tried=broken))
+        assert data["tried"] == data["own"]
 
 
 def test_the_page_speaks_chinese(run: Run) -> None:

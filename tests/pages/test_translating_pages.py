@@ -14,7 +14,9 @@ from llm_core.runs.store import Store
 from llm_core.runs.worker import work
 from pages.ui import state, writing
 from pages.ui.generate import text as generated
+from pages.ui.generate.beams import searched
 from pages.ui.generate.python import python_of
+from pages.ui.generate.samples import Many, sampled
 from pages.ui.generate.tree import Tree
 from pages.ui.train import task
 from pages.ui.writing import Writing, as_csv, is_translator, whole
@@ -101,6 +103,16 @@ def test_nobody_can_go_on_from_a_token_of_a_translation(run: Run, monkeypatch: p
     monkeypatch.setattr(generated.st, "toast", said.append)
     generated.go_on(Writing(run=run.id, step=STEPS, prompt="Tom saw a cat."), Tree(), 5, 6)
     assert "begins with its first token" in said[0]
+
+
+def test_views_of_texts_that_go_on_say_why_they_do_not_fit(run: Run) -> None:
+    for view in ("next", "tree", "beams", "samples"):
+        test = generate_page(run=run.id, view=view)
+        assert "translates" in test.info[0].value
+        assert not [data for data in components(test) if "view" in data]
+    for found in (searched, lambda asked: sampled(Many(writing=asked))):
+        with pytest.raises(writing.UserError):
+            list(found(Writing(run=run.id, step=STEPS, prompt="Tom saw a cat.")))
 
 
 def test_a_longer_text_than_it_reads_is_refused_in_a_sentence(run: Run) -> None:

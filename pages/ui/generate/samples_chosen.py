@@ -12,9 +12,8 @@ def count_chosen() -> int:
     """The control."""
     if st.session_state.get(GENERATE_COUNT_KEY) not in COUNTS:
         st.session_state[GENERATE_COUNT_KEY] = COUNTS[0]
-    return int(
-        st.segmented_control(
-            _("How many"), COUNTS, key=GENERATE_COUNT_KEY, required=True, persist_state="session",
-            help=_("The first one is the text of the page; each after it has the next seed."),
-        )
+    st.segmented_control(
+        _("How many"), COUNTS, key=GENERATE_COUNT_KEY, required=True, persist_state="session",
+        help=_("The first one is the text of the page; each after it has the next seed."),
     )  # fmt: skip
+    return int(st.session_state[GENERATE_COUNT_KEY])
