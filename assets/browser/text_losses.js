@@ -176,14 +176,14 @@ class TextLosses extends Panel {
     const { feed, labels, theme, picked } = this;
     const { columns, index, easy, most } = this.state;
     const { pieces, unigram, threshold } = feed.text;
+    this.token.root.hidden = picked === null; // first: it tells how wide the others are
     const library = await plotly();
-    const key = JSON.stringify([feed.run, columns.step.length, columns.step.at(-1), index, picked, feed.pointed, feed.pinned, feed.head?.steps, axesWanted.steps, this.data.language, theme.colors.text, this.map.clientWidth]);
+    const key = JSON.stringify([feed.run, columns.step.length, columns.step.at(-1), index, picked, feed.pointed, feed.pinned, feed.head?.steps, axesWanted.steps, this.data.language, theme.colors.text, this.map.clientWidth, this.classes.plot.clientWidth]);
     if (feed !== this.feed || !this.map.clientWidth || key === this.figuresShown) return;
     this.figuresShown = key;
     const quiet = { ...CONFIG, displayModeBar: false };
     library.react(this.map, ...textHeatmap(feed, theme, labels, { steps: columns.step, losses: columns.losses, pieces, most, shown: index, picked }, this.map.clientWidth), quiet);
     library.react(this.classes.plot, ...classesFigure(feed, theme, labels, { steps: columns.step, ...easy }), quiet);
-    this.token.root.hidden = picked === null;
     if (picked !== null) {
       this.token.caption.textContent = fill(labels.token_over_steps, { token: visible(pieces[picked]) });
       const values = columns.losses.map((row) => row[picked]);
