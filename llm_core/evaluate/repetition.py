@@ -50,7 +50,7 @@ class Seen:
         if not 1 <= n <= 4:
             raise ValueError("n-grams of 1 to 4 tokens are packed")
         self.n = n
-        self._known = np.unique(_packed(np.asarray(tokens), n))
+        self._known = np.unique(_packed(tokens, n))
 
     def share(self, text: Tokens) -> float | None:
         """The share of a text's n-grams that stand in the other; None where the text is not so long."""
