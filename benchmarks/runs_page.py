@@ -5,8 +5,8 @@
 The folders are whole ones: settings, status, name, wish and a history of 200 steps each; every tenth has two snapshots of
 some size. Nothing is kept beside them before the first case. Measured in Chromium: from the click on "Runs" to the first
 row on screen, on a server that has just begun and on one that knows the runs; from opening the address to the first row,
-less what that takes where there are no runs, which is Streamlit's own; and from a key in the search field to the rows that fit. The goal is 1 s for each. Needs Chromium and playwright. A ratio
-below 1 is within its goal.
+less what that takes where there are no runs, which is Streamlit's own; and from a key in the search field to the rows
+that fit. The goal is 1 s for each. Needs Chromium and playwright. A ratio below 1 is within its goal.
 """
 
 import argparse

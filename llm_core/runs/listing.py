@@ -181,7 +181,7 @@ class Listing:
 
     def _known(self, identity: str) -> tuple[Stamp, dict[str, Any] | None, tuple[Stamp, int] | None]:
         stamp, moving = self._moving.get(identity, ((), None))
-        return stamp, moving and _as_json(moving), self._sizes.get(identity)
+        return stamp, None if moving is None else _as_json(moving), self._sizes.get(identity)
 
     def _load(self) -> None:
         if self._loaded:

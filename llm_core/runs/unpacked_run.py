@@ -157,7 +157,7 @@ def _make_ours(folder: Path, ids: Mapping[str, str], store: Store, owner: str) -
     settings = parse(KINDS[kind], config)
     recipe, grammar, threads = values.get("recipe"), values.get("grammar"), values.get("threads")
     versions = values.get("versions")
-    kept = {
+    kept: dict[str, Any] = {
         "format": FORMAT, "kind": kind, "config": settings.model_dump(mode="json"), "owner": owner, "created": time.time(),
         "recipe": recipe if isinstance(recipe, str) and BUNDLED.fullmatch(recipe) else None,
         "threads": threads if type(threads) is int and 1 <= threads <= 256 else 1,
@@ -302,4 +302,4 @@ def _parsed(content: bytes) -> Any:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e300  # type: ignore[operator]
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

@@ -33,8 +33,12 @@ def _take_in(file: "st.runtime.uploaded_file_manager.UploadedFile") -> None:
 
     label = _("Looking at every file, then keeping the run …")
     bar = st.progress(0.0, label)
+
+    def tell(share: float) -> None:
+        bar.progress(min(share, 1.0), label)
+
     try:
-        run = import_run(store(), file, owner=owner(), progress=lambda share: bar.progress(min(share, 1.0), label))
+        run = import_run(store(), file, owner=owner(), progress=tell)
     except UserError as error:
         refuse(error)
         return

@@ -32,11 +32,11 @@ MOST_COMPARED = 12
 def query_in(request: Request) -> Query:
     """What the address asks for; whatever it cannot mean is left out."""
     asked = request.query_params
-    order, page = asked.get("sort", "created"), asked.get("page", "0")
+    page = asked.get("page", "0")
     return Query(
         search=asked.get("q", "")[:LONGEST_SEARCH], kind=asked.get("kind", "")[:40], state=asked.get("state", "")[:20],
         tag=asked.get("tag", "")[:40], owner=owner_of(request) if asked.get("own") == "1" else "",
-        order=order if order in ORDERS else "created", down=asked.get("down", "1") != "0",
+        order=ORDERS.get(asked.get("sort", ""), "created"), down=asked.get("down", "1") != "0",
         page=int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 0,
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from pages.ui.text import explain_in, translate
 ROWS = 50
 LONGEST_SEARCH = 200
 Order = Literal["created", "name", "state", "step", "loss", "size"]
-ORDERS = get_args(Order)
+ORDERS: dict[str, Order] = {order: order for order in get_args(Order)}
 MOST_CHILDREN = 200
 _MOST_TAGS = 40
 _LATER = 0.3
