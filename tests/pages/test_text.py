@@ -50,6 +50,26 @@ def test_the_language_outlives_a_page_change() -> None:
     assert test.query_params["lang"] in ("zh", ["zh"])
 
 
+def switching() -> None:
+    import streamlit as st
+
+    from pages.ui.text import choose_language, keep_language, language
+
+    keep_language()
+    said = [language()]
+    choose_language("zh" if language() == "en" else "en")
+    st.title(" ".join([*said, language()]))
+
+
+def test_another_language_holds_at_once_by_the_link_and_by_the_switch() -> None:
+    test = run(lang="zh")
+    test.query_params["lang"] = "en"
+    assert test.run().title[0].value == "Train"
+    switched = AppTest.from_function(switching).run()
+    assert switched.title[0].value == "en zh"
+    assert switched.run().title[0].value == "zh en"
+
+
 def test_values_of_errors_stay_exact() -> None:
     assert "0.90001" in run(lang="zh").markdown[1].value
     assert run().markdown[1].value == "x must be at most 0.9; it is 0.90001."
