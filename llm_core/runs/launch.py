@@ -18,6 +18,7 @@ from llm_core.runs import status as statuses
 from llm_core.runs.files import replace_json
 from llm_core.runs.queued import Queue
 from llm_core.runs.run import Run
+from llm_core.runs.swept import SweepConfig
 
 SOURCE = Path(__file__).parents[2]
 PATIENCE = 10.0
@@ -150,7 +151,7 @@ class Launcher:
 
 def _end_if_silent(run: Run) -> None:
     asked = time.monotonic()
-    patience = PATIENCE if isinstance(run.settings, RunConfig) else NOTHING_TO_SAVE
+    patience = PATIENCE if isinstance(run.settings, RunConfig | SweepConfig) else NOTHING_TO_SAVE
     while run.alive() and statuses.wanted(run.folder).state == "stopped":
         last = statuses.recorded(run.folder)
         silent = last is not None and time.time() - last.heartbeat > patience

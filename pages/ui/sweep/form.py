@@ -172,10 +172,13 @@ def cost(config: SweepConfig | RangeTestConfig) -> str:
         one = estimate(config.base, text_size(config.base.data, store().corpora), speed)
         seconds = one.preparing + (one.seconds - one.preparing) * config.steps / config.base.training.steps
         return _("One training of at most {steps} steps, about {time}.", steps=config.steps, time=duration(seconds))
-    seconds = 0.0
+    seconds, preparing = 0.0, {}
     for cell in config.cells:
         each = config.config(cell)
-        seconds += config.seeds * estimate(each, text_size(each.data, store().corpora), speed).seconds
+        found = estimate(each, text_size(each.data, store().corpora), speed)
+        seconds += config.seeds * (found.seconds - found.preparing)
+        preparing[each.data] = found.preparing  # a text is prepared once for all that learn from it
+    seconds += sum(preparing.values())
     return _("{count} trainings of {steps} steps, about {time} in all on this computer.", count=len(config.trainings), steps=config.base.training.steps, time=duration(seconds))  # fmt: skip
 
 
