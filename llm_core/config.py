@@ -127,15 +127,15 @@ class TransformerConfig(Config):
         return self
 
     def _sized(self) -> dict[str, tuple[int, ...]]:
-        """The nearest head counts that fit the width, and the nearest widths that fit the heads."""
+        """The nearest widths that fit the heads, and the nearest head counts that fit the width."""
         rotary, shared = self.position == "rotary", self.key_value_heads or 1
         usable = valid_heads(self.width) if rotary else divisors(self.width, 64)
         if self.position == "sinusoidal" and self.width % 2:
             usable = []  # no number of heads helps
         even = 2 if rotary or (self.position == "sinusoidal" and self.heads % 2) else 1
         return {
-            "model.heads": below_and_above(self.heads, (n for n in usable if n % shared == 0 and n <= 64)),
             "model.width": multiples(self.heads * even, self.width, 2, 4096),
+            "model.heads": below_and_above(self.heads, (n for n in usable if n % shared == 0 and n <= 64)),
         }
 
 
@@ -282,7 +282,9 @@ class TrainingConfig(Config):
     evaluation_every: int = setting(50, N_("Evaluate every"), N_("Steps between two looks at the held-out text."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"))  # fmt: skip
     evaluation_tokens: int = setting(8192, N_("Evaluation tokens"), N_("How much of the held-out text each look takes; the last one takes all."), ge=2, le=100_000_000, unit=N_("tokens"))  # fmt: skip
     sample_every: int = setting(100, N_("Sample every"), N_("Steps between two samples of what the model writes."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"))  # fmt: skip
-    sample_prompt: str = setting("", N_("Sample prompt"), N_("How the samples begin, one beginning a line; empty lets the model begin."))
+    sample_prompt: str = setting(
+        "", N_("Sample prompt"), N_("How the samples begin, one beginning a line; empty lets the model begin.")
+    )
     sample_tokens: int = setting(
         64, N_("Sample length"), N_("Tokens in each sample."), ge=1, le=4096, unit=N_("tokens")
     )

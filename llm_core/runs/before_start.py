@@ -5,7 +5,7 @@
 
 import functools
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import psutil
 from llm_core.config import Config, DataConfig, NgramConfig, RunConfig, TaskConfig, TrainingConfig, network
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import check_rows, generated
-from llm_core.data.prepare import require_length
+from llm_core.data.prepare import TokenizedCorpus, prepare, require_length
 from llm_core.data.tokenizers import check_vocabulary
 from llm_core.errors import Setting, UserError
 from llm_core.models.size import check_size, smaller
@@ -24,6 +24,8 @@ from llm_core.runs.estimate import sized, worker_memory
 from llm_core.runs.memory import SHARE
 from llm_core.runs.speed import Speed
 from llm_core.runs.text_size import TextSize
+
+Outcome = tuple[TokenizedCorpus | None, UserError | None]
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,9 @@ def _as_it_comes(data: DataConfig, context: int) -> bool:
     return same and data.vocabulary_size >= usual["vocabulary_size"] and context >= fits
 
 
-def _compared(outcome: "tuple[Any, UserError | None]", context: int) -> Trial:
+def _compared(outcome: Outcome, context: int) -> Trial:
     corpus, fault = outcome
-    if fault is not None:
+    if corpus is None:
         return Trial(0, fault)
     try:
         require_length(corpus, context)
@@ -128,30 +130,24 @@ def _compared(outcome: "tuple[Any, UserError | None]", context: int) -> Trial:
 
 
 @functools.lru_cache(maxsize=8)
-def _tried_few(data: DataConfig) -> "tuple[Any, UserError | None]":
+def _tried_few(data: DataConfig) -> Outcome:
     return _in_passing(data)
 
 
 @functools.lru_cache(maxsize=8)
-def _tried_own(data: DataConfig, raw: bytes) -> "tuple[Any, UserError | None]":
+def _tried_own(data: DataConfig, raw: bytes) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="terrarium-") as folder:
         path = Path(folder) / f"text{Path(data.corpus).suffix.lower()}"
         path.write_bytes(raw)
         return _in_passing(data.model_copy(update={"corpus": str(path)}))
 
 
-def _in_passing(data: DataConfig) -> "tuple[Any, UserError | None]":
+def _in_passing(data: DataConfig) -> Outcome:
     """A text prepared where nobody sees it, its tokens in memory, or why it cannot be."""
-    from dataclasses import replace
-
-    import numpy as np
-
-    from llm_core.data.prepare import prepare
-
     try:
         with tempfile.TemporaryDirectory(prefix="terrarium-") as place:
             corpus = prepare(data, Path(place))
-            return replace(corpus, training=np.array(corpus.training), held_out=np.array(corpus.held_out)), None
+            return replace(corpus, training=corpus.training.copy(), held_out=corpus.held_out.copy()), None
     except UserError as error:
         return None, error
 

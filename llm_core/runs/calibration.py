@@ -83,13 +83,13 @@ def measure(threads: int, recipes: tuple[str, ...] = RECIPES) -> Speed:
 def _prepared(data: DataConfig, place: Path) -> tuple[TokenizedCorpus, float]:
     """A small text of the same kind, and the seconds that each token more took to prepare; of a text that is not written
     by the program, that each took."""
-    sizes = [FEW.get(data.rows, 200) * times for times in (3, 1)] if generated(data) else [None]
+    sizes = [FEW.get(data.rows, 200) * times for times in (1, 3)] if generated(data) else [None]
     found: list[tuple[int, float]] = []
     for documents in sizes:
         before = time.process_time()
         corpus = prepare(data.model_copy(update={"documents": documents}), place)
         found.append((len(corpus.training) + len(corpus.held_out), time.process_time() - before))
-    tokens, seconds = found[0] if len(found) == 1 else tuple(a - b for a, b in zip(*found, strict=True))
+    tokens, seconds = found[0] if len(found) == 1 else tuple(more - few for few, more in zip(*found, strict=True))
     return corpus, max(1e-8, seconds / tokens)
 
 
@@ -101,9 +101,8 @@ def _shrunk(config: RunConfig, size: float) -> RunConfig:
     smaller = {"width": int(body.width * size), "layers": max(1, int(body.layers * size))}  # type: ignore[union-attr]
     if getattr(body, "feed_forward_width", None):
         smaller["feed_forward_width"] = int(body.feed_forward_width * size)  # type: ignore[union-attr, operator]
-    model = body.model_copy(update=smaller)
-    if isinstance(config.model, TaskConfig):
-        model = config.model.model_copy(update={"body": model})
+    part = body.model_copy(update=smaller)
+    model = config.model.model_copy(update={"body": part}) if isinstance(config.model, TaskConfig) else part
     training = config.training.model_copy(update={"batch_size": max(1, int(config.training.batch_size * size))})
     return config.model_copy(update={"model": model, "training": training})
 

@@ -83,7 +83,7 @@ def _letters_a_token(data: DataConfig) -> float:
     """Characters of English that a token spells; of pieces of words the more, the more of them there are."""
     kinds: dict[TokenizerKind, float] = {"character": 1.0, "word": _CHARACTERS_A_WORD}
     pieces = math.log2(max(2.0, data.vocabulary_size / 257))
-    return kinds.get(data.tokenizer, 1 + 1.87 * (pieces / 2) ** 0.7)
+    return kinds.get(data.tokenizer, 1 + 1.87 * math.pow(pieces / 2, 0.7))
 
 
 def _prepared(data: DataConfig, corpora: Path) -> Path | None:
@@ -111,9 +111,9 @@ def _recorded(data: DataConfig, folder: Path, _written: int) -> TextSize | None:
         characters = sum(about["characters"])
         if data.rows in ASKED:  # targets stand between the texts, and no characters are counted
             letters, words = _DOCUMENT[data.corpus]
-            row = words if data.tokenizer == "word" else letters + 1
-            shares = [count * row for count in about["documents"]]
-            return TextSize(documents * letters, shares[0], shares[1], row, folder)
+            each = words if data.tokenizer == "word" else letters + 1
+            shares = [count * each for count in about["documents"]]
+            return TextSize(documents * letters, shares[0], shares[1], each, folder)
         sides = 2 if data.rows == "pairs" else 1
         row = (training + held_out) / max(1, documents) / sides if data.rows != "windows" else None
         return TextSize(characters, training, held_out, row, folder)

@@ -219,7 +219,7 @@ def _checked(values: Mapping[str, Any], source: Source | None) -> RunConfig:
 def _works(recipe: Recipe, source: Source | None, path: str, value: Setting) -> bool:
     """Whether one setting changed puts everything right."""
     if path == RECIPE:
-        return recipes()[str(value)].config.data.rows == _values(recipe)["data"]["rows"]
+        return bool(recipes()[str(value)].config.data.rows == _values(recipe)["data"]["rows"])
     values = _values(recipe)
     section, _dot, name = path.partition(".")
     if path == CORPUS:
