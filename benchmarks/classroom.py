@@ -88,6 +88,7 @@ class Student:
     async def _poll(self) -> None:
         """What the scripts of the page ask between two actions, as often as they are told."""
         watcher: Watcher | None = None
+        look_again = 0.0
         while True:
             wait = 3000.0
             try:
@@ -99,7 +100,9 @@ class Student:
                 elif self.tab.page == "runs":
                     found = await self.own.json("/runs.json?lang=en&page=0&sort=created&down=1")
                     wait = 1000 if found.get("measuring") else found["poll_milliseconds"]
-                await self.own.json("/class/shown?lang=en")
+                if time.monotonic() > look_again:
+                    shown = await self.own.json("/class/shown?lang=en")
+                    look_again = time.monotonic() + shown["poll_milliseconds"] / 1000
             except Exception as error:
                 self.faults.append(f"route: {error!r}")
             await asyncio.sleep(wait / 1000)
