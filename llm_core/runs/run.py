@@ -172,8 +172,9 @@ def _origin(value: object) -> Origin | None:
     if not isinstance(value, dict):
         return None
     run, step = value.get("run"), value.get("step")
-    named = isinstance(run, str) and (ID.fullmatch(run) or BUNDLED.fullmatch(run))
-    return Origin(run, step) if named and type(step) is int and step >= 0 else None
+    if not (isinstance(run, str) and type(step) is int and step >= 0):
+        return None
+    return Origin(run, step) if ID.fullmatch(run) or BUNDLED.fullmatch(run) else None
 
 
 def root_of(folder: Path) -> Path:
