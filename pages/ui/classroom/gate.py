@@ -42,6 +42,7 @@ class Gate:
             return
         connection = HTTPConnection(scope)
         try:
+            standing.classroom()  # also before a stranger, who has no pass to be read
             owner = passes.holder(connection.cookies)
             open_to_join = True
         except UserError as error:
