@@ -72,3 +72,20 @@ def test_a_number_of_a_process_counts_only_with_its_start_time() -> None:
     assert same_process(me.pid, me.create_time() - 100) is None
     assert same_process(2**22 + 5, 1.0) is None
     assert same_process(None, None) is None
+
+
+def test_a_start_is_not_lost_while_the_queue_knows_of_it() -> None:
+    long_ago = asked("running", NOW - 7200)
+    assert derive(None, long_ago, False, NOW, None, NOW).state == "waiting"
+    assert derive(None, long_ago, False, NOW, None, NOW - SILENCE - 1).state == "interrupted", "it never began"
+    assert derive(last("stopped", NOW - 9000), long_ago, False, NOW, None, NOW).state == "waiting", "it was resumed"
+    assert derive(last("finished", NOW - 7000), long_ago, False, NOW, None, NOW).state == "finished"
+    assert derive(last("running", NOW - 7000), long_ago, False, NOW, None, NOW).state == "interrupted"
+    assert derive(None, asked("stopped", NOW - 7200), False, NOW, None, NOW).state == "stopped"
+
+
+def test_a_pause_that_has_lasted_until_its_worker_left_can_be_stopped() -> None:
+    paused = last("paused", NOW - 700)
+    assert derive(paused, asked("paused", NOW - 800), False, NOW).state == "paused"
+    assert derive(paused, asked("stopped", NOW - 5), False, NOW).state == "stopped"
+    assert derive(paused, asked("stopped", NOW - 800), False, NOW).state == "paused", "a full disk, after the wish"
