@@ -10,7 +10,7 @@ import streamlit as st
 from llm_core.config import Config, RunConfig, TaskConfig, network, parse
 from llm_core.data.corpora import values_with_corpus, with_corpus
 from llm_core.errors import Setting, UserError
-from llm_core.runs.before_start import refuse_settings, tried
+from llm_core.runs.before_start import Trial, refuse_settings, tried
 from llm_core.runs.run import Run
 from llm_core.runs.speed import read_speed
 from pages.ui import forms
@@ -88,6 +88,7 @@ def show() -> None:
         offer(fault, recipe.config, lambda path, value: _works(recipe, source, path, value), _take_recipe)
     elif config is not None:
         show_cost(config, size_of(config, source), read_speed(store().root))
+        _note_vocabulary(config, source)
         show_differences(_parts(recipe.config, text), (config.model, config.data, config.training))
     st.button(
         _("Train"), key="train_start", type="primary", width="stretch", disabled=source is None or config is None,
@@ -209,11 +210,22 @@ def _checked(values: Mapping[str, Any], source: Source | None) -> RunConfig:
     known = source.embedded or ""
     on_text = made.model_copy(update={"data": made.data.model_copy(update={"corpus": known})})
     refuse_settings(on_text, size_of(made, source), read_speed(store().root))
-    own = None if source.embedded else source.raw
-    trial = tried(on_text, own, source.name, source.encoding, source.column)
+    trial = _tried(on_text, source)
     if trial is not None and trial.fault is not None:
         raise trial.fault
     return made
+
+
+def _tried(config: RunConfig, source: Source) -> Trial | None:
+    own = None if source.embedded else source.raw
+    return tried(config, own, source.name, source.encoding, source.column)
+
+
+def _note_vocabulary(config: RunConfig, source: Source | None) -> None:
+    """Say so where a person's own text has fewer different tokens than the model might know."""
+    trial = None if source is None or source.embedded else _tried(config, source)
+    if trial is not None and 0 < trial.vocabulary < config.data.vocabulary_size:
+        st.caption(_("This text has only {have} different tokens: so many the model will know, not {asked}.", have=trial.vocabulary, asked=config.data.vocabulary_size))  # fmt: skip
 
 
 def _works(recipe: Recipe, source: Source | None, path: str, value: Setting) -> bool:

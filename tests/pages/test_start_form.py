@@ -83,6 +83,7 @@ def test_a_context_longer_than_a_pasted_text_is_put_right_before_the_start(store
     (way,) = [each for each in test.button if str(each.key).startswith("start_way_model.context_")]
     way.click().run()
     assert not test.error
+    assert "different tokens" in captions(test)
     assert not test.button(key="train_start").disabled
     assert list(store.root.iterdir()) == []
 
