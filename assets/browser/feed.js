@@ -5,6 +5,7 @@ const PARTS = {};
 // What one run has said so far. All parts of a page that show the run share one feed, so it is fetched once.
 const feeds = new Map();
 const LONGEST = 4000; // points kept of a curve; the server sends at most 2,000 at first, then what is new
+const HEAVIEST = 240; // looks kept at the fixed text and at the layers, each a list of numbers
 const LIVELY = new Set(["waiting", "preparing", "running"]);
 
 class Feed {
@@ -155,7 +156,9 @@ class Feed {
       else if (row.kind === "baseline") this.baselines[row.name] = row.loss;
     }
     this.samples.push(...samples);
-    if (this.steps.step.length > LONGEST) this.thin();
+    for (const [name, most] of [["steps", LONGEST], ["layers", HEAVIEST], ["textLosses", HEAVIEST]]) {
+      if (this[name].step.length > most) this[name] = thinned(this[name]);
+    }
   }
 
   takeStep(row) {
@@ -190,14 +193,6 @@ class Feed {
     }
     this.samples = this.samples.filter((sample) => sample.step <= last);
     this.opened = this.opened.filter((step) => step <= last);
-  }
-
-  // Keep every point of the newer half and every second one of the older half.
-  thin() {
-    const half = this.steps.step.length / 2;
-    for (const [name, column] of Object.entries(this.steps)) {
-      this.steps[name] = column.filter((_, index) => index >= half || index % 2 === 0);
-    }
   }
 
   get last() {
@@ -239,4 +234,10 @@ class Feed {
     };
     this.frame = requestAnimationFrame(advance);
   }
+}
+
+// Every point of the newer half and every second one of the older half.
+function thinned(columns) {
+  const half = columns.step.length / 2;
+  return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.filter((_, index) => index >= half || index % 2 === 0)]));
 }

@@ -76,6 +76,12 @@ def test_a_history_without_rows_is_an_empty_figure() -> None:
     assert len(charts.curve([], lambda key: key).data) == 0
 
 
+def test_the_curve_on_paper_names_every_loss_that_it_is_compared_with() -> None:
+    rows = [{"kind": "baseline", "name": name, "loss": 1.0 + at} for at, name in enumerate(("floor", "ngram", "unigram", "uniform"))]  # fmt: skip
+    named = {note.text: note.y for note in charts.curve(rows, str.upper).layout.annotations}
+    assert named == {"FLOOR": 1, "NGRAM": 2, "UNIGRAM": 3, "UNIFORM": 4}
+
+
 def test_models_that_come_along_are_called_in_the_persons_language(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
