@@ -129,6 +129,7 @@ class Servers:
 
         monkeypatch.setattr(launch.Launcher, "_launch", thread)
         monkeypatch.setattr(launch, "LOOK", 0.03)
+        monkeypatch.setattr("llm_core.runs.queued.MOMENT", 0.0)
         monkeypatch.setattr("llm_core.runs.slots.budget", lambda: 2)
 
     def counting(self) -> type[FakeJob]:
@@ -252,11 +253,9 @@ def test_a_run_that_waits_is_taken_out_at_once_and_goes_to_the_end_when_it_is_re
         store.want(first, wish, owner="local")
     assert first.status().state == wish
     assert first.id not in entry_files(store)
-    time.sleep(0.3)  # places are as they were a moment ago
     assert store.queue.place(second.id) == (1, 1)
     store.want(first, "running", owner="local")
     store.start(first)
-    time.sleep(0.3)
     assert store.queue.place(first.id) == (2, 2)
     for run in (first, second, *busy):
         store.want(run, "stopped", owner="local")
@@ -297,7 +296,7 @@ def test_a_stop_and_a_resume_in_one_breath_end_in_a_run_that_works(servers: Serv
     run = make(threads=1)
     store.start(run)
     wait_for(lambda: run.status().step >= 1)
-    for pause in (0.0, 0.01, 0.03, 0.06):
+    for pause in (0.0, 0.02, 0.06):
         store.want(run, "stopped", owner="local")
         time.sleep(pause)
         store.want(run, "running", owner="local")
