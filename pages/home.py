@@ -23,3 +23,4 @@ doors(
 
 st.subheader(_("Under way"))
 runs_under_way()
+st.page_link("runs.py", label=_("All runs"))

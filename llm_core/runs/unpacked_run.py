@@ -276,7 +276,7 @@ def _placed(config: Mapping[str, Any], corpora: Path, ids: Mapping[str, str]) ->
             match = _DIGEST.search(value)
             digest, last = match.groups() if match else ("0" * 32, value)
             placed[name] = os.fspath(corpora / "imported" / digest / file_name(last[-100:]))
-        elif isinstance(value, str):
+        elif isinstance(value, str) and (name in ("run", "race") or ID.fullmatch(value)):
             placed[name] = ids.get(value, value)
         else:
             placed[name] = value

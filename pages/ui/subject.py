@@ -66,7 +66,7 @@ def subject_bar(*, steps: bool = True, unfit: Unfit | None = None) -> Subject | 
     with columns[0]:
         chosen = st.selectbox(
             _("Model"), list(runs), key=RUN_KEY, format_func=labels.__getitem__, persist_state="session",
-            on_change=_write_link, help=_("A run of yours, or a model that comes with the program."),
+            on_change=_write_link, help=_help(len(runs)),
         )  # fmt: skip
         # On a phone the field cuts off a long name: there it stands below in full, by assets/style.css.
         if len(labels[chosen]) > FITS_A_PHONE:
@@ -82,6 +82,17 @@ def subject_bar(*, steps: bool = True, unfit: Unfit | None = None) -> Subject | 
         bring_a_model()
     _write_link()
     return Subject(run, step)
+
+
+def _help(offered: int) -> str:
+    text = _("A run of yours, or a model that comes with the program.")
+    if offered < MOST_OFFERED:
+        return text
+    return (
+        text
+        + " "
+        + _("The newest {count} are here; the page Runs finds all others, and opens them.", count=MOST_OFFERED)
+    )
 
 
 def bundled() -> list[Run]:

@@ -133,6 +133,7 @@ def test_no_path_of_another_place_stays_in_the_settings(trained: Run, store: Sto
 def test_a_race_comes_with_its_families_and_new_ids(store: Store) -> None:
     race = next(run for run in store.bundled_races())
     run = bring(store, b"".join(export(race)))
+    assert run.settings == race.settings
     children = children_of(run)
     assert len(children) == len(children_of(race)) > 3
     assert {child.settings.race for child in children} == {run.id}  # type: ignore[union-attr]

@@ -176,7 +176,7 @@ def _row(store: Store, one: Summary, asker: str, language: str) -> dict[str, Any
         "run": one.id, "name": shown_name(one, language), "kind": fixed.kind, "recipe": fixed.recipe,
         "corpus": fixed.corpus, "owner": owner, "own": owner == asker, "created": fixed.created,
         "state": _state(one), "step": status.step, "steps": status.steps, "loss": one.loss, "tags": one.tags,
-        "size": disk.size_of(folder) if one.read_only else store.listing.size(one),
+        "size": disk.size_of(folder) if one.read_only or folder.parent.name == CHILDREN else store.listing.size(one),
         "children": _count_children(folder), "bundled": one.read_only,
         "may_change": not one.read_only and not run.read_only and (owner == asker or is_teacher(asker)),
         "problem": explain_in(run.problem, language) if run.problem is not None else None,
