@@ -22,6 +22,7 @@ KINDS = {
     "train": N_("trained here"), "import": N_("brought in"), "race": N_("race of classifiers"), "classify": N_("one classifier"),
     "head_scores": N_("heads measured"), "data_sizes": N_("data sizes"), "classify_file": N_("file classified"),
     "pretraining": N_("worth of pre-training"), "inquiry": N_("question about a model"), "sweep": N_("sweep"),
+    "range_test": N_("range test"),
 }  # fmt: skip
 """What each kind of run is called on screen."""
 _PAGES = {"train": "train.py", "import": "generate.py", "race": "classify.py", "sweep": "sweep.py"}
@@ -63,8 +64,8 @@ def show_run(run: Run) -> None:
     elif run.kind == "race":
         st.session_state[CLASSIFY_RACE_KEY] = run.id
         st.switch_page("classify.py", query_params={"race": run.id})
-    elif run.kind == "sweep":
-        st.switch_page("sweep.py", query_params={"run": run.id})
+    elif run.kind in ("sweep", "range_test"):
+        st.switch_page("sweep.py", query_params={"sweep": run.id})
     elif run.has_model:
         choose(run)
         st.switch_page(_PAGES[run.kind], query_params={"run": run.id})
