@@ -210,6 +210,8 @@ def test_the_sliders_begin_with_the_settings_and_a_link_moves_them(run: Run) -> 
     assert data["tried"] == {"temperature": 1.5, "top_k": 7, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.2}
     assert data["own"]["top_p"] == 0.8
     assert data["request"]["place"] == data["place"] == 3
+    test.text_area(key="generate_prompt").set_value("my old friend").run()
+    assert drawn(test)["place"] == 0, "another text, another place"
     for broken in ("1.5_7", "0_7_1_0_1", "1__9_0_1", "1.2.3_1_1_0_1"):
         data = drawn(open_page(run=run.id, view="next", tried=broken))
         assert data["tried"] == data["own"]

@@ -11,8 +11,8 @@ import torch
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from llm_core.config import DecodingConfig
-from llm_core.data.prepare import open_corpus
+from llm_core.config import DecodingConfig, RunConfig
+from llm_core.data.prepare import prepare
 from llm_core.evaluate.repetition import distinct, mean, repeated
 from llm_core.models.base import Batch
 from llm_core.runs.run import Run
@@ -159,10 +159,13 @@ def alone(asked: Writing, row: int) -> list[dict[str, Any]]:
 
 
 def test_samples_are_the_texts_of_their_seeds_and_measured_as_by_hand(asked: Writing, run: Run) -> None:
+    assert isinstance(run.settings, RunConfig)
+    corpus = prepare(run.settings.data, run.corpora)  # a run that was copied came without its text
+    assert corpus.digest == run.digest
     parts = list(sampled(Many(writing=asked, count=8)))
     samples = {part["sample"]["row"]: part["sample"] for part in parts if "sample" in part}
     _model, tokenizer = state.store().model(run, STEPS)
-    learnt = open_corpus(run.corpora / str(run.digest)).training.tolist()
+    learnt = corpus.training.tolist()
     known = {tuple(learnt[at : at + 4]) for at in range(len(learnt) - 3)}
     assert sorted(samples) == list(range(8))
     texts, copied, nats, written = [], [], 0.0, 0

@@ -28,6 +28,7 @@ from pages.ui.state import (
     GENERATE_COUNT_KEY,
     GENERATE_LINK_KEY,
     GENERATE_LINKED_TREE_KEY,
+    GENERATE_PLACE_FOR_KEY,
     GENERATE_PLACE_KEY,
     GENERATE_TRIED_KEY,
     GENERATE_VIEW_KEY,
@@ -71,6 +72,7 @@ def follow_link(run: Run) -> None:
             state[key] = value
         elif name == "view":
             state[key] = "text"
+    state.pop(GENERATE_PLACE_FOR_KEY, None)
     tree = tree_in(asked.get("tree", "")) or Tree()
     number = asked.get("branch", "0")
     at = int(number) if number.isascii() and number.isdigit() and len(number) < 3 else 0

@@ -20,7 +20,7 @@ from pages.ui.generate.python import python_of_next
 from pages.ui.generate.settings import key_of, within_sliders
 from pages.ui.generate.views import choose_view
 from pages.ui.http import answered
-from pages.ui.state import GENERATE_PLACE_KEY, GENERATE_TRIED_KEY, inference, store
+from pages.ui.state import GENERATE_PLACE_FOR_KEY, GENERATE_PLACE_KEY, GENERATE_TRIED_KEY, inference, store
 from pages.ui.text import _, language
 from pages.ui.writing import LONGEST_PROMPT, Writing, painted, prompt_ids, whole
 
@@ -38,7 +38,7 @@ class Place(Config):
 def show(writing: Writing) -> None:
     """The bars, the sliders, and the text to choose a place in."""
     tried = tried_of(writing.decoding)
-    place = int(st.session_state.get(GENERATE_PLACE_KEY) or 0)
+    place = _place_in(writing)
     known = painted(writing)
     asked = Place(writing=writing, place=place)
     view(
@@ -56,8 +56,24 @@ def show(writing: Writing) -> None:
         tried={name: getattr(tried, name) for name in TRIED},
         own={name: getattr(writing.decoding, name) for name in TRIED},
         method=writing.decoding.method,
-        on={"place": _look_at, "tried": _try, "taken": _take},
+        on={"place": look_at, "tried": _try, "taken": _take},
     )
+
+
+def _place_in(writing: Writing) -> int:
+    """The place that is looked at: the end of the prompt in a text that has come since it was chosen."""
+    state = st.session_state
+    if state.get(GENERATE_PLACE_FOR_KEY, writing.identity) != writing.identity:
+        state.pop(GENERATE_PLACE_KEY, None)
+    state[GENERATE_PLACE_FOR_KEY] = writing.identity
+    return int(state.get(GENERATE_PLACE_KEY) or 0)
+
+
+def look_at(place: object) -> None:
+    """Look at this place of the text that is seen; for callbacks."""
+    if type(place) is int and 0 <= place <= 4095:
+        st.session_state[GENERATE_PLACE_KEY] = place
+        st.session_state.pop(GENERATE_PLACE_FOR_KEY, None)
 
 
 def tried_of(own: DecodingConfig) -> DecodingConfig:
@@ -72,11 +88,6 @@ def tried_of(own: DecodingConfig) -> DecodingConfig:
         return parse(DecodingConfig, own.model_dump() | values)
     except (ValueError, OverflowError, UserError):
         return own
-
-
-def _look_at(place: object) -> None:
-    if type(place) is int and 0 <= place <= 4095:
-        st.session_state[GENERATE_PLACE_KEY] = place
 
 
 def _try(values: object) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from llm_core.data.foreign_tokenizers import load_tokenizer
+from pages.ui.generate.next_token import look_at
 from pages.ui.generate.tree import MOST_BRANCHES, Tree, keep
 from pages.ui.generate.views import choose_view
-from pages.ui.state import GENERATE_PLACE_KEY, PICK_KEY, store
+from pages.ui.state import PICK_KEY, store
 from pages.ui.text import _, language
 from pages.ui.tokens import Step, show_tokens
 from pages.ui.writing import Writing, is_translator, painted
@@ -81,5 +82,5 @@ def pieces_of(run: str) -> Callable[[int], str]:
 
 def _see_settings(place: int) -> None:
     """What the settings cut where this token was chosen."""
-    st.session_state[GENERATE_PLACE_KEY] = place
+    look_at(place)
     choose_view("next")
