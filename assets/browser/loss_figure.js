@@ -54,14 +54,19 @@ function lossFigure(feed, theme, labels, width, height, before = []) {
   if (marked !== null) {
     shapes.push({ type: "line", yref: "paper", y0: 0, y1: 1, x0: marked, x1: marked, line: { color: colors.text, width: 1 }, opacity: 0.35 });
   }
-  const forks = before.map(({ step }) => ({
-    x: axesWanted.steps ? Math.log10(Math.max(1, step)) : step, yref: "paper", y: 1, yanchor: "top", xanchor: "left", xshift: 4, showarrow: false,
-    text: fill(labels.branched_at, { step: number(step) }), font: { color: colors.quiet, size }, bgcolor: colors.background,
-  }));
+  const across = axesWanted.steps ? logarithmic(x, 1) : x;
+  const forks = before.map(({ step }) => {
+    const at = axesWanted.steps ? Math.log10(Math.max(1, step)) : step;
+    const late = at - across[0] > 0.55 * (across[1] - across[0]); // there its words stand on the left
+    return {
+      x: at, yref: "paper", y: 1, yanchor: "top", xanchor: late ? "right" : "left", xshift: late ? -4 : 4, showarrow: false,
+      text: fill(labels.branched_at, { step: number(step) }), font: { color: colors.quiet, size }, bgcolor: colors.background,
+    };
+  });
   const layout = {
     ...theme.layout, height, margin, shapes, hovermode: "closest", datarevision: drawings++,
     uirevision: `${feed.run} ${feed.revision} ${JSON.stringify(axesWanted)}`,
-    xaxis: titled(theme.layout.xaxis, axesWanted.steps ? { type: "log", range: logarithmic(x, 1), dtick: 1 } : { type: "linear", range: x, nticks: narrow ? 5 : 8, dtick: x[1] <= 5 ? 1 : null }, labels.step, 10),
+    xaxis: titled(theme.layout.xaxis, axesWanted.steps ? { type: "log", range: across, dtick: 1 } : { type: "linear", range: x, nticks: narrow ? 5 : 8, dtick: x[1] <= 5 ? 1 : null }, labels.step, 10),
     yaxis: titled(theme.layout.yaxis, axesWanted.loss ? { type: "log", range: span, tickvals: LOSS_TICKS } : { type: "linear", range: y, nticks: 7, tickvals: null }, narrow ? labels.loss_short : labels.loss, 8),
     annotations: [...directLabels(ends, span, height - margin.t - margin.b, size), ...forks],
   };
