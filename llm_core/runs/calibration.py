@@ -75,16 +75,15 @@ def measure(threads: int, recipes: tuple[str, ...] = RECIPES) -> Speed:
 
 
 def _prepared(data: DataConfig, place: Path) -> tuple[TokenizedCorpus, float]:
-    """A small text of the same kind, and the seconds that each token more took to prepare; of a text that is not written
-    by the program, that each took."""
+    """A small text of the same kind, and the seconds that each token takes to prepare; of a text that the program writes
+    the second time, when its grammar has been read."""
     sizes = [FEW.get(data.rows, 200) * times for times in (1, 3)] if generated(data) else [None]
-    found: list[tuple[int, float]] = []
     for documents in sizes:
         before = time.process_time()
         corpus = prepare(data.model_copy(update={"documents": documents}), place)
-        found.append((len(corpus.training) + len(corpus.held_out), time.process_time() - before))
-    tokens, seconds = found[0] if len(found) == 1 else tuple(more - few for few, more in zip(*found, strict=True))
-    return corpus, max(1e-8, seconds / tokens)
+        seconds = time.process_time() - before
+    size = size_of(corpus)
+    return corpus, max(1e-8, seconds / (size.training + size.held_out))
 
 
 def _shrunk(config: RunConfig, size: float) -> RunConfig:
