@@ -155,7 +155,7 @@ class Store:
 
         Raises UserError, and leaves nothing behind, when `fill` does or when the disk does not take it.
         """
-        refuse_room(self.root, owner, self.listing, self._deleted)
+        self.refuse_full(owner)
         return self._write(config, name, owner, None, slots.default_threads(), fill)
 
     def _write(
@@ -291,6 +291,10 @@ class Store:
         except OSError:
             return []
         return [open_run(place / name, self.corpora, read_only=True) for name in names]
+
+    def refuse_full(self, owner: str) -> None:
+        """Raises UserError where the runs of this owner take as much room as they may."""
+        refuse_room(self.root, owner, self.listing, self._deleted)
 
     def taken_by(self, owner: str) -> int:
         """Bytes on the disk of all runs of an owner, those in the trash among them."""

@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from zipfile import ZipInfo
 
-from llm_core.config import parse
+from llm_core.config import RunConfig, parse
 from llm_core.data.corpora import CORPORA
 from llm_core.data.prepare import file_name
 from llm_core.data.table_examples import EXAMPLES
 from llm_core.errors import UserError
+from llm_core.runs import classroom, tags
 from llm_core.runs import status as statuses
-from llm_core.runs import tags
 from llm_core.runs.archive import FILE_KEYS, OF_A_RUN, OF_A_TEXT, TEXTS, refuse_part
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.history import FILE as HISTORY
 from llm_core.runs.importing import ONE_AT_A_TIME, aside
+from llm_core.runs.limits import refuse_large
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
 from llm_core.runs.run import CHILDREN, FORMAT, KINDS, Run, children_of, open_run
 from llm_core.runs.status import Status
@@ -47,6 +48,7 @@ def import_run(store: Store, file: BinaryIO, *, name: str = "", owner: str, prog
 
     One at a time, for each may take some hundred megabytes. Raises UserError on whatever does not fit.
     """
+    store.refuse_full(owner)
     with ONE_AT_A_TIME, aside(store.root) as place:
         folder = place / new_id()
         folder.mkdir()
@@ -155,6 +157,10 @@ def _make_ours(folder: Path, ids: Mapping[str, str], store: Store, owner: str) -
     if folder.parent.name == CHILDREN and isinstance(config.get("race"), str):
         config["race"] = folder.parents[1].name
     settings = parse(KINDS[kind], config)
+    found = classroom.read(store.root)
+    limits = None if found is None else found.limits_of(owner)
+    if limits is not None and isinstance(settings, RunConfig):
+        refuse_large(settings, limits)
     recipe, grammar, threads = values.get("recipe"), values.get("grammar"), values.get("threads")
     versions = values.get("versions")
     kept: dict[str, Any] = {
@@ -182,8 +188,8 @@ def _make_ours(folder: Path, ids: Mapping[str, str], store: Store, owner: str) -
     for path in sorted(folder.glob("opened/*.json")):
         _object(path)
     replace_json(folder / "run.json", kept, durable=True)
-    found = (folder / "name.txt").read_bytes()[:2000].decode("utf-8", "replace") if (folder / "name.txt").is_file() else ""  # fmt: skip
-    replace_text(folder / "name.txt", display_name(found.replace("\n", " "), kept["recipe"] or folder.name))
+    called = (folder / "name.txt").read_bytes()[:2000].decode("utf-8", "replace") if (folder / "name.txt").is_file() else ""  # fmt: skip
+    replace_text(folder / "name.txt", display_name(called.replace("\n", " "), kept["recipe"] or folder.name))
     put_on = tags.tags_of(folder)
     (folder / tags.FILE).unlink(missing_ok=True)
     if put_on:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from llm_core.config import DataConfig, RunConfig, TrainingConfig, TransformerConfig
 from llm_core.data.prepare import import_text
 from llm_core.errors import UserError
-from llm_core.runs import tags, unpacked_run, unpacking
+from llm_core.runs import classroom, tags, unpacked_run, unpacking
 from llm_core.runs.archive import export
+from llm_core.runs.classroom import Limits
 from llm_core.runs.history import records
 from llm_core.runs.run import Run, children_of
 from llm_core.runs.status import Status, as_json
@@ -228,6 +229,18 @@ def test_nobody_takes_over_a_process_a_wish_or_an_owner(trained: Run, sound: byt
     found = bring(store, zipped(files))
     assert (found.owner, found.status().state, found.status().pid, found.status().template) == (OWNER, "stopped", None, None)  # fmt: skip
     assert found.created < 8e9
+
+
+def test_what_a_student_may_not_start_cannot_come_in_either(sound: bytes, store: Store) -> None:
+    teacher = f"teacher-{1:016x}"
+    classroom.open_classroom(store.root)
+    classroom.change(store.root, teacher, limits=Limits(steps=3))
+    refused(store, sound, "at most 3 are allowed")
+    assert import_run(store, io.BytesIO(sound), owner=teacher).owner == teacher
+    classroom.change(store.root, teacher, limits=Limits(steps=4, megabytes=1))
+    run = bring(store, sound)
+    (run.folder / "log.txt").write_bytes(bytes(1_000_000))
+    refused(store, sound, "Your runs take")
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
