@@ -91,13 +91,16 @@ class Listing:
     def __init__(self, root: Path, *, index: bool = True) -> None:
         self.root = root
         self._index = root / INDEX if index else None
-        self._lock = threading.RLock()
+        self._lock, self._looking = threading.RLock(), threading.RLock()
         self._fixed: dict[str, tuple[Stamp, Fixed]] = {}
         self._moving: dict[str, tuple[Stamp, Moving]] = {}
         self._sizes: dict[str, tuple[Stamp, int]] = {}
         self._root: Stamp = ()
         self._sorted: tuple[Fixed, ...] = ()
         self._looked = (0.0, 0.0)
+        self._changes = 0
+        self.looked = False
+        """Whether all runs have been looked at since this process began: then another look is quick."""
         self._seen: tuple[Summary, ...] = ()
         self._unwritten = 0
         self._loaded = False
@@ -127,34 +130,35 @@ class Listing:
 
     def summaries(self, *, fresh: bool = False) -> Sequence[Summary]:
         """All runs as they stand, newest first; what was seen a moment ago unless `fresh`."""
-        with self._lock:
+        with self._looking:  # another lock than that of short looks, which need not wait for a long one
             at, took = self._looked
             if not fresh and time.monotonic() < at + _SHARE * took:
                 return self._seen
-            began = time.monotonic()
-            self._seen = tuple(self._summary(fixed) for fixed in self.fixed(thorough=True))
-            self._moving = {one.id: self._moving[one.id] for one in self._seen}
-            self._sizes = {one.id: self._sizes[one.id] for one in self._seen if one.id in self._sizes}
-            self._looked = time.monotonic(), max(1e-6, time.monotonic() - began)
-            if self._unwritten >= WORTH_KEEPING:
-                self._unwritten = 0
+            began, changes = time.monotonic(), self._changes
+            seen = tuple(self._summary(fixed) for fixed in self.fixed(thorough=True))
+            with self._lock:
+                self._seen = seen
+                here = {one.id for one in seen}
+                self._moving = {identity: kept for identity, kept in self._moving.items() if identity in here}
+                self._sizes = {identity: kept for identity, kept in self._sizes.items() if identity in here}
+                self.looked = True
+                if changes == self._changes:
+                    self._looked = time.monotonic(), time.monotonic() - began
+                worth = self._unwritten >= WORTH_KEEPING
+                self._unwritten = 0 if worth else self._unwritten
+            if worth:
                 threading.Thread(target=self.write_index, daemon=True).start()
-            return self._seen
-
-    @property
-    def looked(self) -> bool:
-        """Whether all runs have been looked at since this process began: then another look is quick."""
-        return self._looked[0] > 0
+            return seen
 
     def rows(self, some: Sequence[Fixed]) -> list[Summary]:
         """A few of the runs as they stand, without a look at all others."""
-        with self._lock:
-            return [self._summary(fixed) for fixed in some]
+        return [self._summary(fixed) for fixed in some]
 
     def forget(self) -> None:
         """Something was changed here: the next look is a new one."""
         with self._lock:
             self._looked = 0.0, 0.0
+            self._changes += 1
 
     def size(self, summary: Summary) -> int | None:
         """How many bytes the run takes on the disk, where that has been measured since it last changed."""
@@ -217,8 +221,9 @@ class Listing:
         if kept is None or kept[0] != stamp:
             settled = _is_settled(stamp, time.time_ns())
             kept = stamp if settled else (), read_moving(folder)
-            self._moving[fixed.id] = kept
-            self._unwritten += settled
+            with self._lock:
+                self._moving[fixed.id] = kept
+                self._unwritten += settled
         moving = kept[1]
         return Summary(fixed, moving.name or fixed.id, moving.tags, _standing(folder, moving), stamp, folder)
 
