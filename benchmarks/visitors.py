@@ -22,6 +22,8 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from llm_core.runs.speed import FILE, Speed, write_speed
+
 ROOT = Path(__file__).parents[1]
 _RUN = re.compile(r'"run": ?"([a-z0-9_-]{1,64})"')
 VALUES = {
@@ -43,7 +45,11 @@ class Server:
         self.process: psutil.Popen | None = None
 
     def start(self, patience: float = 60.0) -> float:
-        """Seconds until it answered."""
+        """Seconds until it answered. It does not measure this machine meanwhile, as a server does once."""
+        runs = Path(self._environment["TERRARIUM_RUNS"])
+        runs.mkdir(parents=True, exist_ok=True)
+        if not (runs / FILE).exists():
+            write_speed(runs, Speed(measured=True))
         begun = time.perf_counter()
         with self.log.open("ab") as output:
             self.process = psutil.Popen(
