@@ -69,7 +69,7 @@ def live(store: Store, run_id: str, offset: int = 0) -> dict[str, Any]:
         "samples": [row for row in rows if row.get("kind") == "sample"],
         "next": following,
         "reset": reset,
-        "poll_milliseconds": _crowd.interval(poll_milliseconds(status), time.monotonic()),
+        "poll_milliseconds": ask_again(status),
     }
 
 
@@ -87,6 +87,11 @@ def poll_milliseconds(status: Status) -> int:
     if status.state == "running":
         return 300 if status.seconds < 10 else 1000 if status.seconds < 120 else 2000
     return 300 if status.state in ("waiting", "preparing") else 3000
+
+
+def ask_again(status: Status) -> int:
+    """Milliseconds that one page of all that watch runs may wait."""
+    return _crowd.interval(poll_milliseconds(status), time.monotonic())
 
 
 class Crowd:

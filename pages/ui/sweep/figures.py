@@ -97,11 +97,13 @@ def _heatmap(sweep: Sweep, words: Words, colors: Colors) -> go.Figure:
         z=-np.clip(found, low, high), x=list(range(shape[1])), y=list(range(shape[0])), colorscale=list(colors.scale), zmin=-high, zmax=-low,
         showscale=False, xgap=2, ygap=2, customdata=runs.tolist(), hoverongaps=False, text=told, hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
+    signs: list[dict[str, object]] = []
     for cell, end in enumerate(sweep.ends):
         row, column = divmod(cell, shape[1])
         text = "✕" if end is None and cell in over else "" if end is None else f"{end:.2f}"
         strong = end is not None and high > low and (high - end) / (high - low) > 0.55
-        made.add_annotation(x=column, y=row, text=f"<b>{text} ★</b>" if cell == sweep.best else text, showarrow=False, font={"color": colors.background if strong else colors.text, "size": 13})  # fmt: skip
+        signs.append({"x": column, "y": row, "text": f"<b>{text} ★</b>" if cell == sweep.best else text, "showarrow": False, "font": {"color": colors.background if strong else colors.text, "size": 13}})  # fmt: skip
+    made.update_layout(annotations=signs)  # all at once: one by one each looks at all before it again
     ticks = {"tickmode": "array", "showgrid": False}
     made.update_xaxes(**ticks, tickvals=list(range(shape[1])), ticktext=[value_of(columns.setting, v) for v in columns.ordered], title_text=words(TITLES[columns.setting]))  # fmt: skip
     made.update_yaxes(**ticks, tickvals=list(range(shape[0])), ticktext=[value_of(rows.setting, v) for v in rows.ordered], title_text=words(TITLES[rows.setting]))  # fmt: skip

@@ -4,29 +4,28 @@ script run."""
 import hashlib
 import json
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from llm_core.errors import UserError
 from llm_core.evaluate.learning_rate import Suggestion, suggest
 from llm_core.runs import history
-from llm_core.runs.live import poll_milliseconds
+from llm_core.runs.live import ask_again
 from llm_core.runs.owners import may_change
 from llm_core.runs.run import Run
 from llm_core.runs.sweep import ScalingOf, Sweep, open_range_test, scaling_of, sweep_of
 from pages.ui.charts import DARK, LIGHT, Colors
-from pages.ui.http import NO_STORE, language_of, refusal
+from pages.ui.http import language_of, packed, refusal
 from pages.ui.state import store, warm_up
 from pages.ui.sweep import figures, told
+from pages.ui.sweep.drawings import Drawings, Drawn
 from pages.ui.sweep.words import cell_name
 from pages.ui.text import explain_in, translate
 from pages.ui.who import owner_of
-
-Drawn = dict[str, Any]
 
 
 def sweep_route(request: Request) -> Response:
@@ -38,48 +37,37 @@ def sweep_route(request: Request) -> Response:
         if run.kind != "sweep":
             open_range_test(run)
         status = run.status()
-        drawn = _drawn(run, status.state == "finished", code)
+        drawn = _drawn(run, status.state, code)
     except UserError as error:
         return refusal(error, code)
     message = explain_in(UserError(status.template, **status.values), code) if status.template else ""
     reply = {
         "run": run.id, "kind": run.kind, "state": status.state, "lively": status.under_way, "seconds": None if run.read_only else status.seconds,
         "remaining": status.remaining_seconds if status.under_way else None, "progress": status.progress, "message": message,
-        "controls": may_change(run, owner_of(request)), "version": drawn["version"], "poll_milliseconds": poll_milliseconds(status) if status.state != "finished" else None,
+        "controls": may_change(run, owner_of(request)), "version": drawn["version"], "poll_milliseconds": ask_again(status) if status.state != "finished" else None,
     }  # fmt: skip
     if request.query_params.get("have") != drawn["version"]:
         reply |= drawn
-    return JSONResponse(reply, headers=NO_STORE)
+    return packed(reply, request)
 
 
-def _drawn(run: Run, over: bool, code: str) -> Drawn:
-    """The pictures of this moment: drawn once, however many watch. over: nothing comes any more."""
+def _drawn(run: Run, state: str, code: str) -> Drawn:
+    """The pictures of about this moment: drawn once, however many watch."""
+    over = state == "finished"
     try:
         about = (run.folder / history.FILE).stat()
         seen = (about.st_size, about.st_mtime_ns, over)
     except OSError:
         seen = (0, 0, over)
-    return _made(_Key(run), seen, code)
+
+    def draw() -> Drawn:
+        version = hashlib.sha256(repr((str(run.folder), seen, code)).encode()).hexdigest()[:16]
+        return {"version": version} | (_sweep(run, code) if run.kind == "sweep" else _range_test(run, over, code))
+
+    return _drawings.get((run.folder, code), state, seen, draw)
 
 
-class _Key:
-    """A run as what a cache knows it by: its folder."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.run.folder == self.run.folder
-
-    def __hash__(self) -> int:
-        return hash(self.run.folder)
-
-
-@lru_cache(48)
-def _made(key: _Key, seen: tuple[int, int, bool], code: str) -> Drawn:
-    drawn = _sweep(key.run, code) if key.run.kind == "sweep" else _range_test(key.run, seen[2], code)
-    version = hashlib.sha256(repr((str(key.run.folder), seen, code)).encode()).hexdigest()[:16]
-    return {"version": version, **drawn}
+_drawings = Drawings()
 
 
 def _sweep(run: Run, code: str) -> Drawn:
@@ -113,7 +101,8 @@ def _scaling(sweep: Sweep) -> ScalingOf | UserError | None:
 def _range_test(run: Run, over: bool, code: str) -> Drawn:
     settings, words = open_range_test(run), partial(translate, code=code)
     rows = [row for row in history.records(run.folder) if row.get("kind") == "rate"]
-    points = [(float(row["learning_rate"]), float(row["loss"]), float(row["smoothed"])) for row in rows if row.get("smoothed") is not None]  # fmt: skip
+    whole = [row for row in rows if all(isinstance(row.get(name), int | float) for name in ("learning_rate", "loss", "smoothed"))]  # fmt: skip
+    points = [(float(row["learning_rate"]), float(row["loss"]), float(row["smoothed"])) for row in whole]
     found: Suggestion | UserError | None = None
     if over:
         try:
