@@ -16,6 +16,7 @@ import psutil
 from llm_core.errors import N_
 from llm_core.runs.files import moment, read_object
 from llm_core.runs.locks import held
+from llm_core.runs.sentences import sentence_in
 
 State = Literal[
     "waiting", "preparing", "running", "paused", "stopped", "finished", "interrupted", "diverged", "failed", "stalled"
@@ -89,10 +90,8 @@ def recorded(folder: Path) -> Status | None:
     if values is None or values.get("state") not in get_args(State):
         return None
     known = {k: values[k] for k, types in _TYPES.items() if isinstance(values.get(k), types)}
-    try:
-        str(known.get("template", "")).format(**known.get("values", {}))
-    except (LookupError, ValueError, TypeError, AttributeError):
-        del known["template"]  # the file is not as a worker writes it
+    if sentence_in(known) is None:  # none, or not as a worker writes it
+        known = {name: value for name, value in known.items() if name not in ("template", "values")}
     return Status(state=values["state"], **known)
 
 

@@ -29,6 +29,7 @@ from llm_core.runs.importing import ONE_AT_A_TIME, aside
 from llm_core.runs.limits import refuse_large
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
 from llm_core.runs.run import CHILDREN, FORMAT, KINDS, Run, children_of, open_run
+from llm_core.runs.sentences import sentence_in
 from llm_core.runs.status import Status
 from llm_core.runs.store import Store
 from llm_core.runs.unpacking import MOST_BYTES, check_directory, check_entries, path_of, too_large
@@ -227,6 +228,14 @@ def _is_row(row: Mapping[str, Any]) -> bool:
         return False
     if kind == "baseline" and not (isinstance(row.get("name"), str) and _is_number(row.get("loss"))):
         return False
+    if row.get("template") is not None and sentence_in(row) is None:
+        return False
+    if kind == "rate" and not (
+        _is_number(row.get("learning_rate"))
+        and row["learning_rate"] > 0
+        and all(row.get(name) is None or _is_number(row[name]) for name in ("loss", "smoothed"))
+    ):
+        return False
     if kind == "sample" and not all(isinstance(row.get(name, ""), str) for name in ("text", "prompt")):
         return False
     return kind not in ("step", "evaluation") or all(row.get(name) is None or _is_number(row[name]) for name in _NUMBERS)  # fmt: skip
@@ -302,7 +311,10 @@ def _parsed(content: bytes) -> Any:
         raise ValueError(constant)
 
     try:
-        return json.loads(content.decode("utf-8"), parse_constant=refuse)
+        value = json.loads(content.decode("utf-8"), parse_constant=refuse)
+        if b"\\ud" in content.lower():  # half a character may be spelled so, and then nothing can be sent that holds it
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
     except (ValueError, RecursionError):
         return None
 

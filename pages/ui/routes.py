@@ -16,6 +16,7 @@ from llm_core.errors import UserError
 from llm_core.runs import history
 from llm_core.runs.live import live
 from llm_core.runs.run import WITH_MODEL
+from llm_core.runs.sentences import sentence_in
 from pages.ui import charts
 from pages.ui.attention import files as attention_files
 from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES
@@ -60,7 +61,8 @@ def live_run(request: Request) -> Response:
     reply["diagnosis"] = diagnosis.told(reply["diagnosis"], language)
     for row in reply["rows"]:
         if row.get("kind") == "no_floor":
-            row["text"] = explain_in(UserError(str(row.get("template")), **row.get("values", {})), language)
+            reason = sentence_in(row)
+            row["text"] = "" if reason is None else explain_in(reason, language)
     return packed(reply, request)
 
 

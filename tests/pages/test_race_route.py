@@ -93,3 +93,13 @@ def test_a_run_of_another_kind_is_refused(store: Store) -> None:
     response = race_route(request("0123456789abcdef"))
     assert response.status_code == 404
     assert "no race" in body(response)["error"]
+
+
+@pytest.mark.parametrize("told", [{"template": "{x:>1000000}", "values": {"x": 1}}, {"template": "{"}, {"template": "a", "values": [1]}])  # fmt: skip
+def test_a_sentence_that_this_program_does_not_write_is_left_out(
+    store: Store, tmp_path: Path, told: dict[str, Any]
+) -> None:
+    run = raced.make_race(store, tmp_path)
+    with (run.folder / "history.jsonl").open("a") as file:
+        file.write(json.dumps({"kind": "family", "family": "lstm", "state": "failed", **told}) + "\n")
+    assert body(race_route(request(run.id)))["rows"][-1]["text"] == ""

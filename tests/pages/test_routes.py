@@ -114,6 +114,15 @@ def test_the_reason_why_there_is_no_floor_comes_in_the_language_that_was_asked_f
     assert "There" not in row["text"]
 
 
+@pytest.mark.parametrize("told", [{"template": "{x:>1000000}", "values": {"x": 1}}, {"template": "{"}, {"template": "{y}"}, {"template": "a", "values": [1]}, {}])  # fmt: skip
+def test_a_reason_that_this_program_does_not_write_is_left_out(store: Store, told: dict[str, Any]) -> None:
+    with (write_run(store.root / RUN, until=5) / "history.jsonl").open("a") as file:
+        file.write(json.dumps({"kind": "no_floor", **told}) + "\n")
+    response = routes.live_run(request())
+    assert response.status_code == 200
+    assert body(response)["rows"][-1]["text"] == ""
+
+
 def test_floor_and_skills_reach_the_browser_however_long_the_history_is(store: Store) -> None:
     write_run(store.root / RUN, steps=60_000, corpus="stories-en")
     rows = body(routes.live_run(request()))["rows"]

@@ -206,6 +206,10 @@ SPOILED: dict[str, tuple[str, bytes, str]] = {
     "a line that is no record": ("history.jsonl", b'{"kind":"step","step":1,"loss":1.0}\n[1]\n', "line 2"),
     "a line with a wrong step": ("history.jsonl", b'{"kind":"step","step":"<img>","loss":1.0}\n', "line 1"),
     "a line with an endless loss": ("history.jsonl", b'{"kind":"evaluation","step":1,"loss":1e999}\n', "line 1"),
+    "a sentence that is too wide": ("history.jsonl", b'{"kind":"no_floor","template":"{x:>2000000000}","values":{"x":1}}\n', "line 1"),
+    "a sentence with a stray brace": ("history.jsonl", b'{"kind":"family","template":"{","values":{}}\n', "line 1"),
+    "a learning rate that is none": ("history.jsonl", b'{"kind":"rate","learning_rate":null,"loss":1.0,"smoothed":1.0}\n', "line 1"),
+    "half a character": ("history.jsonl", b'{"kind":"sample","step":1,"text":"\\uD800"}\n', "line 1"),
     "another tokenizer": ("tokenizer.json", b'{"kind": "characters"}', "okenizer"),
     "weights that changed": ("steps/00000004/model.safetensors", b"x" * 100, "damaged"),
     "a manifest that lies": ("steps/00000004/manifest.json", b'{"files": {"../../../x": {"bytes": 0, "sha256": ""}}}', "damaged"),
@@ -222,7 +226,7 @@ def test_every_file_is_read_as_what_it_says_it_is(trained: Run, sound: bytes, st
 
 def test_nobody_takes_over_a_process_a_wish_or_an_owner(trained: Run, sound: bytes, store: Store) -> None:
     files = files_in(sound)
-    status = as_json(Status(state="running", step=3, pid=1, started=1.0, template="{0.__class__}", heartbeat=9e9))
+    status = as_json(Status(state="running", step=3, pid=1, started=1.0, template="{x:>2000000000}", values={"x": 1}, heartbeat=9e9))  # fmt: skip
     run = json.loads(files[f"{trained.id}/run.json"]) | {"owner": "teacher-0000000000000000", "created": 9e9}
     spoiled = {"status.json": status, "run.json": run}
     files |= {f"{trained.id}/{name}": json.dumps(value).encode() for name, value in spoiled.items()}

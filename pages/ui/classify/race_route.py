@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from llm_core.errors import UserError
 from llm_core.runs.race_watch import watch
+from llm_core.runs.sentences import sentence_in
 from pages.ui.http import NO_STORE, language_of, refusal
 from pages.ui.state import store, warm_up
 from pages.ui.text import explain_in
@@ -31,5 +32,5 @@ def race_route(request: Request) -> Response:
 
 def _said(told: Mapping[str, Any] | None, language: str) -> str:
     """The sentence in what has a template and its values; empty where there is none."""
-    template = str((told or {}).get("template") or "")
-    return explain_in(UserError(template, **(told or {}).get("values", {})), language) if template else ""
+    sentence = sentence_in(told or {})
+    return "" if sentence is None else explain_in(sentence, language)
