@@ -1,6 +1,8 @@
 // The losses of chosen runs over each other. Every run comes through its live route, so that one that is trained now grows.
 // Stands behind format.js, curve.js, address.js, saving.js and takeaway.js.
 const MOST_CURVES = 12;
+const MOVING = new Set(["waiting", "preparing", "running", "stalled"]);
+const AT_REST = 30_000; // milliseconds until another look at a run that nobody works on
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 
 // What one run has said so far, thinned where it grows long.
@@ -17,7 +19,12 @@ class CurveFeed {
     this.next = 0;
   }
 
+  get rests() {
+    return this.state !== null && !MOVING.has(this.state);
+  }
+
   async poll() {
+    clearTimeout(this.timer);
     this.turn += 1;
     const { turn } = this;
     let wait = 3000;
@@ -27,7 +34,7 @@ class CurveFeed {
       if (turn !== this.turn) return;
       this.trouble = reply.ok ? null : head.error;
       if (reply.ok) this.take(head);
-      wait = reply.ok ? head.poll_milliseconds : reply.status === 404 ? null : 5000;
+      wait = reply.ok ? Math.max(head.poll_milliseconds, this.rests ? AT_REST : 0) : reply.status === 404 ? null : 5000;
     } catch {
       if (turn !== this.turn) return;
     }
@@ -112,6 +119,14 @@ class RunCurves {
     this.root.hidden = wanted.length === 0;
     if (wanted.length) this.drawBar();
     this.draw();
+  }
+
+  // One that rested and goes on again is looked at at once.
+  follow(rows) {
+    for (const { run, state } of rows) {
+      const feed = this.feeds.get(run);
+      if (feed?.rests && MOVING.has(state)) feed.poll();
+    }
   }
 
   set(changes) {

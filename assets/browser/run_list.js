@@ -1,7 +1,5 @@
-// The table of runs: one page of it at a time, fetched by search, filter and order, and drawn anew only where it changed.
-// Names are people's text. Stands behind format.js and address.js.
-const COLUMNS = ["name", "state", "step", "loss", "size", "created"];
-const UP_FIRST = new Set(["name", "state", "loss"]);
+// The list of runs: one page of it at a time, fetched by search, filter and order. Stands behind format.js, address.js,
+// run_table.js and run_acts.js.
 const FILTERS = ["kind", "state", "tag"];
 
 class RunList {
@@ -14,13 +12,14 @@ class RunList {
     for (const name of FILTERS) this.query[name] = linked(name) ?? "";
     if (!COLUMNS.includes(this.query.sort)) this.query.sort = "created";
     this.bar = make("div", "t-runs-bar");
-    this.acts = make("div", "t-runs-acts");
+    const acts = make("div", "t-runs-acts");
+    this.acts = new RunActs(acts, page);
     this.scroller = make("div", "t-sheet-scroll t-runs-scroll", null, { tabindex: 0, role: "region" });
-    this.table = make("table", "t-sheet-table t-runs-table");
-    this.scroller.append(this.table);
+    this.table = new RunTable(this);
+    this.scroller.append(this.table.element);
     this.foot = make("div", "t-runs-foot");
     this.said = make("p", "t-quiet t-runs-said", "", { role: "status" });
-    root.append(this.bar, this.acts, this.said, this.scroller, this.foot);
+    root.append(this.bar, acts, this.said, this.scroller, this.foot);
     const first = page.data.first;
     if (first && !this.isAsked) this.take(first);
   }
@@ -58,7 +57,7 @@ class RunList {
       if (turn !== this.turn) return;
       this.trouble = reply.ok ? null : found.error;
       if (reply.ok) {
-        await this.fetchChildren(turn);
+        await this.fetchChildren(found.rows, turn);
         if (turn !== this.turn) return;
         this.take(found);
         wait = found.measuring ? 1000 : found.poll_milliseconds;
@@ -71,8 +70,9 @@ class RunList {
     this.later(wait);
   }
 
-  async fetchChildren(turn) {
-    for (const run of [...this.open.keys()]) {
+  async fetchChildren(rows, turn) {
+    for (const { run } of rows) {
+      if (!this.open.has(run)) continue;
       const reply = await fetch(`./runs.json?parent=${run}&lang=${this.page.data.language}`);
       if (turn !== this.turn) return;
       if (reply.ok) this.open.set(run, (await reply.json()).rows);
@@ -87,6 +87,7 @@ class RunList {
 
   take(reply) {
     this.reply = reply;
+    this.page.curves?.follow(reply.rows);
     // What is chosen follows its row.
     for (const row of reply.rows) if (this.page.chosen.has(row.run)) this.page.chosen.set(row.run, row);
     if (reply.page >= reply.pages) {
@@ -157,127 +158,16 @@ class RunList {
     return (name === "kind" ? labels.kinds : labels.states)[value] ?? value;
   }
 
-  // ---- the table
+  // ---- what stands below
 
   draw() {
-    const { labels } = this.page;
     this.root.classList.remove("t-runs-busy");
     this.drawBar();
     this.said.textContent = this.trouble ?? this.page.message ?? "";
     if (!this.reply) return;
-    const key = JSON.stringify([this.reply.rows, [...this.open], [...this.page.chosen], this.query, labels.title, this.page.colours()]);
-    if (key !== this.drawn) {
-      this.drawn = key;
-      this.drawTable();
-    }
+    this.table.draw(this.reply.rows);
     this.drawFoot();
-    this.drawActs();
-  }
-
-  drawTable() {
-    const { labels } = this.page;
-    const focused = this.table.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-    const names = make("tr");
-    names.append(make("th", "t-runs-pick", "", { scope: "col" }), ...COLUMNS.map((column) => this.head(column)));
-    const head = make("thead");
-    head.append(names);
-    const body = make("tbody");
-    for (const row of this.reply.rows) {
-      body.append(this.row(row));
-      for (const child of this.open.get(row.run) ?? []) body.append(this.row(child, true));
-    }
-    if (!this.reply.rows.length) {
-      const line = make("tr");
-      line.append(make("td", "t-runs-none", this.isAsked ? labels.none_fits : labels.none, { colspan: COLUMNS.length + 1 }));
-      body.append(line);
-    }
-    this.table.replaceChildren(head, body);
-    if (focused) this.table.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-  }
-
-  head(column) {
-    const sorted = this.query.sort === column;
-    const cell = make("th", column === "name" || column === "state" ? "t-sheet-text" : "", null, {
-      scope: "col", "aria-sort": sorted ? (this.query.down ? "descending" : "ascending") : "none",
-    });
-    const button = make("button", "t-sheet-sort", this.page.labels.columns[column], { type: "button", "data-focus": `column ${column}` });
-    button.onclick = () => this.ask({ sort: column, down: sorted ? !this.query.down : !UP_FIRST.has(column) });
-    cell.append(button);
-    return cell;
-  }
-
-  row(row, child = false) {
-    const { labels, chosen } = this.page;
-    const line = make("tr", `t-sheet-row${child ? " t-runs-child" : ""}`, null, { "data-run": row.run });
-    const picked = chosen.has(row.run);
-    if (picked) line.setAttribute("aria-current", "true");
-    const pick = make("input", "", null, { type: "checkbox", "aria-label": fill(labels.select, { name: row.name }), "data-focus": `pick ${row.run}` });
-    pick.checked = picked;
-    pick.onchange = () => this.page.pick(row, pick.checked);
-    const first = make("td", "t-runs-pick");
-    first.append(pick);
-    line.append(first, this.nameCell(row), this.stateCell(row), this.cell(number(row.step || null)), this.cell(number(row.loss)));
-    line.append(this.cell(row.size === null ? "…" : bytes(row.size)), this.cell(row.bundled ? "–" : this.page.moment(row.created)));
-    return line;
-  }
-
-  nameCell(row) {
-    const { labels } = this.page;
-    const cell = make("th", "t-sheet-text t-runs-name", null, { scope: "row" });
-    const colour = this.page.colourOf(row.run);
-    if (colour) {
-      const mark = make("span", "t-runs-mark", "", { "aria-hidden": "true" });
-      mark.style.background = colour;
-      cell.append(mark);
-    }
-    const name = make("button", "t-runs-open", row.name, { type: "button", "data-focus": row.run, title: labels.open });
-    name.onclick = () => this.page.trigger("open", row.run);
-    cell.append(name);
-    if (row.children) {
-      const shown = this.open.has(row.run);
-      const fold = make("button", "t-runs-fold", `${shown ? "▾" : "▸"} ${number(row.children)}`, {
-        type: "button", "aria-expanded": String(shown), title: labels.children, "data-focus": `fold ${row.run}`,
-      });
-      fold.onclick = () => {
-        if (shown) this.open.delete(row.run);
-        else this.open.set(row.run, []);
-        this.poll();
-      };
-      cell.append(fold);
-    }
-    for (const tag of row.tags) {
-      const chip = make("button", "t-runs-tag", tag, { type: "button", "data-focus": `tag ${row.run} ${tag}` });
-      chip.onclick = () => this.ask({ tag: this.query.tag === tag ? "" : tag });
-      cell.append(chip);
-    }
-    const about = [labels.kinds[row.kind] ?? row.kind, row.recipe, row.corpus, row.bundled ? labels.bundled : this.owner(row)];
-    cell.append(make("small", "", about.filter(Boolean).join(" · ")));
-    if (row.problem) cell.append(make("small", "t-runs-problem", row.problem));
-    return cell;
-  }
-
-  owner(row) {
-    const { data, labels } = this.page;
-    if (!data.in_class) return "";
-    if (row.own) return labels.yours;
-    const [role, code] = row.owner.split("-");
-    return role === "teacher" ? labels.teacher : fill(labels.student, { code: (code ?? "").slice(0, 4) });
-  }
-
-  stateCell(row) {
-    const cell = make("td", "t-sheet-text t-runs-state", null, { "data-state": row.state });
-    cell.append(make("span", "", this.page.labels.states[row.state] ?? row.state));
-    if (row.steps && ["running", "paused", "preparing", "interrupted"].includes(row.state)) {
-      const bar = make("span", "t-bar");
-      bar.append(make("span", "t-bar-done"));
-      bar.firstChild.style.width = `${Math.min(100, (100 * row.step) / row.steps)}%`;
-      cell.append(bar);
-    }
-    return cell;
-  }
-
-  cell(text) {
-    return make("td", "", text);
+    this.acts.draw();
   }
 
   drawFoot() {
@@ -299,81 +189,9 @@ class RunList {
     this.foot.replaceChildren(make("span", "t-quiet", count), ...(pages > 1 ? [step(labels.before, page - 1, page === 0), step(labels.after, page + 1, page >= pages - 1)] : []), table);
   }
 
-  // ---- what is done to the chosen runs
-
-  drawActs() {
-    const { labels, chosen } = this.page;
-    const rows = [...chosen.values()];
-    const may = rows.filter((row) => row.may_change);
-    const key = JSON.stringify([rows, this.acting, labels.title]);
-    if (key === this.actsKey) return;
-    this.actsKey = key;
-    if (!rows.length) {
-      this.acting = null;
-      this.acts.replaceChildren(make("span", "t-quiet", labels.choose));
-      return;
-    }
-    const act = (name, deed, off = false) => {
-      const button = make("button", "t-button", labels.acts[name], { type: "button" });
-      button.disabled = off;
-      button.onclick = deed;
-      return button;
-    };
-    const ask = (name) => () => {
-      this.acting = this.acting === name ? null : name;
-      this.drawActs();
-      this.acts.querySelector("input")?.focus();
-    };
-    const zip = rows.length === 1 ? [make("a", "t-button t-runs-zip", labels.acts.zip, { href: `./runs/${encodeURIComponent(rows[0].run)}.zip`, download: `terrarium-${rows[0].run}.zip` })] : [];
-    this.acts.replaceChildren(
-      make("span", "", fill(labels.chosen, { count: number(rows.length) })),
-      act("clear", () => this.page.clear()),
-      ...(rows.length === 1 ? [act("rename", ask("rename"), !may.length)] : []),
-      act("tag", ask("tag"), !may.length),
-      ...zip,
-      act("delete", ask("delete"), !may.length),
-      ...this.question(rows, may),
-    );
-  }
-
-  question(rows, may) {
-    const { labels } = this.page;
-    if (!this.acting) return [];
-    const form = make("form", "t-runs-form");
-    const send = make("button", "t-button t-primary", labels.confirm[this.acting], { type: "submit" });
-    if (this.acting === "delete") {
-      form.append(make("span", "", fill(may.length === rows.length ? labels.deleting : labels.deleting_some, { count: number(may.length), size: bytes(may.reduce((sum, row) => sum + (row.size ?? 0), 0)), others: number(rows.length - may.length) })), send);
-    } else {
-      const field = make("input", "t-runs-search", null, { type: "text", "aria-label": labels.fields[this.acting], placeholder: labels.fields[this.acting], maxlength: this.acting === "tag" ? 24 : 200 });
-      if (this.acting === "rename") field.value = rows[0].name;
-      form.append(field, send);
-      const tags = this.acting === "tag" ? [...new Set(may.flatMap((row) => row.tags))] : [];
-      for (const tag of tags) {
-        const off = make("button", "t-runs-tag", `${tag} ×`, { type: "button", title: fill(labels.untag, { tag }) });
-        off.onclick = () => this.page.change("untag", may, { tags: [tag] });
-        form.append(off);
-      }
-    }
-    form.onsubmit = (event) => {
-      event.preventDefault();
-      const text = form.querySelector("input")?.value.trim() ?? "";
-      const deed = this.acting;
-      if (deed !== "delete" && !text) return;
-      this.acting = null;
-      this.page.change(deed, may, deed === "rename" ? { name: text } : deed === "tag" ? { tags: [text] } : {});
-    };
-    return [form];
-  }
-
   close() {
     clearTimeout(this.timer);
     clearTimeout(this.typing);
     this.turn += 1;
   }
-}
-
-function bytes(count) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = Math.min(units.length - 1, count < 1000 ? 0 : Math.floor(Math.log10(count) / 3));
-  return `${number(power ? count / 1000 ** power : count)} ${units[power]}`;
 }

@@ -5,7 +5,6 @@ class RunPage {
     root.className = "t-host t-runs-page";
     this.root = root;
     this.chosen = new Map();
-    this.slots = new Map();
     this.message = null;
   }
 
@@ -14,16 +13,20 @@ class RunPage {
     this.labels = data.labels;
     this.trigger = setTriggerValue;
     document.documentElement.lang = data.language;
-    if (!this.list) this.begin();
+    if (this.language !== data.language) this.begin(); // every word, and what comes from the server, is another
     else {
       this.guide.replaceChildren(...this.lines());
       this.show();
       if (data.turn !== this.turn) this.list.poll();
     }
     this.turn = data.turn;
+    this.language = data.language;
   }
 
   begin() {
+    this.close();
+    this.root.replaceChildren();
+    this.message = null;
     const part = (tag = "section") => {
       const element = make(tag, "t-runs-part");
       this.root.append(element);
@@ -104,10 +107,6 @@ class RunPage {
   }
 
   // ---- colours: by the run itself, so that it keeps its own in every link; two that are shown together differ
-
-  colours() {
-    return [...this.chosen.keys()].map((run) => [run, this.slotOf(run)]);
-  }
 
   slotOf(run) {
     const { categories } = themeOf(this.root, this.data.themes).colors;

@@ -1,4 +1,4 @@
-// The trash and the disk, each folded until somebody asks. Stands behind format.js and run_list.js.
+// The trash and the disk, each folded until somebody asks. Stands behind format.js and run_table.js.
 class RunPlaces {
   constructor(root, page) {
     Object.assign(this, { root, page });
@@ -21,7 +21,7 @@ class RunPlaces {
   }
 
   async fetch(name) {
-    clearTimeout(this.timer);
+    if (name === "disk") clearTimeout(this.timer);
     const place = this[name].lastChild;
     try {
       const reply = await fetch(`./runs/${name}.json?lang=${this.page.data.language}`);
@@ -29,7 +29,7 @@ class RunPlaces {
       if (!reply.ok) place.replaceChildren(make("p", "t-quiet", found.error));
       else if (name === "trash") this.drawTrash(place, found.rows);
       else this.drawDisk(place, found);
-      if (found.measuring && this.root.isConnected) this.timer = setTimeout(() => this.fetch("disk"), 1500);
+      if (found.measuring && this.disk.open && this.root.isConnected) this.timer = setTimeout(() => this.fetch("disk"), 1500);
     } catch {
       place.replaceChildren(make("p", "t-quiet", this.page.labels.offline));
     }

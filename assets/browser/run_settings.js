@@ -7,7 +7,7 @@ class RunSettings {
 
   async update() {
     const runs = [...this.page.chosen.keys()].slice(0, MOST_CURVES);
-    const key = JSON.stringify([runs, this.page.data.language, [...this.page.chosen.values()].map((row) => row.name)]);
+    const key = JSON.stringify([runs, runs.map((run) => this.page.colourOf(run)), [...this.page.chosen.values()].map((row) => row.name)]);
     if (key === this.key) return;
     this.key = key;
     this.turn += 1;

@@ -30,7 +30,7 @@ _PAGES = {"train": "train.py", "import": "generate.py", "race": "classify.py", "
 
 @cache
 def _component() -> Any:
-    names = ("format", "curve", "takeaway", "address", "saving", "run_list", "run_curves", "run_settings", "run_places", "run_page")  # fmt: skip
+    names = ("format", "curve", "takeaway", "address", "saving", "run_table", "run_acts", "run_list", "run_curves", "run_settings", "run_places", "run_page")  # fmt: skip
     return st.components.v2.component(
         "terrarium_run_page",
         css="\n".join((BROWSER / f"{name}.css").read_text(encoding="utf-8") for name in ("sheet", "run_page")),
@@ -92,7 +92,7 @@ def labels() -> dict[str, Any]:
         "none_fits": _("No run fits. Take a word out of the search, or a filter away."),
         "range": _("{from} to {to} of {total}", **{"from": "{from}", "to": "{to}", "total": "{total}"}),
         "range_of": _("{from} to {to} of {total} that fit, of {all}", **{"from": "{from}", "to": "{to}", "total": "{total}", "all": "{all}"}),
-        "before": _("Newer page"), "after": _("Next page"),
+        "before": _("Previous page"), "after": _("Next page"),
         "choose": _("Choose runs to lay their curves over each other, compare their settings, tag, delete or take them along."),
         "chosen": _("{count} chosen", count="{count}"),
         "acts": {
