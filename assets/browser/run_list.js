@@ -155,7 +155,7 @@ class RunList {
 
   said_of(name, value) {
     const { labels } = this.page;
-    return (name === "kind" ? labels.kinds : labels.states)[value] ?? value;
+    return (name === "kind" ? labels.kinds : { ...labels.states, waiting: labels.queued })[value] ?? value;
   }
 
   // ---- what stands below

@@ -123,7 +123,8 @@ class RunLine {
 
   drawState(row) {
     this.stateCell.dataset.state = row.state;
-    say(this.state, this.list.page.labels.states[row.state] ?? row.state);
+    const { labels } = this.list.page;
+    say(this.state, row.place ? fill(labels.place, { place: row.place }) : (labels.states[row.state] ?? row.state));
     this.bar.hidden = !(row.steps && ["running", "paused", "preparing", "interrupted"].includes(row.state));
     if (!this.bar.hidden) this.bar.firstChild.style.width = `${Math.min(100, (100 * row.step) / row.steps)}%`;
   }

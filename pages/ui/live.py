@@ -46,6 +46,11 @@ def ask(reference: str, command: str) -> None:
         store().start(run, owner())
 
 
+def in_line() -> str:
+    """How the browser says the place of a run in the queue, which is filled there."""
+    return _("waiting for its turn, place {place}", place="{place}")
+
+
 def copy_labels() -> dict[str, str]:
     """What the button that copies the link says."""
     return {

@@ -10,7 +10,7 @@ from llm_core.runs.run import Run
 from pages.ui import charts
 from pages.ui.classroom.standing import in_class
 from pages.ui.faults import refuse
-from pages.ui.live import BROWSER, STATES, copy_labels, script
+from pages.ui.live import BROWSER, STATES, copy_labels, in_line, script
 from pages.ui.runs import rows
 from pages.ui.runs.rows import ROWS, Query
 from pages.ui.state import CLASSIFY_RACE_KEY, RUNS_TURN_KEY, store
@@ -84,7 +84,7 @@ def labels() -> dict[str, Any]:
             "name": _("Run"), "state": _("State"), "step": _("Step"), "loss": _("Loss (nats)"), "size": _("On disk"), "created": _("Made"),
         },
         "kinds": {kind: _(name) for kind, name in KINDS.items()},
-        "states": {state: _(name) for state, name in STATES.items()},
+        "states": {state: _(name) for state, name in STATES.items()}, "queued": _("waiting for its turn"), "place": in_line(),
         "bundled": _("comes with Terrarium, read-only"),
         "open": _("Open this run"), "children": _("The runs that belong to it"),
         "select": _("Choose {name}", name="{name}"),

@@ -1,10 +1,12 @@
 """What the table of runs shows for a search, a filter and an order: one page of rows, and what is counted beside them."""
 
+import os
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -170,17 +172,32 @@ def _reply(
 def _row(store: Store, one: Summary, asker: str, language: str) -> dict[str, Any]:
     status, fixed = one.status, one.fixed
     folder = one.folder
-    run = open_run(folder, store.corpora, read_only=one.read_only)
+    place = store.queue.place(one.id) if status.state == "waiting" else None
+    problem = _problem(folder, store.corpora, _stamp(folder / "run.json"))
     owner = "" if one.read_only else fixed.owner
     return {
         "run": one.id, "name": shown_name(one, language), "kind": fixed.kind, "recipe": fixed.recipe,
         "corpus": fixed.corpus, "owner": owner, "own": owner == asker, "created": fixed.created,
-        "state": _state(one), "step": status.step, "steps": status.steps, "loss": one.loss, "tags": one.tags,
+        "state": _state(one), "place": place[0] if place else None, "step": status.step, "steps": status.steps, "loss": one.loss, "tags": one.tags,
         "size": disk.size_of(folder) if one.read_only or folder.parent.name == CHILDREN else store.listing.size(one),
         "children": _count_children(folder), "bundled": one.read_only,
-        "may_change": not one.read_only and not run.read_only and (owner == asker or is_teacher(asker)),
-        "problem": explain_in(run.problem, language) if run.problem is not None else None,
+        "may_change": not one.read_only and os.access(folder, os.W_OK) and (owner == asker or is_teacher(asker)),
+        "problem": explain_in(problem, language) if problem is not None else None,
     }  # fmt: skip
+
+
+@lru_cache(8192)
+def _problem(folder: Path, corpora: Path, stamp: tuple[int, int]) -> UserError | None:
+    """Why a run cannot be opened. To check its settings takes a while, and they stay as they are: done once for a file."""
+    return open_run(folder, corpora).problem
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
 
 
 def _count_children(folder: Path) -> int:
