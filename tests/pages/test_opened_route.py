@@ -7,7 +7,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from llm_core.config import RunConfig
 from llm_core.errors import UserError
+from llm_core.runs.run import CHILDREN
 from llm_core.runs.store import Store
 from pages.ui.routes import ROUTES
 from pages.ui.train.code import bench_code
@@ -73,16 +75,21 @@ def test_the_rows_for_the_panels_come_through_the_live_route(client: TestClient)
     assert {sample["prompt"] for sample in reply["samples"]} == set(PROMPTS)
 
 
+@pytest.mark.parametrize("of_a_sweep", [False, True])
 def test_the_code_of_each_panel_prints_what_it_shows(
     client: TestClient,
     store: Store,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    of_a_sweep: bool,
 ) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "runs").symlink_to(store.root)
-    monkeypatch.chdir(tmp_path / "elsewhere")
+    if of_a_sweep:
+        children = store.create(RunConfig(), name="its sweep").folder / CHILDREN
+        children.mkdir()
+        (store.root / RUN).rename(children / RUN)
+    monkeypatch.setenv("TERRARIUM_RUNS", str(store.root))
+    monkeypatch.chdir(tmp_path)
     code = bench_code(store.find(RUN))
     assert set(code) == set(PANELS)
     said = {}

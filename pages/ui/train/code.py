@@ -2,11 +2,11 @@
 
 from llm_core.runs.run import Run
 
-_ROWS = """from pathlib import Path
+_ROWS = """from llm_core.runs import history
+from llm_core.runs.store import Store
 
-from llm_core.runs import history
-
-rows = history.records(Path("{folder}"))
+run = Store().find("{run}")
+rows = history.records(run.folder)
 """
 
 _PANELS = {
@@ -23,12 +23,11 @@ for piece, since in zip(text["pieces"], found.since, strict=True):
     "layers": """for row in rows:
     if row["kind"] == "layers":
         print(row["step"], dict(zip(row["names"], row["gradient"], strict=True)))""",
-    "opened": """import json
+    "opened": """from llm_core.runs import opened
 
-for row in rows:
-    if row["kind"] == "opened":
-        opened = json.loads(Path("{folder}", "opened", f"{{row['step']:08d}}.json").read_text(encoding="utf-8"))
-        print(row["step"], opened["loss_before"], opened["loss_after"])""",
+for step in opened.steps(run.folder):
+    look = opened.read(run.folder, step)
+    print(step, look["loss_before"], look["loss_after"])""",
     "measures": """for row in rows:
     if row["kind"] == "step":
         print(row["step"], row["learning_rate"], row["gradient_norm"], row["tokens_per_second"])""",
@@ -37,5 +36,4 @@ for row in rows:
 
 def bench_code(run: Run) -> dict[str, str]:
     """The code of each panel, by its name."""
-    folder = f"assets/models/{run.id}" if run.read_only else f"runs/{run.id}"
-    return {name: (_ROWS + code).format(folder=folder) for name, code in _PANELS.items()}
+    return {name: _ROWS.format(run=run.id) + code for name, code in _PANELS.items()}
