@@ -9,9 +9,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from anyio import CapacityLimiter
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from llm_core.config import ConfigType, parse
 from llm_core.errors import N_, UserError
@@ -24,6 +27,10 @@ anew for every browser."""
 
 _LARGEST_REQUEST = 200_000
 _WORTH_PACKING = 20_000
+
+_looking = CapacityLimiter(6)
+"""Threads of the server's pool that may look at models at once. Most of them wait for one another; what moves by itself
+(`./live`) needs the others."""
 
 FAILED = N_("The program failed while it looked; the log of the server says more.")
 
@@ -64,12 +71,27 @@ async def answered(
             logging.getLogger(__name__).exception("%s failed", deed)
             return JSONResponse({"error": translate(FAILED, language)}, status_code=500, headers=NO_STORE)
 
-    return await run_in_threadpool(work)
+    return await looked(request, work)
 
 
-def from_elsewhere(request: Request) -> bool:
-    """Whether another site's page sent this: what takes work answers it with 403."""
-    return request.headers.get("sec-fetch-site") == "cross-site"
+async def looked(request: Request, work: Callable[[], Response]) -> Response:
+    """The answer of work that looks at a model, made in a thread once few others look; not for one who has gone."""
+    async with _looking:
+        if await request.is_disconnected():
+            return Response(status_code=499)
+        return await run_in_threadpool(work)
+
+
+class OnlyFromHere:
+    """Around a route: what a page elsewhere has sent, also one of another port of this machine, is answered with 403
+    before anything is done. Browsers say where a page is when they ask this machine itself, and over https."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        elsewhere = Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site")
+        await (Response(status_code=403, headers=NO_STORE) if elsewhere else self._app)(scope, receive, send)
 
 
 def language_of(request: Request) -> str:

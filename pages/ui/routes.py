@@ -1,6 +1,7 @@
 """HTTP routes that app.py mounts beside the pages: what moves, what can be taken away, and scripts for the browser.
 
-All of them only read. Whatever names a run goes through `Store.find`, which lets nothing but ids through.
+They read and compute; only `/runs/change` and `/class/show` change anything. None does either for a page elsewhere.
+Whatever names a run goes through `Store.find`, which lets nothing but ids through.
 """
 
 import csv
@@ -8,6 +9,7 @@ import io
 from importlib.util import find_spec
 from pathlib import Path
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -19,7 +21,7 @@ from llm_core.runs.run import WITH_MODEL
 from llm_core.runs.sentences import sentence_in
 from pages.ui import charts
 from pages.ui.attention import files as attention_files
-from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES
+from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES, LIBRARY_ROUTE
 from pages.ui.attention.measured import heads_csv_route, heads_route
 from pages.ui.attention.route import patterns_route
 from pages.ui.classify.pretraining import pretraining_route
@@ -32,7 +34,7 @@ from pages.ui.generate.beams import beams_route
 from pages.ui.generate.next_token import next_route
 from pages.ui.generate.pair import crossed_route
 from pages.ui.generate.samples import samples_route
-from pages.ui.http import KEPT_A_DAY, NO_STORE, attachment, language_of, packed, refusal
+from pages.ui.http import KEPT_A_DAY, NO_STORE, OnlyFromHere, attachment, language_of, packed, refusal
 from pages.ui.inside.inquiry_route import inquiry_route
 from pages.ui.runs.routes import RUNS_ROUTES
 from pages.ui.state import store, warm_up
@@ -117,7 +119,7 @@ def _offset(request: Request) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else 0
 
 
-ROUTES = [
+_ROUTES = [
     Route("/live", live_list),
     Route("/live/{run}", live_run),
     Route("/opened/{run}/{step:int}", opened_route),
@@ -143,10 +145,15 @@ ROUTES = [
     Route("/fill.csv", fill_csv_route),
     Route("/written.csv", csv_route),
     Route("/truth", truth_route),
-    Route("/vendor/plotly.min.js", plotly_script),
     Route("/class/runs", board_route),
     Route("/class/shown", shown_route),
     Route("/class/show", show_route, methods=["POST"]),
     *RUNS_ROUTES,
     *BERTVIZ_ROUTES,
+]
+# Libraries may be had from anywhere: the frame that bertviz draws in has no origin.
+ROUTES = [
+    Route("/vendor/plotly.min.js", plotly_script),
+    LIBRARY_ROUTE,
+    *(Route(each.path, each.endpoint, methods=each.methods, middleware=[Middleware(OnlyFromHere)]) for each in _ROUTES),
 ]

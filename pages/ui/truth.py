@@ -5,8 +5,7 @@ The drawing is done in the browser (`assets/browser/truth.js`), which asks the r
 a line for the tokens and the whole, then one for the sentences, whose check takes longer.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +20,11 @@ from llm_core.errors import UserError
 from llm_core.runs.files import read_object
 from llm_core.runs.run import Run
 from pages.ui.glossary import meaning, meanings
-from pages.ui.http import NO_STORE, from_elsewhere, language_of, object_in
+from pages.ui.http import NO_STORE, language_of, object_in
 from pages.ui.live import BROWSER, script
 from pages.ui.state import inference, store
-from pages.ui.streaming import Part
-from pages.ui.text import _, explain_in, language
+from pages.ui.streaming import Part, lines_of
+from pages.ui.text import _, language
 from pages.ui.writing import STORED, Writing, painted, prompt_ids, whole
 
 _TRUTH = "truth"
@@ -37,7 +36,7 @@ def world_of(run: Run) -> Corpus | None:
     return corpus if corpus is not None and corpus.kind == "grammar" else None
 
 
-def judged(writing: Writing) -> Iterator[Part]:
+def judged(writing: Writing) -> Generator[Part, None, None]:
     """The judgement in two parts, as the browser draws them. Raises UserError where there is nothing to judge by."""
     if (kept := _kept(writing)) is not None:
         yield from kept
@@ -95,21 +94,12 @@ def _kept(writing: Writing) -> list[Part] | None:
 
 def truth_route(request: Request) -> Response:
     """The judgement of the text that `?writing=` names, a part a line, as it is found."""
-    if from_elsewhere(request):
-        return Response(status_code=403)
     try:
         writing = parse(Writing, object_in(request.query_params.get("writing", "")))
     except (ValueError, RecursionError, UserError):
         return Response(status_code=400)
-    return StreamingResponse(_lines(writing, language_of(request)), media_type="application/x-ndjson", headers=NO_STORE)
-
-
-def _lines(writing: Writing, code: str) -> Iterator[str]:
-    try:
-        for part in judged(writing):
-            yield json.dumps(part, ensure_ascii=False) + "\n"
-    except UserError as error:
-        yield json.dumps({"error": explain_in(error, code)}, ensure_ascii=False) + "\n"
+    lines = lines_of(lambda _waiting: judged(writing), language_of(request))
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=NO_STORE)
 
 
 @cache

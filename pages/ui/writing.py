@@ -12,6 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -22,7 +23,7 @@ from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.run import Run
-from pages.ui.http import NO_STORE, from_elsewhere, language_of, object_in, refusal_of_file
+from pages.ui.http import NO_STORE, language_of, looked, object_in, refusal_of_file
 from pages.ui.state import inference, store
 from pages.ui.streaming import Part, streamed
 
@@ -140,12 +141,13 @@ def keep(run: Run) -> Writing:
 
 
 def whole(writing: Writing) -> Part:
-    """The text with everything in one part; written now unless it was just written."""
+    """The text with everything in one part; written now unless it was just written, and once for all who ask."""
     merged: Part = {"prompt": [], "tokens": []}
-    for part in write(writing):
-        for name in ("prompt", "tokens"):
-            merged[name] = merged[name] + part.get(name, [])
-        merged |= {name: part[name] for name in ("done", "below") if name in part}
+    with _turns.of(writing.identity):
+        for part in write(writing):
+            for name in ("prompt", "tokens"):
+                merged[name] = merged[name] + part.get(name, [])
+            merged |= {name: part[name] for name in ("done", "below") if name in part}
     return merged
 
 
@@ -196,15 +198,44 @@ class _Finished:
 _finished = _Finished()
 
 
+class _Turns:
+    """A lock for each text while somebody waits for it."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def of(self, identity: str) -> Iterator[None]:
+        with self._lock:
+            own, waiting = self._locks.get(identity, (threading.Lock(), 0))
+            self._locks[identity] = own, waiting + 1
+        try:
+            with own:
+                yield
+        finally:
+            with self._lock:
+                waiting = self._locks[identity][1] - 1
+                if waiting:
+                    self._locks[identity] = own, waiting
+                else:
+                    del self._locks[identity]
+
+
+_turns = _Turns()
+
+
 async def write_route(request: Request) -> Response:
     """POST a `Writing` and a language as JSON; answers with parts, one JSON object a line, as they are written."""
     return await streamed(request, Writing, write)
 
 
-def csv_route(request: Request) -> Response:
-    """The text that `?writing=` names, as a table. Written again, in a thread of the server's pool, if need be."""
-    if from_elsewhere(request):
-        return Response(status_code=403)
+async def csv_route(request: Request) -> Response:
+    """The text that `?writing=` names, as a table. Written again if need be."""
+    return await looked(request, lambda: _csv_file(request))
+
+
+def _csv_file(request: Request) -> Response:
     try:
         table = as_csv(parse(Writing, object_in(request.query_params.get("writing", ""))))
     except (ValueError, RecursionError):

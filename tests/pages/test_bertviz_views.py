@@ -24,11 +24,11 @@ from pages.ui.attention import bertviz, bertviz_scripts
 from pages.ui.attention.bertviz_data import payload, rows, windows
 from pages.ui.attention.bertviz_file import WORDS, framed, refusal, standalone
 from pages.ui.attention.bertviz_looks import looks
-from pages.ui.attention.bertviz_routes import BERTVIZ_ROUTES
 from pages.ui.attention.bertviz_scripts import LIBRARIES, VIEWS, library, view_script
 from pages.ui.attention.looking import Looking
 from pages.ui.attention.seen import seen as seen_by_pages
 from pages.ui.attention.shape import Shape
+from pages.ui.routes import ROUTES
 from tests.browser.injection import INJECTIONS
 from tests.pages.grown import grow
 from tests.pages.made_attention import seen_of
@@ -270,7 +270,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def client(grown: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     store.root.rmdir()
     store.root.symlink_to(grown.folder.parent)
-    return TestClient(Starlette(routes=BERTVIZ_ROUTES))
+    return TestClient(Starlette(routes=ROUTES))
 
 
 def asked(of: Run, /, **changes: object) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.testclient import TestClient
 
 from llm_core.runs.store import Store
 from pages.ui import routes
@@ -129,3 +131,21 @@ def test_floor_and_skills_reach_the_browser_however_long_the_history_is(store: S
     assert {row["name"] for row in rows if row["kind"] == "baseline"} == {"uniform", "ngram", "floor"}
     looked = [row for row in rows if row["kind"] == "evaluation"]
     assert all(0 <= row["measures"]["skill.place"] <= 1 for row in looked)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_no_route_does_anything_for_a_page_elsewhere(site: str) -> None:
+    client = TestClient(Starlette(routes=routes.ROUTES))
+    for route in routes.ROUTES:
+        path = (
+            route.path.replace("{run}", RUN).replace("{step:int}", "1").replace("{digest}", RUN).replace("{name}", "d3")
+        )
+        for method in sorted(route.methods or ()):
+            answer = client.request(method, path, headers={"sec-fetch-site": site})
+            # A frame without an origin takes its libraries from here.
+            assert (answer.status_code == 403) == (not path.startswith("/vendor/")), (method, path)
+
+
+@pytest.mark.parametrize("headers", [{}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}])
+def test_routes_answer_the_pages_of_this_server_and_what_is_no_browser(store: Store, headers: dict[str, str]) -> None:
+    assert TestClient(Starlette(routes=routes.ROUTES)).get("/live", headers=headers).json() == {"runs": []}

@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from llm_core.runs import trash
 from llm_core.runs.store import Store
+from pages.ui.routes import ROUTES
 from pages.ui.runs import changes, rows
 from pages.ui.runs.changes import Change
-from pages.ui.runs.routes import RUNS_ROUTES
 from pages.ui.runs.rows import Query
 from tests.pages.recorded import write_run
 
@@ -24,7 +24,7 @@ ONE, TWO, THREE = (f"{number:016x}" for number in (1, 2, 3))
 
 @pytest.fixture
 def client(store: Store) -> TestClient:
-    return TestClient(Starlette(routes=list(RUNS_ROUTES)))
+    return TestClient(Starlette(routes=ROUTES))
 
 
 def listed(store: Store, query: Query, asker: str = "local") -> list[str]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
@@ -16,6 +15,7 @@ from llm_core.errors import UserError
 from llm_core.runs.files import read_object
 from llm_core.runs.run import Run
 from pages.ui import truth, writing
+from pages.ui.routes import ROUTES
 from pages.ui.writing import Writing
 from tests.evaluate.given import tales
 from tests.pages.grown import STEPS, grown_store
@@ -44,7 +44,7 @@ def asked(run: Run) -> Writing:
 
 
 def client() -> TestClient:
-    return TestClient(Starlette(routes=[Route("/truth", truth.truth_route)]))
+    return TestClient(Starlette(routes=ROUTES))
 
 
 def test_tokens_come_first_and_sentences_after_them(asked: Writing, tale: None) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from llm_core.config import DecodingConfig
@@ -23,8 +22,9 @@ from llm_core.errors import UserError
 from llm_core.runs.run import Run
 from pages.ui import state, writing
 from pages.ui.generate.python import python_of
+from pages.ui.routes import ROUTES
 from pages.ui.streaming import Part, lines_of
-from pages.ui.writing import Writing, as_csv, csv_route, painted, whole, write, write_route
+from pages.ui.writing import Writing, as_csv, painted, whole, write
 from tests.pages.grown import STEPS, grown_store
 
 ROOT = Path(__file__).parents[2]
@@ -47,8 +47,7 @@ def _nothing_finished(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def client() -> TestClient:
-    routes = [Route("/write", write_route, methods=["POST"]), Route("/written.csv", csv_route)]
-    return TestClient(Starlette(routes=routes))
+    return TestClient(Starlette(routes=ROUTES))
 
 
 def post(values: dict[str, object], language: str = "en") -> list[dict[str, object]]:

@@ -27,7 +27,6 @@ from pages.ui.http import (
     KEPT_A_DAY,
     NO_STORE,
     attachment,
-    from_elsewhere,
     language_of,
     object_in,
     posted,
@@ -111,8 +110,6 @@ def table_route(request: Request) -> Response:
 
 
 def _file(request: Request, suffix: str, make: Callable[[AskedView, Looking, str], str]) -> Response:
-    if from_elsewhere(request):
-        return Response(status_code=403)
     language = language_of(request)
     try:
         values = object_in(request.query_params.get("looking", ""))
@@ -140,5 +137,5 @@ BERTVIZ_ROUTES = [
     Route("/bertviz", frame_route, methods=["POST"]),
     Route("/bertviz.html", file_route),
     Route("/bertviz.csv", table_route),
-    Route("/vendor/{name}.min.js", library_route),
 ]
+LIBRARY_ROUTE = Route("/vendor/{name}.min.js", library_route)

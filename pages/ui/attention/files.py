@@ -18,7 +18,7 @@ from pages.ui.attention.route import Asked, part_of, step_of
 from pages.ui.attention.seen import patterns
 from pages.ui.attention.words import token_label, words_in
 from pages.ui.charts import LIGHT, layout
-from pages.ui.http import attachment, from_elsewhere, language_of, object_in, refusal_of_file
+from pages.ui.http import attachment, language_of, looked, object_in, refusal_of_file
 from pages.ui.state import store
 from pages.ui.text import number, translate
 
@@ -36,19 +36,17 @@ class Matrix:
     difference: bool
 
 
-def csv_route(request: Request) -> Response:
+async def csv_route(request: Request) -> Response:
     """A row for each pair of tokens: position, token, position, token, attention."""
-    return _file(request, "csv", lambda matrix, _language: as_csv(matrix))
+    return await looked(request, lambda: _file(request, "csv", lambda matrix, _language: as_csv(matrix)))
 
 
-def html_route(request: Request) -> Response:
+async def html_route(request: Request) -> Response:
     """The heatmap as one page, Plotly inside."""
-    return _file(request, "html", as_html)
+    return await looked(request, lambda: _file(request, "html", as_html))
 
 
 def _file(request: Request, suffix: str, make: Callable[[Matrix, str], str]) -> Response:
-    if from_elsewhere(request):
-        return Response(status_code=403)
     language = language_of(request)
     try:
         asked = [

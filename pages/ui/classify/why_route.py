@@ -4,11 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pages.ui.classify.why_answer import Asked, answer
-from pages.ui.http import answered, from_elsewhere
+from pages.ui.http import answered
 
 
 async def why_route(request: Request) -> Response:
     """POST an `Asked` and a language as JSON; answers with one part, or with one sentence."""
-    if from_elsewhere(request):
-        return Response(status_code=403)
     return await answered(request, Asked, answer, "Explaining a decision")

@@ -7,7 +7,7 @@ from llm_core.config import parse
 from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from pages.ui.fill_mask.answer import Asked, answer, entries, predictions
-from pages.ui.http import answered, attachment, from_elsewhere, language_of, object_in, refusal_of_file
+from pages.ui.http import answered, attachment, language_of, looked, object_in, refusal_of_file
 
 
 async def fill_route(request: Request) -> Response:
@@ -15,10 +15,12 @@ async def fill_route(request: Request) -> Response:
     return await answered(request, Asked, answer, "Filling in masks")
 
 
-def fill_csv_route(request: Request) -> Response:
+async def fill_csv_route(request: Request) -> Response:
     """The predictions that `?asked=` names as a table: a row for each place and each token that is expected there."""
-    if from_elsewhere(request):
-        return Response(status_code=403)
+    return await looked(request, lambda: _table(request))
+
+
+def _table(request: Request) -> Response:
     language = language_of(request)
     try:
         asked = parse(Asked, object_in(request.query_params.get("asked", "")))
