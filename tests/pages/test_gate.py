@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from llm_core.runs import classroom
@@ -124,6 +126,38 @@ def test_after_many_wrong_codes_even_the_right_one_waits(client: TestClient, ope
     assert answer.status_code == 429
     assert 0 < int(answer.headers["retry-after"]) <= 61
     assert "set-cookie" not in answer.headers
+
+
+def test_codes_that_are_tried_all_at_once_are_counted_as_well(opened: Classroom) -> None:
+    """Every form is on its way before the first has come."""
+    statuses: list[int] = []
+
+    async def ended(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("nobody gets here")
+
+    async def try_all() -> None:
+        gate, last_is_here = Gate(ended), anyio.Event()
+
+        async def attempt(last: bool) -> None:
+            async def receive() -> Message:
+                if last:
+                    last_is_here.set()
+                await last_is_here.wait()
+                return {"type": "http.request", "body": b"code=zzzzzz", "more_body": False}
+
+            async def send(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    statuses.append(message["status"])
+
+            scope = {"type": "http", "method": "POST", "path": "/join", "query_string": b"", "headers": [], "client": ("10.0.0.9", 1)}  # fmt: skip
+            await gate(scope, receive, send)
+
+        async with anyio.create_task_group() as group:
+            for number in range(3 * MOST):
+                group.start_soon(attempt, number == 3 * MOST - 1)
+
+    anyio.run(try_all)
+    assert sorted(statuses) == [401] * MOST + [429] * 2 * MOST
 
 
 def test_a_form_that_is_too_large_is_not_read(client: TestClient) -> None:

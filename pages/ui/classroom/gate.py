@@ -1,8 +1,11 @@
 """The gate of a class: whoever has no pass gets nothing, by HTTP or by socket, before anything of the program sees it.
 
 It stands around the whole server, Streamlit's own addresses too. A page is answered by the one that asks for the code,
-everything else by 401, a socket by a refusal before it opens. Whoever has a pass and asks from a page elsewhere, or from
-another port of the same machine, is refused as well: the browser adds the pass by itself.
+everything else by 401, a socket by a refusal before it opens. A browser adds the pass by itself, also to what a page
+elsewhere, or on another port of the same machine, has it send: a post or a socket from there is refused by its Origin,
+all else by its Sec-Fetch headers. Over plain http browsers send those only to the machine itself, so that in a class a mere
+GET from another port of the same machine gets through; that page cannot read the answer. One from another site has no
+pass, which is SameSite=Lax.
 """
 
 import logging
@@ -74,16 +77,16 @@ class Gate:
 
     async def _join(self, request: Request) -> Response:
         address = request.client.host if request.client else None
-        wait = self._attempts.wait(address)
-        if wait > 0:
-            answer = _page(429, "/", TOO_MANY)
-            answer.headers["Retry-After"] = str(int(wait) + 1)
-            return answer
+        if (wait := self._attempts.wait(address)) > 0:
+            return _too_many(wait)
         body = b""
         async for piece in request.stream():
             body += piece
             if len(body) > _LARGEST_FORM:
                 return Response(status_code=413, headers=NO_STORE)
+        # Others may have tried while this one was on its way; from here to the note of a wrong code nobody comes between.
+        if (wait := self._attempts.wait(address)) > 0:
+            return _too_many(wait)
         form = parse_qs(body.decode("utf-8", "replace"))
         then = inside(form.get("then", ["/"])[0]) or "/"
         class_ = standing.classroom()
@@ -124,6 +127,12 @@ def _same(origin: str, host: str) -> bool:
 
 def _at_the_door(owner: str | None) -> Response:
     return _page(200, "/") if owner is None else RedirectResponse("/", 303, headers=NO_STORE)
+
+
+def _too_many(wait: float) -> Response:
+    answer = _page(429, "/", TOO_MANY)
+    answer.headers["Retry-After"] = str(int(wait) + 1)
+    return answer
 
 
 def _stranger(request: Request) -> Response:
