@@ -13,6 +13,7 @@ hero()
 doors(
     ("corpus.py", _("Corpus"), _("See what a model reads: a small world told in two languages, in which every word is known.")),
     ("train.py", _("Train"), _("Choose a text, press one button, and watch noise turn into words. Stop, go on, come back tomorrow.")),
+    ("sweep.py", _("Sweep"), _("Train many models of different sizes or learning rates, and see how the loss falls with size.")),
     ("generate.py", _("Generate"), _("Let any model write, at any step of its training, and see how sure it is of every token.")),
     ("attention.py", _("Attention"), _("See what every head of a model looks at, while it learns, and switch one off.")),
     ("inside.py", _("Inside"), _("Open a model up: what each layer would say, which head speaks for a word, and what breaks without it.")),

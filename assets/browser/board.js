@@ -74,7 +74,7 @@ class Card {
   constructor(board, run) {
     this.key = "";
     this.element = make("article", "t-board-card");
-    this.name = make("a", "t-board-name", null, { href: `./train?run=${run}` });
+    this.name = make("a", "t-board-name");
     this.name.onclick = (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
@@ -101,6 +101,7 @@ class Card {
     if (key === this.key) return;
     this.key = key;
     this.name.textContent = run.name;
+    this.name.setAttribute("href", run.href);
     this.element.classList.toggle("t-board-mine", run.mine);
     const kind = labels.kinds[run.kind];
     this.person.textContent = kind ? `${whose(run, labels)} · ${kind}` : whose(run, labels);

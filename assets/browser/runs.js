@@ -5,6 +5,8 @@ class Runs {
   constructor(root) {
     this.root = root;
     root.className = "t-runs";
+    this.lines = new Map();
+    this.none = make("p", "t-quiet");
     this.poll();
   }
 
@@ -27,40 +29,56 @@ class Runs {
 
   draw() {
     if (!this.data || !this.runs) return;
-    const key = JSON.stringify([this.runs, this.data.labels]);
-    if (key === this.key) return;
-    this.key = key;
     const { labels } = this.data;
-    if (!this.runs.length) {
-      this.root.replaceChildren(make("p", "t-quiet", labels.none));
-      return;
+    if (this.none.textContent !== labels.none) this.none.textContent = labels.none;
+    if (this.runs.length) this.none.remove();
+    else this.root.append(this.none);
+    const stay = new Set(this.runs.map(({ run }) => run));
+    for (const [run, line] of this.lines) {
+      if (stay.has(run)) continue;
+      line.link.remove();
+      this.lines.delete(run);
     }
-    this.root.replaceChildren(
-      ...this.runs.map(({ run, name, state, step, steps, loss }) => {
-        const link = make("a", "t-run", null, { href: `./train?run=${run}` });
-        link.onclick = (event) => {
-          if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-          event.preventDefault();
-          this.open(run);
-        };
-        const bar = make("span", "t-bar");
-        bar.append(make("span", "t-bar-done"));
-        bar.firstChild.style.width = `${steps ? Math.min(100, (100 * step) / steps) : 0}%`;
-        const progress = steps ? fill(labels.of, { a: number(step), b: number(steps) }) : number(step);
-        link.append(
-          make("span", "t-run-name", name),
-          make("span", "t-run-state", labels.states[state]),
-          make("span", "t-run-step", progress),
-          make("span", "t-run-loss", loss === null ? "" : fill(labels.loss, { loss: number(loss) })),
-          bar,
-        );
-        return link;
-      }),
-    );
+    this.runs.forEach((row, place) => {
+      let line = this.lines.get(row.run);
+      if (!line) {
+        line = new Line(this, row.run);
+        this.lines.set(row.run, line);
+      }
+      line.draw(row, labels);
+      // Only a line that stands elsewhere is moved: none may go from under the pointer.
+      if (this.root.children[place] !== line.link) this.root.insertBefore(line.link, this.root.children[place] ?? null);
+    });
   }
 
   close() {
     clearTimeout(this.timer);
+  }
+}
+
+class Line {
+  constructor(list, run) {
+    this.link = make("a", "t-run");
+    this.link.onclick = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      list.open(run);
+    };
+    this.parts = ["name", "state", "step", "loss"].map((part) => make("span", `t-run-${part}`));
+    this.bar = make("span", "t-bar");
+    this.bar.append(make("span", "t-bar-done"));
+    this.link.append(...this.parts, this.bar);
+  }
+
+  draw({ href, name, kind, state, place, step, steps, progress, loss }, labels) {
+    this.link.setAttribute("href", href);
+    const standing = place ? fill(labels.place, { place: number(place) }) : labels.states[state];
+    const far = steps ? fill(labels.of, { a: number(step), b: number(steps) }) : step || progress === null ? number(step) : `${Math.round(100 * progress)} %`;
+    const texts = [name, [labels.kinds[kind], standing].filter(Boolean).join(" · "), far, loss === null ? "" : fill(labels.loss, { loss: number(loss) })];
+    texts.forEach((text, index) => {
+      if (this.parts[index].textContent !== text) this.parts[index].textContent = text;
+    });
+    this.bar.firstChild.style.width = `${100 * Math.min(1, steps ? step / steps : (progress ?? 0))}%`;
   }
 }
 

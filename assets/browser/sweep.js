@@ -77,6 +77,7 @@ class Sweep extends Polling {
     if (this.trouble) return this.trouble === "offline" ? labels.offline : this.trouble;
     if (this.pending) return labels.pending;
     if (!head) return labels.asking;
+    if (head.place) return fill(labels.queued, { place: number(head.place), waiting: number(head.waiting) });
     const values = { done: number(this.drawn?.done ?? 0), all: number(this.drawn?.all ?? 0), time: duration(head.lively ? head.remaining : head.seconds, labels) };
     // How long something took on another computer says nothing here.
     const sentence = fill(labels[head.kind][head.seconds === null ? "brought" : head.state] ?? "", values);

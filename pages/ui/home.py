@@ -8,13 +8,16 @@ import streamlit as st
 from llm_core.errors import UserError
 from llm_core.runs import history
 from llm_core.runs.run import Run
-from pages.ui.live import STATES, script
+from pages.ui.faults import refuse
+from pages.ui.live import STATES, in_line, script
+from pages.ui.runs.bench import KINDS
+from pages.ui.runs.ways import show_run
 from pages.ui.state import store
-from pages.ui.subject import bundled, choose
+from pages.ui.subject import bundled
 from pages.ui.text import _, language
 
 MOST_SAMPLES = 9
-DOORS_IN_A_ROW = 4
+DOORS_IN_A_ROW = 3
 MOST_LETTERS = 480  # a whole story, as a rule
 
 
@@ -54,7 +57,9 @@ def recorded(run: Run) -> dict[str, Any] | None:
     losses = [
         (row["step"], row["loss"]) for row in rows if row.get("kind") == "evaluation" and row.get("loss") is not None
     ]
-    samples = [row for row in rows if row.get("kind") == "sample" and row.get("text")]
+    # Of several at a step the first: the same prompt at every step.
+    by_step = {row["step"]: row for row in reversed(rows) if row.get("kind") == "sample" and row.get("text")}
+    samples = [by_step[step] for step in sorted(by_step)]
     if not samples:
         return None
     places = {round((len(samples) - 1) * (i / (MOST_SAMPLES - 1)) ** 1.6) for i in range(MOST_SAMPLES)}
@@ -81,21 +86,20 @@ def doors(*ways: tuple[str, str, str]) -> None:
 
 
 def runs_under_way() -> None:
-    """The live list; a click opens the run on Train."""
+    """The live list; a click opens the run on the page for its kind."""
     labels = {
         "none": _("Nothing is being trained now. What you start on Train shows here."),
-        "states": {state: _(name) for state, name in STATES.items()},
+        "states": {state: _(name) for state, name in STATES.items()}, "place": in_line(),
+        "kinds": {kind: _(name) for kind, name in KINDS.items() if kind != "train"},
         "of": _("{a} of {b}", a="{a}", b="{b}"),
         "loss": _("loss {loss}", loss="{loss}"),
-    }
+    }  # fmt: skip
     opened = _runs()(key="home_runs", data={"labels": labels, "language": language()}, on_open_change=lambda: None).open
     if isinstance(opened, str):
         try:
-            run = store().find(opened)
-        except UserError:
-            return
-        choose(run)
-        st.switch_page("train.py", query_params={"run": run.id})
+            show_run(store().find(opened))
+        except UserError as error:
+            refuse(error)
 
 
 def _shorten(text: str) -> str:

@@ -8,6 +8,7 @@ import csv
 import io
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -16,8 +17,8 @@ from starlette.routing import Route
 
 from llm_core.errors import UserError
 from llm_core.runs import history
+from llm_core.runs.listing import Summary
 from llm_core.runs.live import live
-from llm_core.runs.run import WITH_MODEL
 from llm_core.runs.sentences import sentence_in
 from pages.ui import charts
 from pages.ui.attention import files as attention_files
@@ -37,6 +38,7 @@ from pages.ui.generate.samples import samples_route
 from pages.ui.http import KEPT_A_DAY, NO_STORE, OnlyFromHere, attachment, language_of, packed, refusal
 from pages.ui.inside.inquiry_route import inquiry_route
 from pages.ui.runs.routes import RUNS_ROUTES
+from pages.ui.runs.ways import SHOWN, address_of
 from pages.ui.state import store, warm_up
 from pages.ui.sweep.route import sweep_route
 from pages.ui.text import explain_in
@@ -69,14 +71,22 @@ def live_run(request: Request) -> Response:
 
 
 def live_list(request: Request) -> Response:
-    """The trainings that are under way."""
+    """What is under way or paused and has a page that shows it: trainings, races, sweeps and range tests."""
     warm_up()
-    rows = [
-        {"run": one.id, "name": one.name, "state": one.status.state, "step": one.status.step, "steps": one.status.steps, "loss": one.loss}
-        for one in store().listing.summaries()
-        if one.fixed.kind in WITH_MODEL and not one.fixed.broken and (one.status.under_way or one.status.state == "paused")
+    shown = [
+        one for one in store().listing.summaries()
+        if one.fixed.kind in SHOWN and not one.fixed.broken and (one.status.under_way or one.status.state == "paused")
     ]  # fmt: skip
-    return JSONResponse({"runs": rows[:20]}, headers=NO_STORE)
+    return JSONResponse({"runs": [_line(one) for one in shown[:20]]}, headers=NO_STORE)
+
+
+def _line(one: Summary) -> dict[str, Any]:
+    status, kind = one.status, one.fixed.kind
+    place = store().queue.place(one.id) if status.state == "waiting" else None
+    return {
+        "run": one.id, "href": address_of(kind, one.id), "name": one.name, "kind": kind, "state": status.state,
+        "place": place[0] if place else None, "step": status.step, "steps": status.steps, "progress": status.progress, "loss": one.loss,
+    }  # fmt: skip
 
 
 def history_csv(request: Request) -> Response:

@@ -49,6 +49,7 @@ def test_all_see_all_runs_with_their_curves_and_stop_only_their_own(client: Test
         assert (run["run"], run["name"], run["person"]) == (RUN, NAME, NAME)
         assert (run["mine"], run["controls"]) == (mine, controls)
         assert run["curve"][-1][0] == 399
+        assert run["href"] == f"./train?run={RUN}"
         assert "owner" not in run
     client.cookies.clear()
     assert client.get("/class/runs").status_code == 404

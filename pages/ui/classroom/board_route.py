@@ -19,6 +19,7 @@ from llm_core.runs.small_curve import SmallCurves
 from pages.ui.classroom import standing
 from pages.ui.classroom.links import inside_of
 from pages.ui.http import NO_STORE, language_of, posted, refusal
+from pages.ui.runs.ways import address_of
 from pages.ui.state import store
 from pages.ui.who import owner_of
 
@@ -77,7 +78,7 @@ def _row(one: Summary, names: dict[str, str]) -> dict[str, Any]:
     status, owner = one.status, one.fixed.owner
     place = store().queue.place(one.id) if status.state == "waiting" else None
     return {
-        "run": one.id, "name": one.name, "owner": owner, "kind": one.fixed.kind, "state": status.state, "lively": status.under_way,
+        "run": one.id, "href": address_of(one.fixed.kind, one.id), "name": one.name, "owner": owner, "kind": one.fixed.kind, "state": status.state, "lively": status.under_way,
         "place": place[0] if place else None, "step": status.step, "steps": status.steps, "loss": one.loss,
         "curve": [[step, round(loss, 4)] for step, loss in _curves.points(store().root / one.id)],
         "person": names.get(owner, ""), "tag": tag(owner), "teacher": is_teacher(owner),

@@ -8,7 +8,8 @@ import streamlit as st
 from llm_core.errors import UserError
 from pages.ui.faults import refuse
 from pages.ui.live import BROWSER, STATES, script
-from pages.ui.runs.bench import KINDS, show_run
+from pages.ui.runs.bench import KINDS
+from pages.ui.runs.ways import show_run
 from pages.ui.state import CLASS_FAULT_KEY, store
 from pages.ui.text import _, language
 from pages.ui.who import owner

@@ -6,15 +6,15 @@ from typing import Any
 import streamlit as st
 
 from llm_core.errors import N_, UserError
-from llm_core.runs.run import Run
 from pages.ui import charts
 from pages.ui.classroom.standing import in_class
 from pages.ui.faults import refuse
 from pages.ui.live import BROWSER, STATES, copy_labels, in_line, script
 from pages.ui.runs import rows
 from pages.ui.runs.rows import ROWS, Query
-from pages.ui.state import CLASSIFY_RACE_KEY, RUNS_TURN_KEY, store
-from pages.ui.subject import bundled, choose, name_of
+from pages.ui.runs.ways import show_run
+from pages.ui.state import RUNS_TURN_KEY, store
+from pages.ui.subject import bundled, name_of
 from pages.ui.text import _, language
 from pages.ui.who import owner
 
@@ -25,7 +25,6 @@ KINDS = {
     "range_test": N_("range test"),
 }  # fmt: skip
 """What each kind of run is called on screen."""
-_PAGES = {"train": "train.py", "import": "generate.py", "race": "classify.py", "sweep": "sweep.py"}
 
 
 @cache
@@ -55,22 +54,6 @@ def bench() -> None:
             show_run(store().find(opened))
         except UserError as error:
             refuse(error)
-
-
-def show_run(run: Run) -> None:
-    """Go to the page that shows a run of its kind."""
-    if run.problem is not None:
-        refuse(run.problem)
-    elif run.kind == "race":
-        st.session_state[CLASSIFY_RACE_KEY] = run.id
-        st.switch_page("classify.py", query_params={"race": run.id})
-    elif run.kind in ("sweep", "range_test"):
-        st.switch_page("sweep.py", query_params={"sweep": run.id})
-    elif run.has_model:
-        choose(run)
-        st.switch_page(_PAGES[run.kind], query_params={"run": run.id})
-    else:
-        st.info(_("This run measures another one; what it found is shown on the page where it was begun."))
 
 
 def labels() -> dict[str, Any]:

@@ -54,6 +54,7 @@ def labels() -> dict[str, Any]:
     steps = _("{done} of at most {all} steps.", done="{done}", all="{all}")
     return {
         "asking": _("Asking how the sweep stands…"), "pending": _("Telling the worker…"),
+        "queued": _("Waits for its turn: place {place} of {waiting}. It begins by itself.", place="{place}", waiting="{waiting}"),
         "offline": _("The server does not answer. The sweep itself goes on; trying again."),
         "sweep": {
             "waiting": waits, "preparing": preparing, "stalled": stalled,

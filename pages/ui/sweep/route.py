@@ -41,9 +41,11 @@ def sweep_route(request: Request) -> Response:
     except UserError as error:
         return refusal(error, code)
     message = explain_in(UserError(status.template, **status.values), code) if status.template else ""
+    place = store().queue.place(run.id) if status.state == "waiting" else None
     reply = {
         "run": run.id, "kind": run.kind, "state": status.state, "lively": status.under_way, "seconds": None if run.read_only else status.seconds,
         "remaining": status.remaining_seconds if status.under_way else None, "progress": status.progress, "message": message,
+        "place": place[0] if place else None, "waiting": place[1] if place else None,
         "controls": may_change(run, owner_of(request)), "version": drawn["version"], "poll_milliseconds": ask_again(status) if status.state != "finished" else None,
     }  # fmt: skip
     if request.query_params.get("have") != drawn["version"]:
