@@ -15,7 +15,6 @@ from zipfile import ZipInfo
 
 from llm_core.data.foreign_files import FILES
 from llm_core.errors import UserError
-from llm_core.hub import INDEX, require_safetensors
 
 MOST_BYTES = 200_000_000
 MOST_ENTRIES = 1000
@@ -110,6 +109,8 @@ def _wanted(entries: list[ZipInfo]) -> dict[str, ZipInfo]:
     if len(nearest) > 1:
         raise UserError("The zip holds several models, {first!r} and {second!r} among them; bring one at a time.", first=str(nearest[0])[:80], second=str(nearest[1])[:80])  # fmt: skip
     beside = {path.name: entry for path, entry in files.items() if path.parent == nearest[0]}
+    from llm_core.hub import INDEX, require_safetensors  # with it comes torch
+
     require_safetensors(beside)
     known = {"config.json", INDEX, *FILES}
     return {name: entry for name, entry in beside.items() if name in known or _WEIGHTS.fullmatch(name)}

@@ -55,11 +55,13 @@ def first_source() -> str:
 
 
 def _sample(run: Run) -> str:
-    """How the newest text begins that the model has written for its own run; empty where it has written none."""
+    """How the newest text begins that the model has written for its own run, of several at a step the first; empty where
+    it has written none."""
     samples = [row for row in history.records(run.folder) if row.get("kind") == "sample" and row.get("text")]
     if not samples:
         return ""
+    newest = next(row for row in samples if row["step"] == samples[-1]["step"])
     # What fills in masks has the prompt in its text already.
     filled = isinstance(run.settings, RunConfig) and run.settings.training.objective in READING
-    text = f"{'' if filled else samples[-1].get('prompt', '')}{samples[-1]['text']}".strip()
+    text = f"{'' if filled else newest.get('prompt', '')}{newest['text']}".strip()
     return text[:LONGEST_SAMPLE].strip()
