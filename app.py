@@ -15,6 +15,7 @@ from pages.ui.classroom.announcement import announcement
 from pages.ui.classroom.gate import Gate
 from pages.ui.classroom.standing import in_class, open_class
 from pages.ui.faults import show_fault
+from pages.ui.own_names import OwnNames
 from pages.ui.routes import ROUTES
 from pages.ui.state import store
 
@@ -94,7 +95,9 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Once the port is known: give turns to the runs that wait, and in a class say on the terminal how to join."""
     store().serve()
     if in_class():
-        sys.stdout.write(announcement(open_class(), int(st.get_option("server.port"))))
+        sys.stdout.write(
+            announcement(open_class(), int(st.get_option("server.port")), st.get_option("server.sslCertFile"))
+        )
         sys.stdout.flush()
     yield
 
@@ -106,6 +109,8 @@ if in_class():
     except UserError as error:
         raise SystemExit(str(error)) from None
     middleware.insert(1, Middleware(Gate))
+else:
+    middleware.insert(1, Middleware(OwnNames))
 
 app = st.App(
     "pages/navigation.py", routes=ROUTES, middleware=middleware, lifespan=lifespan, on_script_error=on_script_error,

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from llm_core.runs.classroom import Classroom
 from pages.ui.classroom import announcement
 from pages.ui.classroom.links import inside, inside_of
 
@@ -51,5 +52,9 @@ def test_the_terminal_names_addresses_that_others_can_reach(monkeypatch: pytest.
     monkeypatch.setattr(announcement.psutil, "net_if_stats", lambda: {name: SimpleNamespace(isup=name != "eth1") for name in cards})  # fmt: skip
     monkeypatch.setattr(announcement, "_outward", lambda: "192.168.1.5")
     assert announcement.addresses(8501) == ["http://192.168.1.5:8501", "http://10.0.0.7:8501"]
+    assert announcement.addresses(8501, "own.pem") == ["https://192.168.1.5:8501", "https://10.0.0.7:8501"]
+    said = announcement.announcement(Classroom(student_code="abcdef", teacher_code="abcdefghjk"), 8501, "own.pem")
+    assert "https://192.168.1.5:8501" in said
+    assert "http://" not in said
     cards.clear()
     assert announcement.addresses(8501) == ["http://127.0.0.1:8501"]

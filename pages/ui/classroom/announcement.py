@@ -10,8 +10,9 @@ from llm_core.runs.classroom import Classroom
 VIRTUAL = ("docker", "br-", "veth", "virbr", "vboxnet", "vmnet", "lxc", "cni")
 
 
-def addresses(port: int) -> list[str]:
-    """Where other computers of the local network find this server, such as `http://192.168.1.5:8501`.
+def addresses(port: int, certificate: str | None = None) -> list[str]:
+    """Where other computers of the local network find this server, such as `http://192.168.1.5:8501`; by https where it has
+    a certificate.
 
     Asks this computer only, nothing is sent. The one that leads out of this computer comes first; those of virtual
     machines and containers are left out. This computer's own address when it has no other.
@@ -26,7 +27,8 @@ def addresses(port: int) -> list[str]:
     ]  # fmt: skip
     outward = _outward()
     found.sort(key=lambda address: address != outward)
-    return [f"http://{address}:{port}" for address in found or ["127.0.0.1"]]
+    scheme = "https" if certificate else "http"
+    return [f"{scheme}://{address}:{port}" for address in found or ["127.0.0.1"]]
 
 
 def _outward() -> str:
@@ -37,9 +39,9 @@ def _outward() -> str:
     return ""
 
 
-def announcement(classroom: Classroom, port: int) -> str:
+def announcement(classroom: Classroom, port: int, certificate: str | None = None) -> str:
     """Lines to write on the board; the teacher's code is none of them."""
-    places = "\n".join(f"    {place}" for place in addresses(port))
+    places = "\n".join(f"    {place}" for place in addresses(port, certificate))
     return (
         f"\n  A class is open. On the board:\n\n{places}\n    code  {classroom.student_code}\n\n"
         f"  For the teacher alone:\n\n    code  {classroom.teacher_code}\n\n"

@@ -67,7 +67,9 @@ def myself(class_: Classroom) -> None:
 
 def door(class_: Classroom) -> None:
     """For the projector: where the class is found, and the code of students."""
-    components.door(addresses(int(st.get_option("server.port"))), class_.student_code)
+    components.door(
+        addresses(int(st.get_option("server.port")), st.get_option("server.sslCertFile")), class_.student_code
+    )
 
 
 def steering(class_: Classroom) -> None:
