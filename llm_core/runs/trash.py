@@ -16,13 +16,15 @@ from llm_core.errors import UserError
 from llm_core.runs import status as statuses
 from llm_core.runs.files import moment, read_object, replace_json
 from llm_core.runs.locks import Lock
-from llm_core.runs.names import ID, display_name
+from llm_core.runs.names import ID, display_name, new_id
 from llm_core.runs.owners import is_teacher, refuse_stranger
 from llm_core.runs.run import CHILDREN, Run, open_run
 from llm_core.runs.store import Store
 
 DELETED = "deleted.json"
 """Who deleted a run and when; it stands in the folder of a run that is in the trash."""
+_ASIDE = ".old-"
+"""What the name of a folder in the trash begins with that is just being removed."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,10 @@ def delete(store: Store, reference: str, owner: str) -> None:
                 raise UserError("Run {run} is at work; stop it first, then delete it.", run=run.id)
             if os.name == "nt":  # a folder in which a file is open is not moved there
                 lock.release()
-            _make_room(store.trash / run.id)
-            run.folder.rename(store.trash / run.id)
+            place = store.trash / run.id
+            with _alone(store) if place.is_dir() else contextlib.nullcontext():
+                _make_room(store, place, run.owner)
+                run.folder.rename(place)
         with contextlib.suppress(OSError):  # without the note it lies in the trash all the same
             replace_json(store.trash / run.id / DELETED, {"at": time.time(), "owner": owner})
     except OSError as error:
@@ -71,19 +75,19 @@ def restore(store: Store, reference: str, owner: str) -> Run:
 
     Raises UserError when it is not in the trash, when `owner` may not, or when there is a run with its id again.
     """
-    run = _find(store, reference)
-    if run is None:
-        return store.find(reference)
-    refuse_stranger_of_any(run, owner)
-    target = store.root / run.id
     with _alone(store):
+        run = _find(store, reference)
+        if run is None:
+            return store.find(reference)
+        refuse_stranger_of_any(run, owner)
+        target = store.root / run.id
         if target.exists():
             raise UserError("There is a run {run} again; what lies in the trash stays there, and nothing is overwritten.", run=run.id)  # fmt: skip
         try:
             run.folder.rename(target)
             (target / DELETED).unlink(missing_ok=True)
         except OSError as error:
-            if not target.is_dir():
+            if run.folder.is_dir():  # where `target` is one now, it is another run that has taken the id
                 raise UserError("Run {run} cannot be brought back: {reason}.", run=run.id, reason=error.strerror or str(error)) from None  # fmt: skip
     store.listing.forget()
     return open_run(target, store.corpora)
@@ -122,17 +126,24 @@ def empty(store: Store, owner: str, only: Sequence[str] | None = None) -> int:
     return removed
 
 
-def _make_room(place: Path) -> None:
-    """Questions that are asked again have their old ids again: the newer answer takes the place of the older."""
-    if place.is_dir():
-        old = place.with_name(f".old-{place.name}")
-        shutil.rmtree(old, ignore_errors=True)
-        place.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
+def _make_room(store: Store, place: Path, owner: str) -> None:
+    """Questions that are asked again have their old ids again: the newer answer takes the place of the older, and lies
+    beside it where that is another person's, who still may bring it back, then under an id of its own."""
+    if not place.is_dir():
+        return
+    if open_run(place, store.corpora).owner != owner:
+        place.rename(place.with_name(new_id()))
+        return
+    old = place.with_name(f"{_ASIDE}{place.name}")
+    place.rename(old)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def refuse_stranger_of_any(run: Run, owner: str) -> None:
-    """As `refuse_stranger`, but a broken run may go too: with its owner, where that can be read, or with a teacher."""
+    """As `refuse_stranger`, but a broken run may go too: with its owner, where that can be read, or with a teacher. What
+    came with the program stays, broken or not."""
+    if run.read_only:
+        raise UserError("Run {run} is read-only.", run=run.id)
     if run.problem is None:
         refuse_stranger(run, owner)
     elif run.owner != owner and not is_teacher(owner):
@@ -140,10 +151,7 @@ def refuse_stranger_of_any(run: Run, owner: str) -> None:
 
 
 def _refuse(run: Run, owner: str) -> None:
-    if run.problem is None:
-        refuse_stranger(run, owner)
-    else:
-        refuse_stranger_of_any(run, owner)
+    refuse_stranger_of_any(run, owner)
     if run.alive() or _at_work(run):
         raise UserError("Run {run} is at work; stop it first, then delete it.", run=run.id)
 
@@ -166,11 +174,13 @@ def _find(store: Store, reference: str) -> Run | None:
 
 @contextlib.contextmanager
 def _alone(store: Store) -> Iterator[None]:
-    """While runs leave the trash, by either door, nobody else takes any out."""
+    """While runs leave the trash, or one makes way for another, nobody else takes any out."""
     if not store.trash.is_dir():
         yield
         return
     with Lock(store.trash / ".lock") as lock:
         if not lock.acquire(timeout=10.0):
             raise UserError("The trash is being emptied; try again in a moment.")
+        for left in store.trash.glob(f"{_ASIDE}*"):  # by one who was killed while removing it
+            shutil.rmtree(left, ignore_errors=True)
         yield

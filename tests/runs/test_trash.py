@@ -97,6 +97,47 @@ def test_a_run_that_came_again_under_its_id_can_be_deleted_again(store: Store, m
     assert not run.folder.exists()
 
 
+def test_the_same_question_of_two_people_lies_twice_in_the_trash(store: Store, make: Make) -> None:
+    run = rested(make("hers", owner=STUDENT))
+    identity = run.id
+    trash.delete(store, identity, STUDENT)
+    again = rested(make("his", owner=OTHER))
+    again.folder.rename(store.root / identity)  # as inquiries: their ids say what was asked
+    store.listing.forget()
+    trash.delete(store, identity, OTHER)
+    lying = {one.run.name: one.run for one in trash.in_trash(store)}
+    assert {name: run.owner for name, run in lying.items()} == {"hers": STUDENT, "his": OTHER}
+    assert trash.empty(store, OTHER) == 1
+    assert trash.restore(store, lying["hers"].id, STUDENT).name == "hers"
+
+
+def test_what_somebody_killed_was_removing_goes_with_the_next_look(store: Store, make: Make) -> None:
+    run = rested(make())
+    trash.delete(store, run.id, "local")
+    left = store.trash / f".old-{'0' * 16}"
+    left.mkdir()
+    (left / "x").write_bytes(b"weights")
+    trash.restore(store, run.id, "local")
+    assert not left.exists()
+
+
+def test_a_run_that_took_the_id_meanwhile_is_not_taken_for_the_restored_one(
+    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = rested(make("older"))
+    trash.delete(store, run.id, "local")
+
+    def another_was_quicker(path: Path, target: Path) -> None:
+        shutil.copytree(path, target)
+        (target / "name.txt").write_text("newer")
+        raise OSError(39, "Directory not empty")
+
+    monkeypatch.setattr(Path, "rename", another_was_quicker)
+    with pytest.raises(UserError, match="cannot be brought back"):
+        trash.restore(store, run.id, "local")
+    assert [one.run.name for one in trash.in_trash(store)] == ["older"]
+
+
 @pytest.mark.parametrize("reference", ["../x", "trash", "a" * 16 + "/..", "", "0123456789ABCDEF", "a\0b", "f" * 16])
 def test_what_is_no_run_is_refused(store: Store, make: Make, reference: str) -> None:
     rested(make())
@@ -143,6 +184,10 @@ def test_a_bundled_run_stays(tmp_path: Path, make: Make) -> None:
         trash.delete(store, "with-us", "local")
     with pytest.raises(UserError, match="read-only"):
         tags.change_tags(store.find("with-us"), add=["x"], owner="local")
+    (tmp_path / "models" / "with-us" / "run.json").write_text("{")
+    with pytest.raises(UserError, match="read-only"):
+        trash.delete(store, "with-us", "local")
+    assert (tmp_path / "models" / "with-us").is_dir()
 
 
 def test_tags_are_few_and_short_and_plain() -> None:
