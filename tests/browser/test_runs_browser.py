@@ -1,8 +1,11 @@
 """The page Runs in a real browser: two models over each other, a link to just that, names that are only words, and the trash."""
 
+import json
+
 from playwright.sync_api import Page, expect
 
 from llm_core.runs import tags
+from llm_core.runs.files import replace_json
 from llm_core.runs.store import Store
 from tests.browser.conftest import Opened, Server, press
 from tests.browser.injection import INJECTIONS, nothing_ran
@@ -24,6 +27,7 @@ def test_two_bundled_models_over_each_other_and_a_link_to_just_that(opened: Open
     expect(page.locator(".t-runs-settings").first).to_contain_text("data.corpus")
     page.get_by_role("button", name="Held-out text", exact=True).click()
     page.wait_for_function("() => document.querySelector('.t-runs-part[data-drawn]').dataset.drawn === '2'")
+    page.wait_for_url(lambda address: "line=" in address)
     address = page.url.removeprefix(server.url)
     assert "runs=stories-en%2Cstories-zh" in address
     again = opened(address)
@@ -58,3 +62,29 @@ def test_names_and_tags_are_only_words_and_a_deleted_run_comes_back(opened: Open
     page.get_by_role("button", name="Bring back").first.click()
     expect(page.locator(f"tr[data-run='{gone}']")).to_have_count(1)
     nothing_did()
+
+
+def test_what_is_typed_and_pressed_stays_while_a_run_counts_on(opened: Opened, server: Server) -> None:
+    run = write_run(server.runs / f"{FIRST + 99:016x}", until=8, name="counting", state="paused")
+
+    def count_on(step: int) -> None:
+        status = json.loads((run / "status.json").read_text(encoding="utf-8"))
+        replace_json(run / "status.json", status | {"step": step})
+        expect(row.locator("td").nth(2)).to_have_text(str(step), timeout=15_000)
+
+    page = opened("/runs?q=counting")
+    row = page.locator(f"tr[data-run='{run.name}']")
+    row.locator("input").check()
+    page.get_by_role("button", name="Rename", exact=True).click()
+    field = page.locator(".t-runs-form input")
+    field.fill("counting o")
+    count_on(9)
+    expect(field).to_be_focused()
+    field.press_sequentially("n")
+    field.press("Enter")
+    expect(row.locator(".t-runs-open")).to_have_text("counting on")
+    row.locator(".t-runs-open").hover()
+    page.mouse.down()
+    count_on(10)
+    page.mouse.up()
+    page.wait_for_url(f"**/train?*run={run.name}*")
