@@ -41,7 +41,7 @@ class Beams extends Generated {
   }
 
   files() {
-    return [svgButton(this), csvButton(this)];
+    return [...pictureButtons(this), csvButton(this)];
   }
 
   table() {
@@ -110,6 +110,7 @@ class Beams extends Generated {
   }
 
   pick(step, row, clicked) {
+    if (!this.steps[step]?.[row]) return; // the picture of the prompt before stands until something has come
     if (!clicked && this.held) return;
     this.held = clicked && !(this.held && this.picked?.[0] === step && this.picked?.[1] === row);
     if (this.picked?.[0] === step && this.picked?.[1] === row) return;

@@ -29,7 +29,7 @@ class Branches extends Generated {
   }
 
   files() {
-    return [svgButton(this), csvButton(this)];
+    return [...pictureButtons(this), csvButton(this)];
   }
 
   // Children under their parents, the earliest first.

@@ -1,5 +1,6 @@
 // A drawing of text and bars to take away, as SVG or PNG. Stands behind format.js. Text enters it as text nodes only.
 const SVG = "http://www.w3.org/2000/svg";
+const LARGEST = 16_000; // pixels of a side: browsers draw nothing on a larger one
 
 class Sheet {
   constructor(theme) {
@@ -50,7 +51,8 @@ async function asPng({ svg, width, height }) {
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
   await image.decode();
   const canvas = make("canvas");
-  [canvas.width, canvas.height] = [width * 2, height * 2];
+  const scale = Math.min(2, LARGEST / width, LARGEST / height);
+  [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   return canvas.toDataURL("image/png");
 }

@@ -1,9 +1,7 @@
 // What the views of the Generate page share: parts that come from routes and can be stopped, a line that says how far it
-// is, a drawing, and the row at the foot. Stands behind format.js, chips.js, takeaway.js and streaming.js.
-const SVG_SPACE = "http://www.w3.org/2000/svg";
-
+// is, a drawing, and the row at the foot. Stands behind format.js, chips.js, drawn_sheet.js, takeaway.js and streaming.js.
 function drawn(tag, attributes = {}, text = null) {
-  const node = document.createElementNS(SVG_SPACE, tag);
+  const node = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   if (text !== null) node.textContent = text;
   return node;

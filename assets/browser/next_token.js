@@ -55,7 +55,7 @@ class NextToken extends Generated {
   }
 
   files() {
-    return [svgButton(this), csvButton(this)];
+    return [...pictureButtons(this), csvButton(this)];
   }
 
   table() {

@@ -1,10 +1,12 @@
 // A text as chips coloured by what each token costs. Stands behind chips.js, format.js and drawn_sheet.js.
 // The scale is even to the eye and in one hue; a line under each token says the same by its length.
 class Costs {
-  constructor(theme, most) {
+  // ends: what the least and the most are called in a drawing; in words of nats where nothing is said.
+  constructor(theme, most, ends = null) {
     this.scale = theme.colors.scale;
     this.inks = [theme.colors.text, theme.colors.background];
     this.most = most || 1;
+    this.ends = ends;
   }
 
   share(nats) {
@@ -105,9 +107,12 @@ function drawnChips(theme, costs, heading, rows, labels) {
   const [left, right, line] = [20, 1000, 36];
   let y = 34;
   sheet.write(left, y, heading, { size: 15, weight: 600 });
-  costs.scale.forEach((color, index) => sheet.put("rect", { x: right - 260 + 18 * index, y: y - 12, width: 18, height: 14, fill: color }));
-  sheet.write(right - 276, y, "0", { size: 12, quiet: true });
-  sheet.write(right - 74, y, fill(labels.nats, { nats: number(costs.most) }), { size: 12, quiet: true });
+  const [least, greatest] = costs.ends ?? ["0", fill(labels.nats, { nats: number(costs.most) })];
+  const end = right - sheet.wide(greatest, 12);
+  const begin = end - 6 - 18 * costs.scale.length;
+  sheet.write(begin - 6 - sheet.wide(least, 12), y, least, { size: 12, quiet: true });
+  costs.scale.forEach((color, index) => sheet.put("rect", { x: begin + 18 * index, y: y - 12, width: 18, height: 14, fill: color }));
+  sheet.write(end, y, greatest, { size: 12, quiet: true });
   y += 14;
   for (const { title, pieces, losses, notes } of rows) {
     y += line;

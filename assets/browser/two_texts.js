@@ -1,6 +1,21 @@
 // The texts of two models on one prompt, beside each other; where they part; and what each model thinks of the other's
-// tokens. Stands behind generated.js and generated_files.js.
+// tokens. Stands behind generated.js, generated_files.js and
+// token_chips.js.
 const MOST_DOUBLINGS = 5; // a token that one model thinks 32 times as likely as the other has the full colour
+
+// How much likelier a token is to its own model than to the other.
+const doublings = (token, cross) => (cross === undefined ? 0 : Math.log2(token.probability / Math.max(cross, 1e-12)));
+
+class Doublings extends Costs {
+  constructor(theme, most, ends) {
+    super(theme, most, ends);
+    this.scale = theme.colors.differences;
+  }
+
+  share(value) {
+    return (1 + Math.max(-1, Math.min(1, value / this.most))) / 2;
+  }
+}
 
 class TwoTexts extends Generated {
   constructor(root) {
@@ -48,7 +63,21 @@ class TwoTexts extends Generated {
   }
 
   files() {
-    return [csvButton(this)];
+    return [...pictureButtons(this, () => (this.texts.some((text) => text.tokens.length) ? this.picture() : null)), csvButton(this)];
+  }
+
+  // One text under the other, in the colours that are seen.
+  picture() {
+    const { words, data } = this;
+    const theme = themeOf(this.root, data.themes);
+    const own = this.colour === "own";
+    const colours = own ? new Costs(theme, 1, [words.unlikely, words.certain]) : new Doublings(theme, MOST_DOUBLINGS, [words.less, words.more]);
+    const rows = this.texts.map(({ prompt, tokens, cross, below }, side) => ({
+      title: data.names[side],
+      pieces: [...(below && prompt.length ? [...prompt.slice(0, -1), `${prompt.at(-1)}\n`] : prompt), ...tokens.map((token) => token.text)],
+      losses: [...prompt.map(() => null), ...tokens.map((token, place) => (own ? token.probability : doublings(token, cross?.[place])))],
+    }));
+    return drawnChips(theme, colours, `${words.colours}: ${words[this.colour]}`, rows, words);
   }
 
   table() {
@@ -118,7 +147,7 @@ class TwoTexts extends Generated {
     if (below) text.append(make("br"));
     tokens.forEach((token, place) => {
       const node = chip(token.text, "t-gen-token");
-      this.shade(node, this.colour === "own" ? token.probability : null, cross ? Math.log2(token.probability / Math.max(cross[place], 1e-12)) : 0);
+      this.shade(node, this.colour === "own" ? token.probability : null, doublings(token, cross?.[place]));
       if (place === part) node.classList.add("t-gen-parting");
       node.tabIndex = place === 0 ? 0 : -1;
       node.dataset.place = place;

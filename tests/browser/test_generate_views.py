@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from llm_core.config import DecodingConfig
 from llm_core.inference.decoding import penalize, truncate
 from llm_core.runs.run import Run
-from tests.browser.conftest import Opened, Server, press
+from tests.browser.conftest import Opened, Server, downloaded, press
 from tests.pages.grown import grow
 
 SCRIPT = Path(__file__).parents[2] / "assets" / "browser" / "distribution.js"
@@ -26,6 +26,11 @@ def run(server: Server) -> Run:
 def shown(page: Page) -> None:
     """Wait until what the view asked for has come."""
     expect(page.locator(".t-gen:not(.t-gen-busy)[data-shown]")).to_be_visible()
+
+
+def taken(page: Page, name: str) -> bytes:
+    """What the button of that name at the foot of a view gives."""
+    return Path(downloaded(page.locator(".t-gen .t-takeaway").get_by_text(name, exact=True)).path()).read_bytes()
 
 
 def test_the_browser_cuts_as_decoding_does(browser: Browser) -> None:
@@ -102,6 +107,10 @@ def test_each_view_is_drawn_fits_a_phone_and_can_be_stopped(opened: Opened, run:
     shown(page)
     expect(page.locator(what).first).to_be_visible()
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= innerWidth")
+    assert taken(page, "CSV").startswith("\ufeff".encode())
+    if view != "samples":
+        assert taken(page, "SVG").startswith(b"<svg")
+        assert taken(page, "PNG").startswith(b"\x89PNG")
     asked: list[dict[str, object]] = []
     page.route("**/*", lambda route: asked.append(json.loads(route.request.post_data or "{}")) if route.request.method == "POST" else route.continue_())  # fmt: skip
     prompt = page.get_by_role("textbox", name="提示词")

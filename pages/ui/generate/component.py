@@ -11,8 +11,8 @@ from pages.ui.live import BROWSER, copy_labels, script
 from pages.ui.text import _, language
 
 _SCRIPTS = (
-    "format", "chips", "curve", "takeaway", "streaming", "generated", "generated_files", "distribution", "next_token",
-    "branches", "beams", "two_texts", "many_samples", "generated_views",
+    "format", "chips", "curve", "takeaway", "drawn_sheet", "saving", "token_chips", "streaming", "generated", "generated_files",
+    "distribution", "next_token", "branches", "beams", "two_texts", "many_samples", "generated_views",
 )  # fmt: skip
 
 
