@@ -6,6 +6,7 @@ a hundredth to a hundred times the usual, and a verdict that is not sure is not 
 """
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from llm_core.data.generated import counts, generated
 from llm_core.errors import N_
 
 Verdict = Literal[
-    "too_early", "diverged", "rate_too_high", "overfitting", "data_too_small", "rate_too_low", "still_falling", "nothing"
+    "too_early", "too_short", "diverged", "rate_too_high", "overfitting", "data_too_small", "rate_too_low", "still_falling", "nothing"
 ]  # fmt: skip
 Floats = NDArray[np.float64]
 
@@ -49,6 +50,8 @@ SLOW_DURING = 0.6
 UNLEARNED = 0.5
 """Share of the way to the n-gram that a learning rate which is too low leaves undone: a task may be learned late, and then
 all at once, with any learning rate, but then it is learned."""
+_FIRST = 3
+"""Steps of a branch that tell its training loss before it has learned anything of its own."""
 FALLING = 0.03
 """Share of the held-out loss that the second half of the run has brought. By a power law, which losses follow, twice the
 steps bring about three quarters of that again: less than two hundredths, below this, is not worth twice the time."""
@@ -61,7 +64,7 @@ class Curve:
     steps, losses, rates: step numbers, training loss in nats per token, learning rate · look_steps, looks: held-out loss
     and when · ngram, floor: losses to compare with, None where there are none · progress: 0 to 1 · over: nothing comes
     any more · diverged_at: the step, None where it has not · passes: how often the training text was read, None where
-    that is not known.
+    that is not known · branched_at: the step of another run after which this one goes on, None where it began anew.
     """
 
     steps: Sequence[int]
@@ -75,6 +78,7 @@ class Curve:
     over: bool = True
     diverged_at: int | None = None
     passes: float | None = None
+    branched_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Diagnosis:
 
 
 _TOO_EARLY = N_("Too early to say how it goes; after about {share} % of the run more can be said.")
+_TOO_SHORT = N_("Too few steps to tell anything from the curve: that takes at least {fewest}.")
 _DIVERGED = N_("The loss stopped being usable at step {step}: the learning rate is too high for this model.")
 _ABOVE_START = N_("The loss rose above where it began, at step {step}: the learning rate is too high.")
 _JUMPED = N_("At step {step} the loss had risen by {rise} nats again and lost what was learned: the learning rate is too high.")  # fmt: skip
@@ -113,7 +118,9 @@ def diagnose(config: RunConfig, curve: Curve) -> Diagnosis:
     found = _Windows(curve) if told else None
     early = not curve.over and curve.progress < EARLY
     if found is None:
-        return nothing if curve.over else Diagnosis("too_early", _TOO_EARLY, {"share": round(100 * EARLY)})
+        if curve.over:
+            return Diagnosis("too_short", _TOO_SHORT, {"fewest": FEWEST_STEPS})
+        return Diagnosis("too_early", _TOO_EARLY, {"share": round(100 * EARLY)})
     return (
         _too_high(config, curve, found)
         or (Diagnosis("too_early", _TOO_EARLY, {"share": round(100 * EARLY)}) if early else None)
@@ -128,7 +135,7 @@ def diagnose(config: RunConfig, curve: Curve) -> Diagnosis:
 class _Windows:
     """Means of the training loss over equal stretches of steps.
 
-    begin: the loss before training · noise: standard deviation of a single loss, from the differences of neighbours, whose
+    begin, begin_error: the loss before training, and what chance does to it · noise: standard deviation of a single loss, from the differences of neighbours, whose
     median no trend and no spike moves · ends, means, errors: last step, mean and standard error of every window.
     """
 
@@ -141,11 +148,16 @@ class _Windows:
         self.middles = np.array([steps[part].mean() for part in parts])
         self.means = np.array([_midmean(losses[part]) for part in parts])
         self.errors = np.array([1.1 * self.noise / math.sqrt(len(part)) for part in parts])
-        self.begin = float(curve.looks[0]) if len(curve.looks) and curve.look_steps[0] == 0 else float(losses[0])
-        # Steps that were left out in thinning a long history lie between two whose rates are known.
-        learned = np.concatenate([[0.0], np.cumsum(rates * np.diff(steps, prepend=0.0))])
+        looked = len(curve.looks) > 0 and curve.look_steps[0] < steps[0]
+        self.begin, self.begin_error = float(curve.looks[0] if looked else losses[0]), 0.0
+        if curve.branched_at is not None:
+            # What is learned already holds less with dropout, so that training may lie above the look before it at once.
+            first = float(losses[:_FIRST].mean())
+            self.begin, self.begin_error = max(self.begin, first), self.noise / math.sqrt(_FIRST)
+        before = float(curve.branched_at or 0)
+        learned = np.concatenate([[0.0], np.cumsum(rates * np.diff(steps, prepend=before))])
         whole = learned[-1] or 1.0
-        self.learned = np.interp(self.middles, np.concatenate([[0.0], steps]), learned / whole)
+        self.learned = np.interp(self.middles, np.concatenate([[before], steps]), learned / whole)
 
     @property
     def fallen(self) -> float:
@@ -154,7 +166,8 @@ class _Windows:
 
 def _too_high(config: RunConfig, curve: Curve, found: _Windows) -> Diagnosis | None:
     """The loss rises: above where it began, or above where it had been by far more than chance."""
-    above = found.means > found.begin + np.maximum(SURE * found.errors, 0.01 * found.begin)
+    errors = np.hypot(found.errors, found.begin_error)
+    above = found.means > found.begin + np.maximum(SURE * errors, 0.01 * found.begin)
     if above.any():
         step = found.ends[int(np.argmax(above))]
         return Diagnosis("rate_too_high", _ABOVE_START, {"step": step}, _rates(config, 0.1))
@@ -200,7 +213,11 @@ def _too_small(config: RunConfig, curve: Curve, found: _Windows) -> Diagnosis | 
 
 
 def _too_low(config: RunConfig, curve: Curve, found: _Windows) -> Diagnosis | None:
-    """The loss falls as steeply for each unit of learning at the end as at the beginning, and has not come far."""
+    """The loss falls as steeply for each unit of learning at the end as at the beginning, and has not come far.
+    Not of a branch: the steep part lies before it.
+    """
+    if curve.branched_at is not None:
+        return None
     fallen = found.begin - float(found.means[-1])
     if abs(fallen) < SURE * max(float(found.errors[-1]), 1e-3 * found.begin):
         # At rest where it began: with large updates single losses would jump about it.
@@ -292,28 +309,41 @@ def curve_of(
     diverged_at: int | None = None,
     training_tokens: int | None = None,
 ) -> Curve:
-    """The curve in the rows of a settled history. training_tokens: how long the training text is, None where unknown.
+    """The curve in the rows of a history, settled or not, which are not kept. training_tokens: how long the training text is, None where unknown.
 
     The last look scores more of the held-out text than those before; where there are enough others it is left out, so that
     no other text is taken for another loss.
     """
-    steps, looks, baselines, tokens = [], [], {}, 0
+    # As arrays a million steps take 32 MB.
+    steps, losses, rates, tokens = array("q"), array("d"), array("d"), array("q")
+    looks: list[tuple[int, float, bool]] = []
+    baselines: dict[Any, float] = {}
+    branched_at = None
     for row in rows:
-        kind, loss = row.get("kind"), row.get("loss")
+        kind, loss, step, mark = row.get("kind"), row.get("loss"), row.get("step"), row.get("resumed_at")
+        if isinstance(mark, int):  # what came after it is taken back
+            while steps and steps[-1] > mark:
+                for column in (steps, losses, rates, tokens):
+                    column.pop()
+            while looks and looks[-1][0] > mark:
+                looks.pop()
+        if kind == "branched" and isinstance(step, int):
+            branched_at = step
         if not isinstance(loss, int | float) or not math.isfinite(loss):
             continue
-        if kind == "step":
-            steps.append((row["step"], float(loss), float(row.get("learning_rate") or 0.0)))
-            tokens = max(tokens, int(row.get("tokens") or 0))
-        elif kind == "evaluation":
-            looks.append((row["step"], float(loss), bool(row.get("whole"))))
+        if kind == "step" and isinstance(step, int):
+            steps.append(step)
+            losses.append(loss)
+            rates.append(float(row.get("learning_rate") or 0.0))
+            tokens.append(int(row.get("tokens") or 0))
+        elif kind == "evaluation" and isinstance(step, int):
+            looks.append((step, float(loss), bool(row.get("whole"))))
         elif kind == "baseline":
             baselines[row.get("name")] = float(loss)
     if len(looks) > 2 * LATER_LOOKS and looks[-1][2] and not looks[-2][2]:
         looks.pop()
     return Curve(
-        [step for step, _loss, _rate in steps], [loss for _step, loss, _rate in steps], [rate for *_rest, rate in steps],
-        [step for step, _loss, _whole in looks], [loss for _step, loss, _whole in looks],
+        steps, losses, rates, [step for step, _loss, _whole in looks], [loss for _step, loss, _whole in looks],
         ngram=baselines.get("ngram"), floor=baselines.get("floor"), progress=progress, over=over, diverged_at=diverged_at,
-        passes=tokens / training_tokens if training_tokens else None,
+        passes=max(tokens, default=0) / training_tokens if training_tokens else None, branched_at=branched_at,
     )  # fmt: skip

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -123,13 +123,18 @@ def _after(row: Row, step: int) -> bool:
 
 def records(folder: Path) -> list[Row]:
     """All settled rows of a run."""
-    rows: list[Row] = []
+    return settle(unsettled(folder))
+
+
+def unsettled(folder: Path, at_once: int = 8_000_000) -> Iterator[Row]:
+    """All rows of a run as they stand in its file, for who need not hold them all. at_once: bytes that are, more than any
+    line has."""
     offset = 0
     while True:
-        more, following = read(folder, offset)
-        rows += more
+        rows, following = read(folder, offset, at_once)
+        yield from rows
         if following <= offset:
-            return settle(rows)
+            return
         offset = following
 
 

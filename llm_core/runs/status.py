@@ -13,9 +13,11 @@ from typing import Any, Literal, cast, get_args
 
 import psutil
 
+from llm_core.config import TrainingConfig
 from llm_core.errors import N_
 from llm_core.runs.files import moment, read_object
 from llm_core.runs.locks import held
+from llm_core.runs.names import root_of
 from llm_core.runs.sentences import sentence_in
 
 State = Literal[
@@ -117,7 +119,7 @@ def current(folder: Path) -> Status:
 def turn_of(folder: Path) -> float | None:
     """The moment up to which the queue knows that the run is on its way: now while it waits, or while the process that
     has its turn begins; else when that turn was given. None for a run that is not in the queue."""
-    entry = read_object(folder.parent / QUEUE / f"{folder.name}.json")
+    entry = read_object(root_of(folder) / QUEUE / f"{folder.name}.json")
     if entry is None:
         return None
     given, pid = entry.get("given"), entry.get("pid")
@@ -164,6 +166,14 @@ def derive(
 KILLED = N_(
     "The worker was killed from outside, perhaps because memory ran out. Resume goes on from the last checkpoint."
 )
+
+
+def trained_share(status: Status, training: TrainingConfig) -> float:
+    """The share of its steps, or of its seconds, that a training has behind it."""
+    if status.state == "finished":
+        return 1.0
+    seconds = training.seconds
+    return min(1.0, status.step / training.steps if seconds is None else status.seconds / seconds)
 
 
 def as_json(status: Status) -> dict[str, Any]:

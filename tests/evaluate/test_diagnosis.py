@@ -136,8 +136,41 @@ def test_early_nothing_is_said_but_that_the_loss_rises() -> None:
     assert told(curve(lambda at: 7 - at, noise=0.02, progress=0.1, over=False)).verdict == "too_early"
     assert told(curve(lambda at: 7 + at, progress=0.1, over=False)).verdict == "rate_too_high"
     assert told(curve(good, steps=20, progress=0.9, over=False)).verdict == "too_early"
-    assert told(curve(good, steps=20)).verdict == "nothing"
+    short = told(curve(good, steps=20))
+    assert (short.verdict, short.values) == ("too_short", {"fewest": 60}), "nobody has looked at it"
     assert told(Curve([], [], [], [], [], over=False, progress=0.0)).verdict == "too_early"
+
+
+BRANCHED = CONFIG.model_copy(update={"training": CONFIG.training.model_copy(update={"steps": 2 * STEPS})})
+
+
+def branch(training: Shape, held_out: Shape, seed: int) -> Curve:
+    """What goes on from step 400 for another 400, as its history tells it."""
+    made = curve(training, held_out, seed=seed)
+    rows: list[dict[str, Any]] = [{"kind": "branched", "step": STEPS, "tokens": 0, "seconds": 0.0}]
+    rows += [{"kind": "evaluation", "step": STEPS + at, "loss": loss} for at, loss in zip(made.look_steps, made.looks, strict=True)]  # fmt: skip
+    rows += [{"kind": "step", "step": STEPS + at, "loss": loss, "learning_rate": 0.001} for at, loss in zip(made.steps, made.losses, strict=True)]  # fmt: skip
+    rows.append({"kind": "baseline", "name": "ngram", "loss": 1.5})
+    return curve_of(rows, progress=1.0, over=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("dropout", [0.0, 0.15])
+def test_a_healthy_branch_begins_low_and_gets_no_verdict(seed: int, dropout: float) -> None:
+    def level(at: np.ndarray) -> np.ndarray:
+        return 2 + 0.03 * np.exp(-at / 0.3)
+
+    made = branch(lambda at: level(at) + dropout, level, seed)
+    assert made.branched_at == STEPS
+    assert told(made, BRANCHED).verdict == "nothing"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_branch_whose_loss_rises_has_a_rate_too_high(seed: int) -> None:
+    def lost(at: np.ndarray) -> np.ndarray:
+        return 2 + 0.9 * (1 - np.exp(-at / 0.02))
+
+    assert told(branch(lost, lost, seed), BRANCHED).verdict == "rate_too_high"
 
 
 def test_what_counts_learns_at_no_rate() -> None:
@@ -152,5 +185,7 @@ def test_a_history_becomes_a_curve_without_its_last_and_other_look() -> None:
     rows += [{"kind": "evaluation", "step": n, "loss": 4.0, "whole": False} for n in range(7)]
     rows += [{"kind": "evaluation", "step": 7, "loss": 9.0, "whole": True}, {"kind": "step", "step": 8, "loss": None}]
     rows += [{"kind": "baseline", "name": "ngram", "loss": 3.0}, {"kind": "sample", "step": 1, "text": "x"}]
+    # A life that did not last: its steps and its look are taken back.
+    rows[7:7] = [{"kind": "step", "step": 9, "loss": 8.0, "tokens": 9000}, {"kind": "evaluation", "step": 9, "loss": 8.0}, {"resumed_at": 7}]  # fmt: skip
     made = curve_of(rows, progress=1.0, over=True, training_tokens=350)
     assert (made.steps[-1], made.rates[0], made.looks, made.ngram, made.passes) == (7, 0.1, [4.0] * 7, 3.0, 2.0)

@@ -1,8 +1,10 @@
 """The diagnosis on the page Train: told with the live answer, worked out once for all who watch, and followed by a button."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -64,6 +66,46 @@ def test_a_hundred_looks_at_the_same_curve_cost_one_diagnosis(store: Store, monk
         diagnosed(run, run.status())
     assert len(asked) == 1
     assert asked[0][1].over
+
+
+def test_a_long_history_is_judged_by_all_of_its_steps(store: Store) -> None:
+    """Thinned to the lowest and the highest loss of each stretch, this curve that does not move looks too noisy to tell."""
+    run = store.create(CONFIG, name="long", owner="local")
+    losses = np.random.default_rng(0).normal(6.93, 0.02, 5000)
+    with History(run.folder) as lines:
+        for step, loss in enumerate(losses, start=1):
+            lines.append({"kind": "step", "step": step, "loss": float(loss), "learning_rate": 1e-6, "tokens": step})
+    replace_json(run.folder / "status.json", as_json(Status(state="finished", step=5000, steps=5000)))
+    replace_json(run.folder / "wanted.json", {"state": "running", "at": 0.0})
+    found = diagnosed(run, run.status())
+    assert found is not None
+    assert (found.verdict, "hardly moved" in found.template) == ("rate_too_low", True)
+
+
+def test_who_asks_while_it_is_worked_out_anew_gets_what_was_said_before(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = recorded(store, "running"), recorded(store, "running")
+    first = diagnosed(run, Status(state="running", step=40))
+    begun, go_on, found = threading.Event(), threading.Event(), list[Diagnosis | None]()
+
+    def slow(*given: Any) -> Diagnosis:
+        begun.set()
+        assert go_on.wait(20)
+        return Diagnosis("nothing", "later")
+
+    monkeypatch.setattr(module, "diagnose", slow)
+    one = threading.Thread(target=lambda: found.append(diagnosed(run, Status(state="running", step=60))))
+    one.start()
+    assert begun.wait(20)
+    assert diagnosed(run, Status(state="running", step=61)) == first
+    monkeypatch.setattr(module, "diagnose", lambda *given: Diagnosis("nothing", "of the other"))
+    told = diagnosed(other, Status(state="running", step=60))
+    assert told is not None
+    assert told.template == "of the other", "one run does not wait for another"
+    go_on.set()
+    one.join()
+    assert found == [Diagnosis("nothing", "later")]
 
 
 def test_the_button_starts_one_better_run_however_often_it_is_pressed(
