@@ -25,7 +25,8 @@ IMPORTED = "imported"
 """The folder among the texts in which files stand that people have brought."""
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 _PAUSE = 0.002
-_measuring = threading.Lock()
+_KEPT = 60.0
+_measuring, _working_out = threading.Lock(), threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,18 @@ class Use:
     unneeded: int
     trash: int
     free: int
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Bytes of unneeded texts: when they were worked out, and for which runs, here and in the trash."""
+
+    at: float
+    runs: tuple[str, ...]
+    size: int
+
+
+_known: dict[Path, _Known] = {}
 
 
 def size_of(folder: Path) -> int:
@@ -86,13 +99,25 @@ def measure_apart(store: Store) -> bool:
 
 def use(store: Store) -> Use:
     """What everything takes; runs that are not measured yet count nothing."""
-    unneeded = sum(size_of(folder) for folder in unneeded_texts(store))
+    unneeded = _unneeded_bytes(store)
     try:
         free = shutil.disk_usage(store.root).free
     except OSError:
         free = 0
     runs = sum(store.listing.size(one) or 0 for one in store.listing.summaries())
     return Use(runs, size_of(store.corpora), unneeded, size_of(store.trash), free)
+
+
+def _unneeded_bytes(store: Store) -> int:
+    """What `unneeded_texts` takes, worked out at most once a minute while no run comes or goes: it reads two files of every
+    run, and open pages ask every other second."""
+    with _working_out:
+        runs = (*(one.id for one in store.listing.fixed()), "/", *sorted(path.name for path in _entries(store.trash)))
+        known = _known.get(store.root)
+        if known is None or known.runs != runs or not known.at <= time.monotonic() < known.at + _KEPT:
+            size = sum(size_of(folder) for folder in unneeded_texts(store))
+            known = _known[store.root] = _Known(time.monotonic(), runs, size)
+        return known.size
 
 
 def unneeded_texts(store: Store) -> list[Path]:
@@ -131,17 +156,22 @@ def remove_unneeded_texts(store: Store, owner: str) -> int:
             shutil.rmtree(folder)
         except OSError as error:
             raise UserError("The text {digest} cannot be removed: {reason}.", digest=folder.name, reason=error.strerror or str(error)) from None  # fmt: skip
+        finally:
+            _known.pop(store.root, None)
     return freed
 
 
 def _folders(place: Path) -> Iterator[Path]:
     """The folders of the runs in a place, and of the children of each."""
-    try:
-        entries = [Path(entry.path) for entry in os.scandir(place) if ID.fullmatch(entry.name)]
-    except OSError:
-        return
-    for folder in entries:
+    for folder in _entries(place):
         yield folder
         children = folder / CHILDREN
         if children.is_dir():
             yield from _folders(children)
+
+
+def _entries(place: Path) -> list[Path]:
+    try:
+        return [Path(entry.path) for entry in os.scandir(place) if ID.fullmatch(entry.name)]
+    except OSError:
+        return []

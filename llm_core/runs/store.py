@@ -53,6 +53,7 @@ BUNDLED_MODELS = Path(__file__).parents[2] / "assets" / "models"
 BUNDLED_RACES = Path(__file__).parents[2] / "assets" / "races"
 BUNDLED_SWEEPS = Path(__file__).parents[2] / "assets" / "sweeps"
 KEPT_MODELS = 6
+_WITH_CHILDREN = ("race", "sweep")
 TRASH = "trash"
 """The folder, beside the runs, where deleted ones stand until it is emptied."""
 Created = (
@@ -258,8 +259,10 @@ class Store:
     def _places(self, identity: str) -> Iterator[Path]:
         """Where a run with this id may stand: by itself, or as the child of another."""
         yield self.root / identity
+        # Pages that watch a child ask again and again: among thousands of runs only few folders are looked into.
         for parent in self.listing.fixed():
-            yield self.root / parent.id / CHILDREN / identity
+            if parent.kind in _WITH_CHILDREN or parent.broken:
+                yield self.root / parent.id / CHILDREN / identity
 
     def runs(self, *, kind: str | None = None, about: str | None = None) -> list[Run]:
         """The runs under the root, newest first: all, or those of a kind, or those that look at this run or race.

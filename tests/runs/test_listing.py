@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from llm_core.config import RunConfig
+from llm_core.errors import UserError
 from llm_core.runs import listing as listings
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.listing import INDEX, Listing
@@ -18,11 +19,13 @@ from llm_core.runs.store import Store
 LONG_AGO = 1_700_000_000
 
 
-def put(root: Path, number: int, *, name: str = "a run", state: str = "finished", **said: float) -> Path:
+def put(
+    root: Path, number: int, *, name: str = "a run", state: str = "finished", kind: str = "train", **said: float
+) -> Path:
     """A run folder as a worker leaves it, written long ago."""
     folder = root / f"{number:016x}"
     folder.mkdir(parents=True)
-    run = {"format": 1, "kind": "train", "config": RunConfig().model_dump(mode="json"), "owner": "local", "created": LONG_AGO + number, "recipe": "gpt"}  # fmt: skip
+    run = {"format": 1, "kind": kind, "config": RunConfig().model_dump(mode="json"), "owner": "local", "created": LONG_AGO + number, "recipe": "gpt"}  # fmt: skip
     replace_json(folder / "run.json", run)
     replace_text(folder / "name.txt", name)
     replace_json(folder / "wanted.json", {"state": "running", "until_step": None, "at": 0.0, "owner": "local"})
@@ -152,7 +155,23 @@ def test_where_a_text_lies_is_not_told(tmp_path: Path) -> None:
 
 def test_a_child_is_found_and_is_no_row_of_its_own(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    parent = put(tmp_path, 1)
+    parent = put(tmp_path, 1, kind="sweep")
     child = put(parent / CHILDREN, 7)
     assert store.find(child.name).folder == child
     assert [one.id for one in store.listing.summaries(fresh=True)] == [parent.name]
+    (parent / "run.json").write_text("{")
+    assert store.find(child.name).folder == child
+
+
+def test_a_child_is_looked_for_only_where_children_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    for number in range(20):
+        put(tmp_path, number)
+    child = put(put(tmp_path, 30, kind="race") / CHILDREN, 7 << 8)
+    looked: list[Path] = []
+    is_dir = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path: looked.append(path) or is_dir(path))
+    assert store.find(child.name).folder == child
+    with pytest.raises(UserError, match="There is no run"):
+        store.find("f" * 16)
+    assert len(looked) < 8

@@ -233,6 +233,30 @@ def test_only_texts_that_no_run_names_go(store: Store, make: Make) -> None:
     assert left == {"0" * 32, "1" * 32, "4" * 32, "not a text", "imported"}
 
 
+def test_unneeded_texts_are_worked_out_once_for_all_who_watch(
+    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    look = disk.unneeded_texts
+    monkeypatch.setattr(disk, "unneeded_texts", lambda store: looks.append(1) or look(store))
+    run = rested(make())
+    text = store.corpora / ("5" * 32)
+    text.mkdir(parents=True)
+    (text / "training.bin").write_bytes(b"12345")
+    os.utime(text, (time.time() - 2 * YOUNG,) * 2)
+    for _ in range(5):
+        assert disk.use(store).unneeded == 5
+    assert len(looks) == 1
+    trash.delete(store, run.id, "local")
+    assert (disk.use(store).unneeded, len(looks)) == (5, 2)
+    trash.empty(store, "local")
+    assert (disk.use(store).unneeded, len(looks)) == (5, 3)
+    disk.remove_unneeded_texts(store, "local")
+    assert (disk.use(store).unneeded, len(looks)) == (0, 5)
+    monkeypatch.setattr(disk, "_KEPT", 0.0)
+    assert (disk.use(store).unneeded, len(looks)) == (0, 6)
+
+
 def test_sizes_are_measured_and_counted(store: Store, make: Make) -> None:
     run = rested(make())
     (run.folder / "log.txt").write_bytes(bytes(5000))

@@ -1,5 +1,6 @@
 """The form of a sweep: what is trained, on what, which settings change, how many trainings that makes and how long they take."""
 
+import math
 import re
 import secrets
 import time
@@ -123,9 +124,12 @@ def numbers(text: str) -> list[float]:
     found = []
     for word in filter(None, _SEPARATORS.split(text)):
         try:
-            found.append(float(word))
+            value = float(word)
         except ValueError:
-            raise UserError("{text!r} is no number; write the values like {example}.", text=word[:40], example="0.001, 0.003, 0.01") from None  # fmt: skip
+            value = math.nan
+        if not math.isfinite(value):
+            raise UserError("{text!r} is no number; write the values like {example}.", text=word[:40], example="0.001, 0.003, 0.01")  # fmt: skip
+        found.append(value)
     return found
 
 
