@@ -27,7 +27,8 @@ class Entry:
     """A run in the queue: `at`, when it asked, and `threads`, how many slots it takes.
 
     `given`: since when it has its turn, None while it waits · `aside`: in a place beside the slots · `pid` and `started`
-    name the process that works on it, or that waits with everything in its memory.
+    name the process that works on it, or that waits with everything in its memory · `parent`: the run in whose folder it
+    stands, None for one that stands by itself.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Entry:
     aside: bool = False
     pid: int | None = None
     started: float | None = None
+    parent: str | None = None
 
 
 def order(entries: Iterable[Entry], served: Served, *, short: bool) -> list[Entry]:

@@ -20,7 +20,7 @@ from llm_core.runs import status as statuses
 from llm_core.runs.files import moment, read_object, replace_json, sweep
 from llm_core.runs.limits import running_limits
 from llm_core.runs.locks import Lock, held
-from llm_core.runs.names import ID
+from llm_core.runs.names import CHILDREN, ID
 from llm_core.runs.queue import SHORT_KINDS, Entry, next_turns, places
 from llm_core.runs.run import Run, root_of
 from llm_core.runs.status import QUEUE
@@ -84,7 +84,7 @@ class Queue:
                 if process is None and run.alive() and not statuses.asked_for(run.folder):
                     return  # its worker has heard the wish already
                 at = statuses.wanted(run.folder).at or time.time()
-                entry = Entry(run.id, run.owner, at, _threads(run), run.kind in SHORT_KINDS)
+                entry = Entry(run.id, run.owner, at, _threads(run), run.kind in SHORT_KINDS, parent=_parent(run))
             elif process is None:
                 return
             if process is not None:
@@ -133,7 +133,7 @@ class Queue:
                 if entry.pid is not None:
                     continue  # a worker that waits with everything in its memory sees its turn by itself
                 try:
-                    process = spawn(self.root / entry.id)
+                    process = spawn(self._folder(entry))
                 except Exception as error:
                     self._write(dataclasses.replace(entry, aside=False))
                     failed = error
@@ -168,7 +168,7 @@ class Queue:
 
     def _swept(self, entry: Entry) -> Entry | None:
         """An entry as it is to be; None for one that is over, whose file is gone then."""
-        folder = self.root / entry.id
+        folder = self._folder(entry)
         if not folder.is_dir():
             self._path(entry.id).unlink(missing_ok=True)
             return None
@@ -195,7 +195,7 @@ class Queue:
         """The end of a turn: the run leaves, or waits anew where it was asked for since its worker's last word."""
         wish = statuses.wanted(folder)
         if entry.given is not None and wish.at > entry.given and statuses.asked_for(folder):
-            again = Entry(entry.id, entry.owner, wish.at, entry.threads, entry.short)
+            again = Entry(entry.id, entry.owner, wish.at, entry.threads, entry.short, parent=entry.parent)
             self._write(again)
             return again
         self._path(entry.id).unlink(missing_ok=True)
@@ -216,7 +216,11 @@ class Queue:
         return {(str(owner), bool(short)): moment(at) for owner, short, at in rows}
 
     def _alive(self, entry: Entry) -> bool:
-        return held(self.root / entry.id / statuses.LOCK)
+        return held(self._folder(entry) / statuses.LOCK)
+
+    def _folder(self, entry: Entry) -> Path:
+        """Where the run of an entry stands."""
+        return (self.root if entry.parent is None else self.root / entry.parent / CHILDREN) / entry.id
 
     def _path(self, run: str) -> Path:
         return self.folder / f"{run}.json"
@@ -235,11 +239,17 @@ def _read(path: Path) -> Entry | None:
     if values is None or not isinstance(values.get("owner"), str):
         return None
     given, pid, threads = values.get("given"), values.get("pid"), values.get("threads")
+    parent = values.get("parent")
     return Entry(
         path.stem, values["owner"], moment(values.get("at")), max(1, threads) if type(threads) is int else 1,
         values.get("short") is True, None if given is None else moment(given), values.get("aside") is True,
         pid if type(pid) is int else None, moment(values.get("started")),
+        parent if isinstance(parent, str) and ID.fullmatch(parent) else None,
     )  # fmt: skip
+
+
+def _parent(run: Run) -> str | None:
+    return run.folder.parents[1].name if run.folder.parent.name == CHILDREN else None
 
 
 def _threads(run: Run) -> int:

@@ -16,6 +16,8 @@ from llm_core.runs.imported import ImportConfig
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.locks import held
 from llm_core.runs.names import BUNDLED, ID, LONGEST_NAME
+from llm_core.runs.names import CHILDREN as CHILDREN
+from llm_core.runs.names import root_of as root_of
 from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.scored import HeadScoresConfig
@@ -35,9 +37,6 @@ KIND_OF = {settings: kind for kind, settings in KINDS.items()}
 
 WITH_MODEL = ("train", "import")
 """Those of them that keep a model."""
-
-CHILDREN = "children"
-"""The folder, in that of a run, where the runs stand that belong to it: they are listed, moved and deleted with it."""
 
 _STEP = re.compile(r"[0-9]{8}")
 
@@ -175,11 +174,6 @@ def _origin(value: object) -> Origin | None:
     if not (isinstance(run, str) and type(step) is int and step >= 0):
         return None
     return Origin(run, step) if ID.fullmatch(run) or BUNDLED.fullmatch(run) else None
-
-
-def root_of(folder: Path) -> Path:
-    """The folder of all runs that a run's folder stands in, be it a run of its own or the child of one."""
-    return folder.parents[2] if folder.parent.name == CHILDREN else folder.parent
 
 
 def children_of(run: Run) -> list[Run]:

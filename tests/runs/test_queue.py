@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from llm_core.config import RunConfig
 from llm_core.errors import UserError
 from llm_core.runs import launch
 from llm_core.runs.files import replace_json
@@ -19,6 +20,7 @@ from llm_core.runs.queue import Entry, next_turns, order, places
 from llm_core.runs.queued import Queue
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
+from llm_core.runs.swept import Axis, SweepConfig
 from llm_core.runs.trash import delete
 from llm_core.runs.worker import work
 from llm_core.training.records import Record
@@ -286,6 +288,23 @@ def test_a_paused_run_gives_its_turn_away_and_asks_again(
     store.want(first, "stopped", owner="local")
     wait_for(lambda: first.status().state == "stopped" and not first.alive())
     assert servers.launched == [first.id, second.id], "the paused worker went on itself"
+    wait_for(lambda: entry_files(store) == [])
+
+
+def test_a_training_of_a_sweep_that_is_resumed_by_hand_gets_a_turn_where_it_stands(servers: Servers) -> None:
+    store = servers.store
+    axis = Axis(setting="training.learning_rate", values=(0.001, 0.003))
+    sweep = store.create(SweepConfig(base=RunConfig(), axes=(axis,)), name="a sweep", threads=1)
+    child = store.create(RunConfig(), name="one of it", threads=1, parent=sweep)
+    store.want(child, "stopped", owner="local")
+    store.want(child, "running", owner="local")
+    store.queue.ask(child)
+    replace_json(child.folder / "wanted.json", {"state": "running", "at": time.time() - 7200, "owner": "local"})
+    assert child.status().state == "waiting", "however long ago it was asked for"
+    assert store.queue.place(child.id) == (1, 1)
+    store.start(child)
+    wait_for(lambda: child.status().state == "finished")
+    assert servers.launched == [child.id]
     wait_for(lambda: entry_files(store) == [])
 
 
