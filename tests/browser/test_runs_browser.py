@@ -66,6 +66,8 @@ def test_names_and_tags_are_only_words_and_a_deleted_run_comes_back(opened: Open
 
 def test_what_is_typed_and_pressed_stays_while_a_run_counts_on(opened: Opened, server: Server) -> None:
     run = write_run(server.runs / f"{FIRST + 99:016x}", until=8, name="counting", state="paused")
+    store = Store(server.runs)
+    store.want(store.find(run.name), "running", owner="local")  # what is on its way is asked for more often
 
     def count_on(step: int) -> None:
         status = json.loads((run / "status.json").read_text(encoding="utf-8"))
