@@ -4,11 +4,14 @@ Everything that leaves can come in again (`llm_core.runs.unpacked_run`): where a
 oldest stay behind.
 """
 
+import contextlib
+import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from llm_core.data.corpora import CORPORA
 from llm_core.data.table_examples import EXAMPLES
@@ -17,6 +20,7 @@ from llm_core.runs.files import read_object
 from llm_core.runs.history import FILE as HISTORY
 from llm_core.runs.run import CHILDREN, Run
 from llm_core.runs.unpacking import MOST_BYTES, MOST_ENTRIES
+from llm_core.training.atomic import MANIFEST
 
 TEXTS = "texts"
 """The folder in the zip where texts stand that people brought, each in one named by its digest."""
@@ -96,17 +100,27 @@ def _chosen(run: Run, texts: bool) -> dict[str, Path]:
             steps.setdefault(inside.parent, {})[place] = path
         else:
             chosen[place] = path
-            size += path.stat().st_size
+            size += _size(path)
     for folder in sorted(steps, key=lambda one: (one.name, str(one)), reverse=True):
         files = steps[folder]
-        more = sum(path.stat().st_size for path in files.values())
+        more = sum(map(_size, files.values()))
         if size + more > _MARGIN * MOST_BYTES or len(chosen) + len(files) > _MARGIN * MOST_ENTRIES:
             continue
         chosen |= files
         size += more
-    if size > _MARGIN * MOST_BYTES or len(chosen) > MOST_ENTRIES:
+    if len(chosen) > MOST_ENTRIES:
+        raise UserError("Run {run} has {count:,} files even without its checkpoints; at most {limit:,} can be brought in again.", run=run.id, count=len(chosen), limit=MOST_ENTRIES)  # fmt: skip
+    if size > _MARGIN * MOST_BYTES:
         raise UserError("Run {run} is larger than what can be brought in again: {limit:,} bytes.", run=run.id, limit=MOST_BYTES)  # fmt: skip
     return chosen
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, 0 where its worker has just removed it."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _children(run: Run) -> list[Path]:
@@ -135,29 +149,58 @@ class _Sink:
 def _zipped(files: Mapping[str, Path]) -> Iterator[bytes]:
     sink = _Sink()
     with zipfile.ZipFile(sink, "w") as archive:  # type: ignore[call-overload]
-        for place, path in files.items():
-            try:
-                source = path.open("rb")
-            except OSError:
-                continue  # a step that its worker has just thinned out
-            with source:
-                entry = zipfile.ZipInfo(place, (1980, 1, 1, 0, 0, 0))
-                # Weights hardly shrink, and would keep the processor busy.
-                entry.compress_type = zipfile.ZIP_STORED if place.endswith(".safetensors") else zipfile.ZIP_DEFLATED
-                left = path.stat().st_size
-                if path.name == HISTORY:
-                    left = _whole_lines(path, left)
-                with archive.open(entry, "w") as target:
-                    while left > 0 and (chunk := source.read(min(_CHUNK, left))):
-                        left -= len(chunk)
-                        target.write(chunk)
-                        yield sink.take()
+        for group in _together(files):
+            with contextlib.ExitStack() as opened:
+                for place, source in _opened(group, opened).items():
+                    entry = zipfile.ZipInfo(place, (1980, 1, 1, 0, 0, 0))
+                    # Weights hardly shrink, and would keep the processor busy.
+                    entry.compress_type = zipfile.ZIP_STORED if place.endswith(".safetensors") else zipfile.ZIP_DEFLATED
+                    left = os.fstat(source.fileno()).st_size
+                    if place.endswith(HISTORY):
+                        left = _whole_lines(source, left)
+                    with archive.open(entry, "w") as target:
+                        while left > 0 and (chunk := source.read(min(_CHUNK, left))):
+                            left -= len(chunk)
+                            target.write(chunk)
+                            yield sink.take()
     yield sink.take()
 
 
-def _whole_lines(path: Path, size: int) -> int:
+def _together(files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+    """The files one by one, but those of a checkpoint at once."""
+    checkpoints: dict[PurePosixPath, dict[str, Path]] = {}
+    for place, path in files.items():
+        folder = PurePosixPath(place).parent
+        if folder.parent.name == "steps":
+            checkpoints.setdefault(folder, {})[place] = path
+        else:
+            yield {place: path}
+    yield from checkpoints.values()
+
+
+def _opened(group: Mapping[str, Path], stack: contextlib.ExitStack) -> dict[str, BinaryIO]:
+    """The files, open. Nothing where one has gone meanwhile, or where they are not of one and the same checkpoint: its
+    worker may just be replacing it by a smaller one. What is open stays readable after that."""
+    folder = next(iter(group.values())).parent
+    try:
+        if folder.parent.name != "steps":
+            return {place: stack.enter_context(path.open("rb")) for place, path in group.items()}
+        written = (folder / MANIFEST).read_bytes()
+        sizes = {name: entry["bytes"] for name, entry in json.loads(written)["files"].items()} | {
+            MANIFEST: len(written)
+        }
+        files = {place: stack.enter_context(path.open("rb")) for place, path in group.items() if path.name in sizes}
+        found = {PurePosixPath(place).name: os.fstat(file.fileno()).st_size for place, file in files.items()}
+        same = found == sizes and (folder / MANIFEST).read_bytes() == written
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return files if same else {}
+
+
+def _whole_lines(file: BinaryIO, size: int) -> int:
     """Up to where a history that may be growing consists of whole lines."""
-    with path.open("rb") as file:
-        start = max(0, size - 1_000_000)
-        file.seek(start)
-        return start + file.read(size - start).rfind(b"\n") + 1
+    start = max(0, size - 1_000_000)
+    file.seek(start)
+    end = start + file.read(size - start).rfind(b"\n") + 1
+    file.seek(0)
+    return end

@@ -1,5 +1,6 @@
 """A run that leaves as a zip comes in again whole; whatever else is brought is one sentence, and leaves nothing."""
 
+import dataclasses
 import io
 import json
 import shutil
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from llm_core.config import DataConfig, RunConfig, TrainingConfig, TransformerConfig
 from llm_core.data.prepare import import_text
 from llm_core.errors import UserError
-from llm_core.runs import classroom, tags, unpacked_run, unpacking
+from llm_core.runs import archive, classroom, tags, unpacked_run, unpacking
 from llm_core.runs.archive import export
 from llm_core.runs.classroom import Limits
 from llm_core.runs.history import records
@@ -24,6 +25,7 @@ from llm_core.runs.status import Status, as_json
 from llm_core.runs.store import BUNDLED_RACES, Store
 from llm_core.runs.unpacked_run import import_run
 from llm_core.runs.worker import work
+from llm_core.training import atomic, checkpoints
 
 OWNER = f"student-{7:016x}"
 TEXT = b"the cat sat on the mat and the dog sat on the cat. " * 60
@@ -149,6 +151,58 @@ def test_a_run_that_is_nothing_without_another_does_not_leave(trained: Run, tmp_
 
     with pytest.raises(UserError, match="nothing without it"):
         export(open_run(copy, tmp_path))
+
+
+def steps_in(content: bytes, folder: Path) -> dict[str, frozenset[str]]:
+    """The names of the files of each checkpoint in a zip; raises where one is not as it was written."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive.extractall(folder)
+    return {path.name: atomic.verify(path) for path in folder.glob("*/steps/*")}
+
+
+def test_a_checkpoint_that_is_replaced_meanwhile_leaves_whole(trained: Run, tmp_path: Path) -> None:
+    pieces = sum(1 for _ in export(trained))
+    seen = set()
+    for at in range(pieces):
+        copy = Path(shutil.copytree(trained.folder, tmp_path / str(at) / trained.id))
+        taken = []
+        for number, piece in enumerate(export(dataclasses.replace(trained, folder=copy))):
+            taken.append(piece)
+            if number == at:
+                checkpoints._demote(copy / "steps", 4)
+        found = steps_in(b"".join(taken), tmp_path / str(at) / "zip")
+        assert set(found) == {path.name for path in (trained.folder / "steps").iterdir()}
+        seen.add(checkpoints.STATE in found["00000004"])
+    assert seen == {True, False}
+
+
+def test_a_checkpoint_at_odds_with_its_manifest_stays_behind(trained: Run, tmp_path: Path, store: Store) -> None:
+    copy = Path(shutil.copytree(trained.folder, tmp_path / trained.id))
+    (copy / "steps" / "00000004" / "model.safetensors").write_bytes(b"the half of it")
+    run = bring(store, b"".join(export(dataclasses.replace(trained, folder=copy))))
+    assert run.steps() == trained.steps()[:-1] != []
+
+
+def test_a_checkpoint_that_goes_while_it_is_measured_stays_behind(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(trained.folder, tmp_path / trained.id))
+    is_symlink = Path.is_symlink
+
+    def thinned(path: Path) -> bool:
+        if path.parent.name == "00000004" and path.exists():
+            path.unlink()
+        return is_symlink(path)
+
+    monkeypatch.setattr(Path, "is_symlink", thinned)
+    content = b"".join(export(dataclasses.replace(trained, folder=copy)))
+    assert "00000004" not in steps_in(content, tmp_path / "zip")
+
+
+def test_too_many_files_are_another_sentence_than_too_many_bytes(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MOST_ENTRIES", 3)
+    with pytest.raises(UserError, match="files even without its checkpoints; at most 3"):
+        export(trained)
 
 
 NAMES = {
