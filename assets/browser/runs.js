@@ -73,7 +73,7 @@ class Line {
   draw({ href, name, kind, state, place, step, steps, progress, loss }, labels) {
     this.link.setAttribute("href", href);
     const standing = place ? fill(labels.place, { place: number(place) }) : labels.states[state];
-    const far = steps ? fill(labels.of, { a: number(step), b: number(steps) }) : step || progress === null ? number(step) : `${Math.round(100 * progress)} %`;
+    const far = steps ? fill(labels.of, { a: number(step), b: number(steps) }) : step ? number(step) : progress ? `${Math.round(100 * progress)} %` : "";
     const texts = [name, [labels.kinds[kind], standing].filter(Boolean).join(" · "), far, loss === null ? "" : fill(labels.loss, { loss: number(loss) })];
     texts.forEach((text, index) => {
       if (this.parts[index].textContent !== text) this.parts[index].textContent = text;
