@@ -35,6 +35,7 @@ def test_a_grid_ends_with_every_training_and_the_best(
     losses = [one["validation_loss"] for one in trainings]
     assert found["best"] == {"training.learning_rate": 0.1 if losses[1] < losses[0] else 0.001}
     assert "over width" in str(found["no_scaling"])
+    assert found["unit"] == "nats per token"
     store = Store(tmp_path / "runs")
     assert store.find(trainings[0]["run"]).status().validation_loss == losses[0]
     assert main(["resume", str(found["run"]), "--runs", str(tmp_path / "runs"), "--json"]) == 0

@@ -27,7 +27,7 @@ _EXPONENTS = np.geomspace(0.02, _STEEPEST, 120)
 
 @dataclass(frozen=True)
 class Scaling:
-    """floor: E, in nats per token · scale: A, with N in its own unit · exponent: alpha · each with the ends of a 90 %
+    """floor: E, in the unit of the losses that were given · scale: A, with N in its own unit · exponent: alpha · each with the ends of a 90 %
     interval · sizes, losses: the points · error: root mean square of the residuals in log loss."""
 
     floor: float

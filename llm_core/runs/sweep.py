@@ -75,9 +75,15 @@ class Sweep:
 
     @property
     def best(self) -> int | None:
-        """The cell with the lowest end; None before one has finished."""
-        ends = [(end, cell) for cell, end in enumerate(self.ends) if end is not None]
+        """The cell with the lowest end among those where all went well; None before one has finished."""
+        broken = self.broken
+        ends = [(end, cell) for cell, end in enumerate(self.ends) if end is not None and cell not in broken]
         return min(ends)[1] if ends else None
+
+    @property
+    def broken(self) -> frozenset[int]:
+        """Cells of which a training diverged or failed: the mean end of the others looks better than the cell is."""
+        return frozenset(one.cell for one in self.trained if one.state in ("diverged", "failed"))
 
     @property
     def floor(self) -> float | None:
@@ -144,7 +150,7 @@ def gathered(settings: SweepConfig, rows: Iterable[Row]) -> Sweep:
 
 def scaling_of(sweep: Sweep) -> ScalingOf:
     """The scaling curve over the number of parameters where width or depth was swept, else over the tokens of the text. Of
-    cells that differ in something else, as in learning rate, the best counts. Raises UserError where there is none."""
+    cells that differ in something else, as in learning rate, the best counts, of broken cells none. Raises UserError where there is none."""
     names = [axis.setting for axis in sweep.settings.axes]
     sizes = [at for at, name in enumerate(names) if name in ("model.width", "model.layers")]
     quantity = "parameters" if sizes else "tokens"
@@ -153,8 +159,9 @@ def scaling_of(sweep: Sweep) -> ScalingOf:
         raise UserError("A scaling curve needs a sweep over width, depth or the size of the text.")
     best: dict[tuple[float, ...], float] = {}
     known: dict[tuple[float, ...], float] = {}
+    broken = sweep.broken
     for cell, end in enumerate(sweep.ends):
-        if end is not None:
+        if end is not None and cell not in broken:
             key = tuple(sweep.settings.cells[cell][at] for at in sizes)
             best[key] = min(end, best.get(key, math.inf))
     for one in sweep.trained:
@@ -167,7 +174,7 @@ def scaling_of(sweep: Sweep) -> ScalingOf:
 
 @lru_cache(64)
 def _fitted(sizes: tuple[float, ...], losses: tuple[float, ...]) -> Scaling:
-    """A fit takes half a second, and many browsers ask for the same one."""
+    """A fit takes hundredths of a second, and many browsers ask for the same one."""
     return fit_scaling(sizes, losses)
 
 

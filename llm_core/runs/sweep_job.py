@@ -14,7 +14,7 @@ from llm_core.runs.files import moment
 from llm_core.runs.history import Row
 from llm_core.runs.job import Clock, Job, Noted, Progress
 from llm_core.runs.run import Run, children_of
-from llm_core.runs.status import Status, wanted
+from llm_core.runs.status import Status, trained_share, wanted
 from llm_core.runs.store import Store
 from llm_core.runs.sweep import open_sweep
 from llm_core.training import checkpoints
@@ -46,11 +46,19 @@ class SweepJob(Job):
             _identity(child.config): child for child in children_of(self.run) if isinstance(child.settings, RunConfig)
         }
         took = [child.status().seconds for child in known.values() if child.status().state in _OVER]
+        said = _said(self.run)
         began = clock()
         for number, (cell, seed) in enumerate(trainings):
             config = self._settings.config(self._settings.cells[cell], seed)
             child = known.get(_identity(config))
-            if child is not None and (child.status().state in _OVER or _given_up(child) or child.alive()):
+            if child is not None and child.alive():
+                continue
+            if child is not None and ((status := child.status()).state in _OVER or _given_up(child)):
+                # Where the worker was killed before it could say so, or a person has gone on with the child by hand.
+                if said.get((cell, seed)) != status.state:
+                    yield Noted(
+                        _closing(child, cell, seed, status), clock() - began, (number + 1) / len(trainings), None
+                    )
                 continue
             if child is None:
                 child = self._store.create(
@@ -61,7 +69,7 @@ class SweepJob(Job):
                     parent=self.run,
                 )
             for row, status in self._train(child, cell, seed, clock):
-                share = _share(status, config)
+                share = 1.0 if status.state in _OVER else trained_share(status, config.training)
                 each = (sum(took) + status.seconds) / (len(took) + share) if took or share > 0.05 else None
                 left = None if each is None else each * (len(trainings) - number - share)
                 yield Noted(row, clock() - began, (number + share) / len(trainings), left)
@@ -86,7 +94,7 @@ class SweepJob(Job):
             for row in kept:
                 yield {**row, **about}, status
             yield None, status
-        yield {"kind": "cell", **about, "run": child.id, "state": status.state, **_outcome(child, status)}, status
+        yield _closing(child, cell, seed, status), status
 
     def write(self, snapshot: Snapshot) -> None:
         raise NotImplementedError("a sweep keeps its models in the folders of its children")
@@ -137,11 +145,16 @@ def _resumed(child: Run) -> int:
     return 0 if newest is None else int(newest.name)
 
 
-def _share(status: Status, config: RunConfig) -> float:
-    if status.state in _OVER:
-        return 1.0
-    seconds = config.training.seconds
-    return min(1.0, status.step / config.training.steps if seconds is None else status.seconds / seconds)
+def _said(sweep: Run) -> dict[tuple[object, object], object]:
+    """The state of every child, by cell and seed, as the sweep's history has it."""
+    rows = history.records(sweep.folder)
+    return {(row.get("cell"), row.get("seed")): row.get("state") for row in rows if row.get("kind") == "cell"}
+
+
+def _closing(child: Run, cell: int, seed: int, status: Status) -> Row:
+    """The row that says how a child stands in the end."""
+    about = {"kind": "cell", "cell": cell, "seed": seed, "run": child.id, "state": status.state}
+    return {**about, **_outcome(child, status)}
 
 
 def _outcome(child: Run, status: Status) -> Row:

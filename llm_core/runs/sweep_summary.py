@@ -12,7 +12,8 @@ Values = dict[str, Any]
 
 
 def sweep_summary(run: Run) -> Values:
-    """Every training with its values and how it ended, the best cell, and the scaling curve where there is one."""
+    """Every training with its values and how it ended, the best cell, and the scaling curve where there is one. `unit`: of
+    the curve and of the entropy floor."""
     sweep = sweep_of(run)
     names = [axis.setting for axis in sweep.settings.axes]
     trainings = [
@@ -23,7 +24,8 @@ def sweep_summary(run: Run) -> Values:
         for one in sweep.trained
     ]  # fmt: skip
     best = None if sweep.best is None else dict(zip(names, sweep.settings.cells[sweep.best], strict=True))
-    found: Values = {"run": str(run.folder), "trainings": trainings, "best": best, "entropy_floor": sweep.floor}
+    unit = "bits per character" if sweep.in_bits else "nats per token"
+    found: Values = {"run": str(run.folder), "trainings": trainings, "best": best, "unit": unit, "entropy_floor": sweep.floor}  # fmt: skip
     try:
         scaling = scaling_of(sweep)
     except UserError as error:

@@ -91,6 +91,21 @@ def test_one_setting_is_a_line_and_grows_with_the_history(store: Store, client: 
     assert list(over["figures"]) == ["curves", "ends"], "learning rates have no scaling curve"
 
 
+def test_where_a_seed_diverged_the_end_of_the_others_is_marked(store: Store, client: TestClient) -> None:
+    axes = [{"setting": name, "values": values} for name, values in (("model.width", (8, 16)), ("training.learning_rate", (0.001, 0.01)))]  # fmt: skip
+    told: dict[int, Any] = {}
+    for count in (1, 2):
+        values = {"base": BASE.model_dump(mode="json"), "axes": axes[-count:], "seeds": 2}
+        run = store.create(parse(SweepConfig, values), name="swept")
+        diverged = {"kind": "cell", "cell": 0, "seed": 1, "run": "1" * 16, "state": "diverged", "loss": None}
+        keep(run, [*outcome(0, 64, 0.0), diverged, *outcome(1, 8, 0.0)])
+        told[count] = client.get(f"/sweep/{run.id}").json()
+        assert "Learning rate 0.01" in told[count]["sentences"][0], "the worse one, of which all went well"
+    assert told[1]["figures"]["ends"]["light"]["data"][0]["marker"]["symbol"] == ["x", "star"]
+    signs = [sign["text"] for sign in told[2]["figures"]["ends"]["light"]["layout"]["annotations"]]
+    assert signs == [f"{FLOOR + 30 * 6400**-0.5:.2f} ✕", f"<b>{FLOOR + 30 * 800**-0.5:.2f} ★</b>", "", ""]
+
+
 def test_a_range_test_is_drawn_with_its_suggestion_once_it_is_over(store: Store, client: TestClient) -> None:
     run = store.create(RangeTestConfig(base=BASE, steps=40), name="rates")
     rates = [1e-5 * 1.4**at for at in range(40)]

@@ -2,6 +2,7 @@
 to is read from one history."""
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,23 @@ def test_every_seed_makes_each_training_again_and_the_mean_of_their_ends_counts(
     assert (found.ends, found.best) == ((2.5, 2.6), 0)
 
 
+def test_a_cell_with_a_seed_that_diverged_is_never_the_best() -> None:
+    axes = (axis("model.width", 8, 16, 32, 64), RATES)
+    settings = SweepConfig(base=small("stories-en"), axes=axes, seeds=2)
+    rows = []
+    for cell, seed in settings.trainings:
+        width, rate = settings.cells[cell]
+        failed = (rate, seed) == (0.03, 1)
+        loss = 1 + 30 * width**-1.0 + (0.5 if rate == 0.003 else 0.0)  # what has not diverged is better
+        rows.append({"kind": "cell", "cell": cell, "seed": seed, "state": "diverged" if failed else "finished", "loss": None if failed else loss, "parameters": width})  # fmt: skip
+    found = gathered(settings, rows)
+    assert found.broken == {1, 3, 5, 7}
+    assert None not in found.ends
+    assert found.best is not None
+    assert settings.cells[found.best] == (64, 0.003)
+    assert scaling_of(found).curve.losses == pytest.approx([1.5 + 30 / width for width in (8, 16, 32, 64)])
+
+
 def test_a_stopped_sweep_goes_on_with_the_child_that_was_under_way(store: Store, base: RunConfig) -> None:
     run = swept(store, base)
     seen: list[history.Row] = []
@@ -118,6 +136,48 @@ def test_a_killed_sweep_trains_nothing_twice(store: Store, base: RunConfig) -> N
     assert [at for at, _loss in second.points] == [1, 2, 3, 4]
     rows = [row for row in history.records(store.find(first.run).folder) if row["kind"] == "step"]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
+
+
+def test_a_child_that_came_to_its_end_unsaid_is_said_when_the_sweep_goes_on(store: Store, base: RunConfig) -> None:
+    run = swept(store, base)
+
+    def kill(row: history.Row) -> None:
+        if row["kind"] == "cell" and row["cell"] == 0 and row["state"] == "finished":
+            raise Killed
+
+    with pytest.raises(Killed):
+        work(run, report=kill)
+    (first,) = children_of(run)
+    assert first.status().state == "finished"
+    cut = [row for row in history.records(run.folder) if row.get("state") != "finished"]
+    (run.folder / history.FILE).write_text("".join(json.dumps(row) + "\n" for row in cut), encoding="utf-8")
+    assert [one.state for one in sweep_of(run).trained] == ["running", "waiting"]
+    assert work(run).state == "finished"
+    found = sweep_of(run).trained
+    assert [one.state for one in found] == ["finished", "finished"]
+    assert found[0].loss == first.status().validation_loss
+    assert found[0].outcome["parameters"] == found[1].outcome["parameters"]
+    closing = [row for row in history.records(run.folder) if row["kind"] == "cell" and row["state"] == "finished"]
+    assert [row["cell"] for row in closing] == [0, 1], "each once"
+
+
+def test_a_child_that_a_person_went_on_with_by_hand_is_said_too(store: Store, base: RunConfig) -> None:
+    run = swept(store, base)
+
+    def stop(row: history.Row) -> None:
+        if row["kind"] == "point" and row["cell"] == 0 and row["at"] == 2:
+            store.want(store.find(children_of(run)[0].id), "stopped", owner="local")
+        if row["kind"] == "point" and row["cell"] == 1 and row["at"] == 2:
+            store.want(run, "stopped", owner="local")
+
+    assert work(run, report=stop).state == "stopped"
+    child = children_of(run)[0]
+    store.want(child, "running", owner="local")
+    assert work(child).state == "finished"
+    store.want(run, "running", owner="local")
+    assert work(run).state == "finished"
+    assert [one.state for one in sweep_of(run).trained] == ["finished", "finished"]
+    assert sweep_of(run).trained[0].loss == child.status().validation_loss
 
 
 def test_a_child_that_a_person_stopped_is_left_out_and_one_that_diverged_is_said(store: Store, base: RunConfig) -> None:
@@ -197,6 +257,7 @@ def test_texts_of_different_sizes_are_compared_in_bits_and_so_is_their_floor() -
     assert found.ends == pytest.approx((1.8, 1.4, 1.2, 1.1))
     assert found.floor == pytest.approx(0.5)
     assert scaling_of(found).quantity == "tokens"
+    assert scaling_of(found).curve.floor == pytest.approx(1.0, rel=1e-3), "in bits, as the ends are"
 
 
 def test_broken_rows_are_left_out() -> None:

@@ -85,7 +85,7 @@ def _heatmap(sweep: Sweep, words: Words, colors: Colors) -> go.Figure:
     rows, columns = sweep.settings.axes
     shape = (len(rows.values), len(columns.values))
     found = np.array([np.nan if end is None else end for end in sweep.ends]).reshape(shape)
-    over = {one.cell for one in sweep.trained if one.state in ("diverged", "failed")}
+    best, broken = sweep.best, sweep.broken
     runs = np.array(_runs(sweep)).reshape(shape)
     setting = (rows.setting, columns.setting)
     told = [[words(WORDS["end"]).format(cell=cell_name(setting, sweep.settings.cells[r * shape[1] + c], words), loss=number(float(found[r, c]))) for c in range(shape[1])] for r in range(shape[0])]  # fmt: skip
@@ -100,9 +100,9 @@ def _heatmap(sweep: Sweep, words: Words, colors: Colors) -> go.Figure:
     signs: list[dict[str, object]] = []
     for cell, end in enumerate(sweep.ends):
         row, column = divmod(cell, shape[1])
-        text = "✕" if end is None and cell in over else "" if end is None else f"{end:.2f}"
+        text = " ".join([*([] if end is None else [f"{end:.2f}"]), *(["✕"] if cell in broken else [])])
         strong = end is not None and high > low and (high - end) / (high - low) > 0.55
-        signs.append({"x": column, "y": row, "text": f"<b>{text} ★</b>" if cell == sweep.best else text, "showarrow": False, "font": {"color": colors.background if strong else colors.text, "size": 13}})  # fmt: skip
+        signs.append({"x": column, "y": row, "text": f"<b>{text} ★</b>" if cell == best else text, "showarrow": False, "font": {"color": colors.background if strong else colors.text, "size": 13}})  # fmt: skip
     made.update_layout(annotations=signs)  # all at once: one by one each looks at all before it again
     ticks = {"tickmode": "array", "showgrid": False}
     made.update_xaxes(**ticks, tickvals=list(range(shape[1])), ticktext=[value_of(columns.setting, v) for v in columns.ordered], title_text=words(TITLES[columns.setting]))  # fmt: skip
@@ -113,12 +113,13 @@ def _heatmap(sweep: Sweep, words: Words, colors: Colors) -> go.Figure:
 
 def _line(sweep: Sweep, words: Words, colors: Colors) -> go.Figure:
     made = go.Figure(layout=layout(colors))
-    axis, found = sweep.settings.axes[0], sweep.ends
+    axis, found, best, broken = sweep.settings.axes[0], sweep.ends, sweep.best, sweep.broken
+    signs = ["star" if cell == best else "x" if cell in broken else "circle" for cell in range(len(found))]
     unit = words(WORDS["bits" if sweep.in_bits else "nats"])
     told = [words(WORDS["end"]).format(cell=cell_name((axis.setting,), (value,), words), loss="–" if end is None else number(end)) for value, end in zip(axis.ordered, found, strict=True)]  # fmt: skip
     made.add_scatter(
         x=axis.ordered, y=found, mode="lines+markers", connectgaps=True, line={"color": colors.held_out, "width": 2.2}, customdata=_runs(sweep),
-        marker={"size": [15 if cell == sweep.best else 9 for cell in range(len(found))], "symbol": ["star" if cell == sweep.best else "circle" for cell in range(len(found))]},
+        marker={"size": [15 if cell == best else 9 for cell in range(len(found))], "symbol": signs},
         text=told, hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
     # Where seeds differ, that is the chance in every point.
