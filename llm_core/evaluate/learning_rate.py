@@ -11,7 +11,8 @@ from llm_core.errors import UserError
 FEWEST = 12
 """Points that are needed: with fewer, a slope is one chance against another."""
 _REACH = 0.25
-"""Decades to each side over which a slope is taken: half a decade of steps evens out what single batches do."""
+"""Decades to each side over which a slope is taken: half a decade of steps evens out what single batches do. More where the
+rates lie further apart: a slope takes three of them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Suggestion:
 def suggest(rates: Sequence[float], losses: Sequence[float]) -> Suggestion:
     """The steepest descent (Howard & Gugger 2020, fastai's `steep`; Smith 2017 reads the range from the same picture): there an
     update does the most. losses: smoothed, in the order of the rates. Slopes are lines fitted through a quarter of a
-    decade to each side.
+    decade to each side, or through the nearest rate on each where that is further.
 
     Raises UserError for fewer than twelve points, and where the loss falls nowhere.
     """
@@ -35,9 +36,10 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> Suggestion:
         raise UserError("A suggestion needs at least {least} points; there are {have}.", least=FEWEST, have=len(rates))
     place, loss = np.log10(np.asarray(rates, dtype=float)), np.asarray(losses, dtype=float)
     end = int(loss.argmin())
+    reach = max(_REACH, 1.01 * float(np.median(np.diff(place))))
     slopes = np.full(len(loss), math.inf)
     for at in range(end + 1):
-        near = (np.abs(place - place[at]) <= _REACH) & (place <= place[end])
+        near = (np.abs(place - place[at]) <= reach) & (place <= place[end])
         if near.sum() >= 3:
             slopes[at] = np.polyfit(place[near], loss[near], 1)[0]
     best = int(slopes.argmin())

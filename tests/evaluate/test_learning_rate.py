@@ -26,6 +26,14 @@ def test_it_is_where_the_loss_falls_most_steeply_before_it_rises(steepest: float
     assert np.log10(suggest(RATES.tolist(), noisy.tolist()).rate) == pytest.approx(np.log10(steepest), abs=0.3)
 
 
+@pytest.mark.parametrize("steps", [12, 20, 21, 22, 23])
+def test_a_short_test_over_the_usual_rates_finds_where_the_loss_falls(steps: int) -> None:
+    rates = np.geomspace(1e-5, 3.0, steps)
+    losses = 6 - 2 / (1 + np.exp(-(np.log10(rates) + 2) * 4)) + np.maximum(0, np.log10(rates) + 0.5) * 5
+    found = suggest(rates.tolist(), losses.tolist())
+    assert np.log10(found.rate) == pytest.approx(-2, abs=0.5 * 5.5 / (steps - 1) + 0.15)
+
+
 def test_where_nothing_falls_or_little_was_seen_it_refuses() -> None:
     with pytest.raises(UserError, match="begin lower"):
         suggest(RATES.tolist(), np.linspace(5, 9, len(RATES)).tolist())
