@@ -10,6 +10,7 @@ permuted                each token as one of a seventh that come last in the ord
 Nothing is asked token by token of models for tasks. An n-gram is not trained in steps.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,9 +74,9 @@ class HeldText:
         return Text(step, numbers(losses))
 
 
-def numbers(values: NDArray[np.float64]) -> list[float | None]:
+def numbers(values: NDArray[np.float64] | Tensor) -> list[float | None]:
     """As a history holds them: four digits after the point, None for what is not finite."""
-    return [round(value, 4) if np.isfinite(value) else None for value in values.tolist()]
+    return [round(value, 4) if math.isfinite(value) else None for value in values.tolist()]
 
 
 def fixed_text(corpus: TokenizedCorpus, config: RunConfig) -> HeldText | None:

@@ -14,6 +14,7 @@ from llm_core.data.prepare import TokenizedCorpus
 from llm_core.devices import autocast
 from llm_core.evaluate.language_model import still
 from llm_core.models.base import Batch
+from llm_core.training.fixed_text import numbers
 from llm_core.training.layer_norms import Measuring
 from llm_core.training.objective import Example, Objective
 from llm_core.training.records import Opened, OpenedRow
@@ -54,7 +55,7 @@ class Opening:
         )  # fmt: skip
 
     def _loss(self) -> float:
-        """Nats per target of all examples, for the model as it is."""
+        """Nats per target of all examples, for the model as it is; for "next_sentence" those of the sentences too."""
         state, total = self._state, 0.0
         with still(state.model), autocast(state.device, state.precision):
             for example, asked in zip(self._examples, self._asked, strict=True):
@@ -99,19 +100,19 @@ def _row(
                 nothing[place] = (nothing[place] or 0.0) + nats  # an answer may be a single token
             return OpenedRow(read, nothing)
         case "tag":
-            each = _numbers(losses[:length])
+            each = numbers(losses[:length])
             wanted = [None if nats is None else labels[tag] for nats, tag in zip(each, targets.tolist(), strict=False)]
             return OpenedRow(read, each, wanted=wanted)
     wanted_pieces = [names[token] for token in targets[:length].tolist()]
     if training.objective in READING:
-        return OpenedRow(wanted_pieces, _numbers(losses[:length]), read=read)
+        return OpenedRow(wanted_pieces, numbers(losses[:length]), read=read)
     if training.objective == "sequence_to_sequence":
         source = example.batch.source
         assert source is not None
         assert source.tokens is not None
         tokens = source.tokens[number, : _lengths(source)[number]].tolist()
-        return OpenedRow(wanted_pieces, _numbers(losses[:length]), source=[names[token] for token in tokens])
-    return OpenedRow([*read[:1], *wanted_pieces], [None, *_numbers(losses[:length])])
+        return OpenedRow(wanted_pieces, numbers(losses[:length]), source=[names[token] for token in tokens])
+    return OpenedRow([*read[:1], *wanted_pieces], [None, *numbers(losses[:length])])
 
 
 def _lengths(batch: Batch) -> list[int]:
@@ -121,7 +122,3 @@ def _lengths(batch: Batch) -> list[int]:
 
 def _number(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None
-
-
-def _numbers(values: Tensor) -> list[float | None]:
-    return [round(value, 4) if math.isfinite(value) else None for value in values.tolist()]

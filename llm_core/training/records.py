@@ -121,7 +121,8 @@ class Opened:
     clipping; `cut`: what the gradient was multiplied with by a `clipping` · lists by part of the model, named by
     `names`: norms of the gradient before clipping, of the `weight` before the update and of the `update`, and
     `relative`: update / weight · `loss_before` and `loss_after` the update in nats per token of the same batch, without
-    dropout · `rows` of the batch, the first ones of `rows_in_batch` · `asked`: how many targets it has.
+    dropout, and for "next_sentence" also what it costs to tell whether the second sentence follows, which no row has ·
+    `rows` of the batch, the first ones of `rows_in_batch` · `asked`: how many targets it has.
     """
 
     step: int
