@@ -7,9 +7,6 @@ const SIZES = {
   projector: { least: 12, most: 64, font: 19, tall: () => innerHeight - 310 },
 };
 
-// Plotly reads what it writes as a kind of HTML.
-const asPlotlyText = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-
 // How long a text will be on screen, in letters: Chinese ones are wider.
 const lettersOf = (text) => [...text].reduce((sum, sign) => sum + (sign.codePointAt(0) > 0x2e80 ? 1.7 : 1), 0);
 

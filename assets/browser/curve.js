@@ -16,6 +16,9 @@ function themeOf(element, themes) {
   return 0.3 * red + 0.6 * green + 0.1 * blue < 128 ? themes.dark : themes.light;
 }
 
+// What people and models write, in Plotly's own markup: no tag in it is taken for one, and no place to be filled in.
+const asPlotlyText = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("%", "&#37;");
+
 let drawings = 0; // columns grow in place, which Plotly would not see without another revision each time
 
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };

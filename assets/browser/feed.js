@@ -4,6 +4,7 @@ const PARTS = {};
 
 // What one run has said so far. All parts of a page that show the run share one feed, so it is fetched once.
 const feeds = new Map();
+const FEEDS_KEPT = 8; // those that nobody looks at any more: who goes back sees them at once
 const LONGEST = 4000; // points kept of a curve; the server sends at most 2,000 at first, then what is new
 const HEAVIEST = 240; // looks kept at the fixed text and at the layers, each a list of numbers
 const LIVELY = new Set(["waiting", "preparing", "running"]);
@@ -19,8 +20,12 @@ class Feed {
 
   static of(run, language) {
     const key = `${run} ${language}`;
-    if (!feeds.has(key)) feeds.set(key, new Feed(run, language));
-    return feeds.get(key);
+    const feed = feeds.get(key) ?? new Feed(run, language);
+    feeds.delete(key);
+    feeds.set(key, feed); // the last one: the first were asked for longest ago
+    const idle = [...feeds].filter(([, other]) => other !== feed && !other.parts.size && !other.polling);
+    for (const [old] of idle.slice(0, -FEEDS_KEPT)) feeds.delete(old);
+    return feed;
   }
 
   forget() {

@@ -212,22 +212,20 @@ class RunCurves {
       const name = page.chosen.get(run)?.name ?? run;
       const color = page.colourOf(run);
       const dash = page.dashOf(run);
-      // A person's text: Plotly would take tags in it for its own.
-      const shown = name.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+      const shown = asPlotlyText(name);
       const short = [...name].length > 18 ? `${[...name].slice(0, 17).join("")}…` : name;
-      const said = short.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
       let last = null;
       const add = (kind, columns, values, extra) => {
         const [logX, logY] = [this.view.log.includes("x"), this.view.log.includes("y")];
         const kept = values.map((value, index) => [columns[x][index], value]).filter(([across, value]) => (across > 0 || !logX) && (value > 0 || !logY));
         if (!kept.length) return;
-        const hover = fill(page.labels.hover[kind], { name: shown.replaceAll("%{", "% {"), x: "%{x:,}", y: "%{y:.3f}" });
+        const hover = fill(page.labels.hover[kind], { name: shown, x: "%{x:,}", y: "%{y:.3f}" });
         traces.push({ x: kept.map(([across]) => across), y: kept.map(([, value]) => value), name: shown, mode: "lines", hovertemplate: `${hover}<extra></extra>`, ...extra });
         last = values.at(-1);
       };
       if (line !== "held_out") add("training", feed.training, smoothedBy(smooth, feed.training.step, feed.training.loss), { line: { color, width: line === "both" ? 1.3 : 2.2, dash }, opacity: line === "both" ? 0.65 : 1 });
       if (line !== "training") add("held_out", feed.held, feed.held.loss, { mode: "lines+markers", line: { color, width: 2.2, dash }, marker: { size: feed.held.step.length > 60 ? 3 : 5, color } });
-      if (last !== null) ends.push({ text: said, y: this.view.log.includes("y") ? Math.log10(last) : last, color });
+      if (last !== null) ends.push({ text: asPlotlyText(short), y: this.view.log.includes("y") ? Math.log10(last) : last, color });
     }
     return { traces, ends, labels, theme };
   }

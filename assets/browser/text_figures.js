@@ -3,7 +3,7 @@
 function textHeatmap(feed, theme, labels, { steps, losses, pieces, most, shown, picked }, width) {
   const scale = theme.colors.scale;
   const places = pieces.map((_piece, place) => place + 1);
-  const names = pieces.map((piece) => escaped(visible(piece)));
+  const names = pieces.map((piece) => asPlotlyText(visible(piece)));
   const trace = {
     type: "heatmap", x: steps.map((_step, index) => index), y: places, z: places.map((_place, place) => losses.map((row) => row[place])),
     customdata: places.map((_place, place) => steps.map((step) => [number(step), names[place]])), zmin: 0, zmax: most, showscale: false,
@@ -31,7 +31,7 @@ function tokenLine(feed, theme, labels, { steps, values, unigram, threshold, tok
   const color = theme.colors.held_out;
   const trace = {
     x: placed(steps), y: values, mode: steps.length < 2 ? "markers" : "lines+markers", line: { color, width: 2 }, marker: { size: 4 },
-    hovertemplate: `${fill(labels.token_line_hover, { token: escaped(visible(token)) })}<extra></extra>`,
+    hovertemplate: `${fill(labels.token_line_hover, { token: asPlotlyText(visible(token)) })}<extra></extra>`,
   };
   const top = Math.max(unigram ?? 0, ...values.filter(Number.isFinite)) * 1.08;
   const lines = [[labels.unigram, unigram, theme.colors.categories[5], "dashdot"], [labels.easy_below, threshold, theme.colors.quiet, "dot"]].filter(([, value]) => Number.isFinite(value));

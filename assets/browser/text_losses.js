@@ -46,12 +46,16 @@ class TextLosses extends Panel {
   }
 
   changed() {
+    this.rest();
+  }
+
+  rest() {
     clearInterval(this.timerOfReplay);
+    this.timerOfReplay = null;
   }
 
   look(step) {
-    clearInterval(this.timerOfReplay);
-    this.timerOfReplay = null;
+    this.rest();
     this.feed.pin(step);
   }
 
@@ -215,7 +219,7 @@ class TextLosses extends Panel {
   }
 
   close() {
-    clearInterval(this.timerOfReplay);
+    this.rest();
     super.close();
     for (const plot of this.plots) window.Plotly?.purge(plot);
   }

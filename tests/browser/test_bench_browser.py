@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from llm_core.evaluate.easy_tokens import easy_tokens, thresholds
 from tests.browser.conftest import Opened, Server, downloaded
@@ -122,3 +122,21 @@ def test_nothing_that_a_run_holds_is_run_by_these_panels(opened: Opened, server:
         expect(page.locator(".t-panel")).to_contain_text("owned=1")
     check()
     assert page.locator(".t-bench :is(script, iframe, object, embed)").count() == 0
+
+
+def test_runs_that_nobody_looks_at_any_more_are_let_go(browser: Browser) -> None:
+    page = browser.new_page()
+    for name in ("format", "address", "feed"):
+        page.add_script_tag(content=(SCRIPT.parent / f"{name}.js").read_text(encoding="utf-8"))
+    left = page.evaluate("""() => {
+        const watched = Feed.of("watched", "en");
+        watched.parts.add({});
+        for (let run = 0; run < 30; run++) Feed.of(`run ${run}`, "en");
+        const again = Feed.of("watched", "en") === watched && Feed.of("run 25", "en") === Feed.of("run 25", "en");
+        return [again, [...feeds.keys()]];
+    }""")
+    page.close()
+    assert left[0]
+    assert len(left[1]) == 9, "the one that is watched, and eight to go back to"
+    assert "watched en" in left[1]
+    assert "run 29 en" in left[1]
