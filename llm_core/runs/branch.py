@@ -49,9 +49,9 @@ class Branching:
         for name in ("tokenizer.json", "corpus.json", LABELS):
             if (self.parent.folder / name).is_file():
                 shutil.copyfile(self.parent.folder / name, folder / name)
-        before = read_object(kept / _STATE)
-        training = (before or {}).get("config", {}).get("training", {})
-        same = before is not None and training.get("optimizer") == self.config.training.optimizer
+        config = (read_object(kept / _STATE) or {}).get("config")
+        training = config.get("training") if isinstance(config, dict) else None
+        same = isinstance(training, dict) and training.get("optimizer") == self.config.training.optimizer
         row = {"kind": KIND, "from": self.parent.id, "step": self.step, "optimizer": "kept" if same else "anew"}
         (folder / history.FILE).write_text(json.dumps(row | self.known) + "\n", encoding="utf-8")
 

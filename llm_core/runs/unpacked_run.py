@@ -246,6 +246,7 @@ def _check_model(run: Run) -> None:
     from llm_core.data.foreign_tokenizers import load_tokenizer
     from llm_core.models.files import load_model, read_shapes
     from llm_core.training.atomic import verify
+    from llm_core.training.checkpoints import STATE, read_scalars
 
     for path in (*sorted(run.folder.glob("*.safetensors")), *sorted(run.folder.glob("classifier/*.safetensors"))):
         read_shapes(path)
@@ -259,6 +260,8 @@ def _check_model(run: Run) -> None:
             _object(path)
         if (folder / "optimizer.safetensors").is_file():
             read_shapes(folder / "optimizer.safetensors")
+        if (folder / STATE).is_file():
+            read_scalars(folder)
     if (run.folder / "tokenizer.json").is_file():
         have = load_tokenizer(run.folder / "tokenizer.json").vocabulary_size
         if size is not None and have != size:

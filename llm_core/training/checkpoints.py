@@ -8,12 +8,13 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from safetensors.torch import save
 
 from llm_core.config import RunConfig
 from llm_core.data.prepare import TokenizedCorpus, with_vocabulary
+from llm_core.devices import Precision, physical_cores
 from llm_core.errors import UserError
 from llm_core.models.base import Model
 from llm_core.models.files import load_model, model_files, read_tensors
@@ -27,6 +28,7 @@ OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
 _FORMAT = 1
 _STEP = re.compile(r"[0-9]{8}")
 _FULL_KEPT = 2
+_MOST_THREADS = 256
 
 
 def write(folder: Path, snapshot: Snapshot) -> Path:
@@ -158,11 +160,19 @@ def _scalars(state: TrainingState) -> dict[str, Any]:
 
 
 def read_scalars(folder: Path) -> dict[str, Any]:
-    """What a full checkpoint holds beside tensors. Raises Damaged, or UserError where another version wrote it."""
+    """What a full checkpoint holds beside tensors, how it computes checked, for others may have brought it.
+
+    Raises Damaged, or UserError where another version wrote it.
+    """
     try:
         scalars: dict[str, Any] = json.loads((folder / STATE).read_bytes())
         if scalars["format"] != _FORMAT:
             raise UserError("The checkpoint at step {step} was written by another version.", step=int(folder.name))
+        threads, known = scalars["threads"], isinstance(scalars["config"], dict)
+        if type(threads) is not int or not 1 <= threads <= max(_MOST_THREADS, physical_cores()) or not known:
+            raise ValueError("threads, config")
+        if scalars["precision"] not in get_args(Precision):
+            raise ValueError("precision")
     except (ValueError, KeyError, TypeError) as error:
         raise Damaged("{folder} is damaged: {reason}.", folder=str(folder), reason=str(error)) from error
     return scalars

@@ -1,6 +1,7 @@
 """A run that leaves as a zip comes in again whole; whatever else is brought is one sentence, and leaves nothing."""
 
 import dataclasses
+import hashlib
 import io
 import json
 import shutil
@@ -276,6 +277,20 @@ def test_every_file_is_read_as_what_it_says_it_is(trained: Run, sound: bytes, st
     files = files_in(sound)
     assert f"{trained.id}/{name}" in files
     refused(store, zipped(files | {f"{trained.id}/{name}": content}), words)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"threads": 100_000}, {"threads": "2"}, {"precision": "int2"}, {"config": 5}], ids=str
+)
+def test_how_a_checkpoint_computes_is_looked_at_too(
+    trained: Run, sound: bytes, store: Store, changes: dict[str, object]
+) -> None:
+    files, place = files_in(sound), f"{trained.id}/steps/00000004"
+    state = json.dumps(json.loads(files[f"{place}/state.json"]) | changes).encode()
+    manifest = json.loads(files[f"{place}/manifest.json"])
+    manifest["files"]["state.json"] = {"bytes": len(state), "sha256": hashlib.sha256(state).hexdigest()}
+    files |= {f"{place}/state.json": state, f"{place}/manifest.json": json.dumps(manifest).encode()}
+    refused(store, zipped(files), "is damaged")
 
 
 def test_nobody_takes_over_a_process_a_wish_or_an_owner(trained: Run, sound: bytes, store: Store) -> None:

@@ -15,7 +15,7 @@ from llm_core.runs.branch import beginning
 from llm_core.runs.run import Run
 from llm_core.runs.store import Store
 from llm_core.runs.worker import work
-from llm_core.training import checkpoints
+from llm_core.training import atomic, checkpoints
 from tests.training.conftest import run_config
 
 ME, OTHER = "student-" + 16 * "a", "student-" + 16 * "b"
@@ -200,6 +200,19 @@ def test_a_damaged_checkpoint_makes_no_branch(keeper: Store, settings: RunConfig
     with pytest.raises(UserError, match="damaged"):
         keeper.branch(run, 1, changed(settings, steps=2), name="", owner=ME)
     assert len(keeper.runs()) == before
+
+
+def test_a_checkpoint_that_tells_no_settings_lets_the_optimizer_begin_anew(
+    keeper: Store, settings: RunConfig, parent: Run
+) -> None:
+    run = keeper.create(settings, name="odd", owner=OTHER)
+    shutil.copytree(parent.folder / "steps", run.folder / "steps")
+    folder = run.folder / "steps" / f"{STEPS:08d}"
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != atomic.MANIFEST}
+    files["state.json"] = b'{"config": 5}'
+    atomic.write_folder(folder.parent, folder.name, files)
+    branched = keeper.branch(run, STEPS, changed(settings, steps=STEPS + 2), name="b", owner=ME)
+    assert rows(branched, "branched")[0]["optimizer"] == "anew"
 
 
 def test_a_first_row_that_no_worker_has_written_is_not_relied_on() -> None:
