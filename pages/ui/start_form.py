@@ -1,7 +1,5 @@
 """The form that starts a run: text, recipe, the knobs that matter, what it will cost, and the button."""
 
-import secrets
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +12,7 @@ from llm_core.runs.before_start import Trial, refuse_settings, tried
 from llm_core.runs.run import Run
 from llm_core.runs.speed import read_speed
 from pages.ui import forms
+from pages.ui.double_click import form_token
 from pages.ui.faults import refuse
 from pages.ui.recipes import FIRST, Recipe, recipes
 from pages.ui.start.cost import show_cost, size_of
@@ -43,7 +42,6 @@ KNOBS: dict[str, tuple[str, ...]] = {
 }
 """The settings of a model that stand beside the picture; with text, recipe and steps there are at most five."""
 
-DOUBLE_CLICK = 2.0  # seconds
 ACROSS = 4  # folded settings in a row
 
 NOT_ASKED = (
@@ -252,7 +250,7 @@ def _start(source: Source | None, recipe: Recipe) -> None:
     if source is None or config is None:
         st.session_state[FAULT_KEY] = fault
         return
-    token = _form_token(repr((config, source.title, len(source.raw), source.encoding, source.column)))
+    token = form_token(FORM_TOKEN_KEY, repr((config, source.title, len(source.raw), source.encoding, source.column)))
     try:
         data = config.data.model_copy(update=source.settings())
         run = store().create(
@@ -271,15 +269,6 @@ def _name(recipe: Recipe, source: Source) -> str:
     chosen = str(st.session_state.get(VARIATION_KEY, ""))
     titles = [_(variation.title) for variation in variations() if variation.name == chosen]
     return " · ".join((_(recipe.title), *titles, source.title))
-
-
-def _form_token(contents: str) -> str:
-    """The same token for the same form pressed twice within moments: the store makes one run of it."""
-    token, before, pressed = st.session_state.get(FORM_TOKEN_KEY, ("", "", 0.0))
-    if before != contents or time.monotonic() - pressed > DOUBLE_CLICK:
-        token = secrets.token_hex(8)
-    st.session_state[FORM_TOKEN_KEY] = (token, contents, time.monotonic())
-    return str(token)
 
 
 def more() -> None:

@@ -1,7 +1,5 @@
 """The form of a race: which families, in how much time, and the button."""
 
-import secrets
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from pages.ui import forms
 from pages.ui.classify import long_texts
 from pages.ui.classify.families import title
 from pages.ui.classify.race_chosen import write_link
+from pages.ui.double_click import form_token
 from pages.ui.faults import refuse, show_fault
 from pages.ui.state import (
     CLASSIFY_ENCODER_KEY,
@@ -31,7 +30,6 @@ from pages.ui.who import owner
 DEFAULT = RaceConfig(table=TableConfig())
 SHOWN = ("seconds", "seed")
 FOLDED = ("augmentation", "long_texts", "folds")
-DOUBLE_CLICK = 2.0  # seconds
 
 
 def show(table: TableConfig | None) -> None:
@@ -103,19 +101,12 @@ def _start(table: TableConfig | None) -> None:
     example = EXAMPLES.get(config.table.file)
     name = _(example.title) if example else Path(config.table.file).name
     try:
-        run = store().create(config, name=name, owner=owner(), form_token=_form_token(config.model_dump_json()))
+        run = store().create(
+            config, name=name, owner=owner(), form_token=form_token(CLASSIFY_FORM_TOKEN_KEY, config.model_dump_json())
+        )
         store().start(run, owner())
     except UserError as error:
         st.session_state[CLASSIFY_FAULT_KEY] = error
         return
     st.session_state[CLASSIFY_RACE_KEY] = run.id
     write_link()
-
-
-def _form_token(contents: str) -> str:
-    """The same token for the same form pressed twice within moments: the store makes one run of it."""
-    token, before, pressed = st.session_state.get(CLASSIFY_FORM_TOKEN_KEY, ("", "", 0.0))
-    if before != contents or time.monotonic() - pressed > DOUBLE_CLICK:
-        token = secrets.token_hex(8)
-    st.session_state[CLASSIFY_FORM_TOKEN_KEY] = (token, contents, time.monotonic())
-    return str(token)

@@ -2,8 +2,6 @@
 
 import math
 import re
-import secrets
-import time
 from typing import Any
 
 import streamlit as st
@@ -16,6 +14,7 @@ from llm_core.runs.estimate import estimate
 from llm_core.runs.speed import read_speed
 from llm_core.runs.swept import SETTINGS, RangeTestConfig, Setting, SweepConfig
 from llm_core.runs.text_size import text_size
+from pages.ui.double_click import form_token
 from pages.ui.faults import refuse, show_fault
 from pages.ui.recipes import recipes
 from pages.ui.start.cost import duration
@@ -36,7 +35,6 @@ from pages.ui.text import _, language
 from pages.ui.text_source import offered
 from pages.ui.who import owner
 
-DOUBLE_CLICK = 2.0  # seconds
 USUAL: dict[str, int] = {"width": 32, "layers": 2, "steps": 200}
 """Small and short: a sweep is many trainings, and what it shows it shows with small ones."""
 VALUES: dict[Setting, str] = {
@@ -195,18 +193,9 @@ def _start(way: str) -> None:
     named = [_("Range test")] if isinstance(config, RangeTestConfig) else [_(TITLES[axis.setting]) for axis in config.axes]  # fmt: skip
     name = " · ".join([*named, _(CORPORA[config.base.data.corpus].title)])
     try:
-        run = store().create(config, name=name, owner=owner(), recipe=st.session_state[SWEEP_RECIPE_KEY], form_token=_form_token(config.model_dump_json()))  # fmt: skip
+        run = store().create(config, name=name, owner=owner(), recipe=st.session_state[SWEEP_RECIPE_KEY], form_token=form_token(SWEEP_FORM_TOKEN_KEY, config.model_dump_json()))  # fmt: skip
         store().start(run, owner())
     except UserError as error:
         st.session_state[SWEEP_FAULT_KEY] = error
         return
     take(run)
-
-
-def _form_token(contents: str) -> str:
-    """The same token for the same form pressed twice within moments: the store makes one run of it."""
-    token, before, pressed = st.session_state.get(SWEEP_FORM_TOKEN_KEY, ("", "", 0.0))
-    if before != contents or time.monotonic() - pressed > DOUBLE_CLICK:
-        token = secrets.token_hex(8)
-    st.session_state[SWEEP_FORM_TOKEN_KEY] = (token, contents, time.monotonic())
-    return str(token)

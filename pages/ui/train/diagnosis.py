@@ -1,12 +1,8 @@
 """The diagnosis of a run as the live route tells it, and the button that starts the better run."""
 
 import json
-import secrets
-import time
 from collections.abc import Mapping
 from typing import Any
-
-import streamlit as st
 
 from llm_core.config import Config, DataConfig, TrainingConfig, TransformerConfig
 from llm_core.errors import N_, UserError
@@ -14,13 +10,13 @@ from llm_core.evaluate.diagnosis import Diagnosis
 from llm_core.runs.diagnosed import diagnosed
 from llm_core.runs.run import Run
 from llm_core.runs.settings import with_settings
+from pages.ui.double_click import form_token
 from pages.ui.state import DIAGNOSIS_KEY, store
 from pages.ui.subject import choose, name_of
 from pages.ui.text import language, said_in, translate
 from pages.ui.who import owner
 
 COMMAND = "better"
-DOUBLE_CLICK = 2.0  # seconds
 _START = N_("Start again with {changes}")
 SECTIONS: dict[str, type[Config]] = {"model": TransformerConfig, "data": DataConfig, "training": TrainingConfig}
 
@@ -57,16 +53,7 @@ def start_better(reference: str) -> Run:
     assignments = [f"{name}={json.dumps(value)}" for name, value in found.advice.items()]
     config = with_settings(run.config, assignments)
     name = f"{name_of(run)} · {changes(found.advice, language())}"
-    made = store().create(config, name=name, owner=owner(), recipe=run.recipe, form_token=_token(run.id + repr(assignments)))  # fmt: skip
+    made = store().create(config, name=name, owner=owner(), recipe=run.recipe, form_token=form_token(DIAGNOSIS_KEY, run.id + repr(assignments)))  # fmt: skip
     store().start(made, owner())
     choose(made)
     return made
-
-
-def _token(contents: str) -> str:
-    """The same one for the same button pressed twice within moments."""
-    token, before, pressed = st.session_state.get(DIAGNOSIS_KEY, ("", "", 0.0))
-    if before != contents or time.monotonic() - pressed > DOUBLE_CLICK:
-        token = secrets.token_hex(8)
-    st.session_state[DIAGNOSIS_KEY] = (token, contents, time.monotonic())
-    return str(token)
