@@ -18,6 +18,7 @@ from llm_core.nearest import below_and_above, divisors, multiples
 
 MAXIMUM_PARAMETERS = 50_000_000
 MAXIMUM_STEPS = 10_000_000
+MAXIMUM_SECONDS = 2_592_000
 _FAMILIES = ("transformer", "recurrent", "ngram", "task")
 
 
@@ -261,7 +262,7 @@ class TrainingConfig(Config):
     mask_share: float = setting(0.15, N_("Masked share"), N_("Share of the tokens that are hidden and asked for; BERT's 0.15."), gt=0, le=0.9)  # fmt: skip
     masking: Masking = setting("whole_words", N_("Masking"), N_("What is hidden together: single tokens (BERT), all tokens of a word, or spans of several words (SpanBERT)."))  # fmt: skip
     steps: int = setting(1000, N_("Steps"), N_("How many times the weights are updated."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"), logarithmic=True)  # fmt: skip
-    seconds: float | None = setting(None, N_("Time limit"), N_("Train for this long instead of a number of steps; the schedule follows the clock."), gt=0, le=2_592_000, unit=N_("seconds"))  # fmt: skip
+    seconds: float | None = setting(None, N_("Time limit"), N_("Train for this long instead of a number of steps; the schedule follows the clock."), gt=0, le=MAXIMUM_SECONDS, unit=N_("seconds"))  # fmt: skip
     batch_size: int = setting(24, N_("Batch size"), N_("Rows of text in one forward pass."), ge=1, le=4096, unit=N_("rows"), logarithmic=True)  # fmt: skip
     accumulation: int = setting(1, N_("Gradient accumulation"), N_("Forward passes whose gradients are averaged into one step: a larger batch in the same memory."), ge=1, le=1024)  # fmt: skip
     optimizer: OptimizerName = setting("muon", N_("Optimizer"), N_("How gradients become updates. Muon, for matrices, learns fastest on small models; AdamW is the usual one."))  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from llm_core.config import MAXIMUM_PARAMETERS, MAXIMUM_STEPS, Config, parse, setting
+from llm_core.config import MAXIMUM_PARAMETERS, MAXIMUM_SECONDS, MAXIMUM_STEPS, Config, parse, setting
 from llm_core.errors import N_, UserError
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.owners import is_teacher
@@ -40,6 +40,7 @@ class Limits(Config):
     waiting: int = setting(3, N_("Waiting runs"), N_("How many more runs of one person may wait for their turn."), ge=0, le=100)  # fmt: skip
     parameters: int = setting(5_000_000, N_("Parameters of a model"), N_("How large the model of one run may be."), ge=1_000, le=MAXIMUM_PARAMETERS, logarithmic=True)  # fmt: skip
     steps: int = setting(5_000, N_("Steps of a run"), N_("How long one run may train."), ge=1, le=MAXIMUM_STEPS, unit=N_("steps"), logarithmic=True)  # fmt: skip
+    seconds: int = setting(3_600, N_("Time of a run"), N_("How long one run may learn whose end is a time, as that of a race is."), ge=1, le=MAXIMUM_SECONDS, unit=N_("seconds"), logarithmic=True)  # fmt: skip
     megabytes: int = setting(1_000, N_("Disk"), N_("How much room all runs of one person may take together."), ge=1, le=1_000_000, unit=N_("MB"), logarithmic=True)  # fmt: skip
 
 

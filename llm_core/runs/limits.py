@@ -4,6 +4,7 @@ How many runs of a person work at the same time is no reason to refuse one: the 
 """
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,7 +15,11 @@ from llm_core.models.size import count_parameters
 from llm_core.runs import classroom
 from llm_core.runs.classroom import Limits
 from llm_core.runs.listing import Listing
+from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.queue import Entry
+from llm_core.runs.race import ClassifyConfig, RaceConfig
+from llm_core.runs.sized import DataSizesConfig
+from llm_core.runs.swept import RangeTestConfig, SweepConfig
 
 MEGABYTE = 1_000_000
 
@@ -25,8 +30,7 @@ def refuse_new(root: Path, owner: str, config: Config, line: Iterable[Entry], *l
     limits = _allowed(root, owner)
     if limits is None:
         return
-    for each in (config,) if isinstance(config, RunConfig) else getattr(config, "extremes", ()):
-        refuse_large(each, limits)
+    refuse_large(config, limits)
     refuse_many(owner, line, limits)
     refuse_full(taken(owner, *listings), limits)
 
@@ -56,21 +60,68 @@ def _allowed(root: Path, owner: str) -> Limits | None:
     return found.limits_of(owner)
 
 
-def refuse_large(config: RunConfig, limits: Limits) -> None:
-    """Raises UserError for a model or a training that is larger than one person's may be."""
-    count = largest(config)
-    if count > limits.parameters:
+def refuse_large(config: Config, limits: Limits) -> None:
+    """Raises UserError for settings of any kind of run that ask for more than one person may have."""
+    for each in (config,) if isinstance(config, RunConfig) else getattr(config, "extremes", ()):
+        count = largest(each)
+        if count > limits.parameters:
+            raise UserError(
+                "This model would have up to {count:,} parameters; in this class at most {limit:,} are allowed. "
+                "Use fewer layers, a smaller width or a smaller vocabulary.",
+                count=count, limit=limits.parameters,
+            )  # fmt: skip
+    steps, seconds = length(config)
+    if steps > limits.steps and isinstance(config, SweepConfig):
         raise UserError(
-            "This model would have up to {count:,} parameters; in this class at most {limit:,} are allowed. "
-            "Use fewer layers, a smaller width or a smaller vocabulary.",
-            count=count, limit=limits.parameters,
+            "The {trainings} trainings of this sweep would take {count:,} steps together; in this class at most {limit:,} are "
+            "allowed. Use fewer values or fewer steps.",
+            trainings=len(config.trainings), count=steps, limit=limits.steps,
         )  # fmt: skip
-    training = config.training
-    if training.seconds is None and training.steps > limits.steps and not isinstance(config.model, NgramConfig):
+    if steps > limits.steps:
         raise UserError(
             "This training would take {count:,} steps; in this class at most {limit:,} are allowed. Use fewer steps.",
-            count=training.steps, limit=limits.steps,
+            count=steps, limit=limits.steps,
         )  # fmt: skip
+    if seconds > limits.seconds:
+        raise UserError(
+            "This run may take {count:,} seconds in all; in this class at most {limit:,} are allowed. Give it less time.",
+            count=math.ceil(seconds), limit=limits.seconds,
+        )  # fmt: skip
+    usual = _USUAL.get(type(config), math.inf)
+    if _fits(config) > usual:
+        raise UserError("This measurement is longer than the usual one; in this class only the teacher may make it.")
+
+
+def length(config: Config) -> tuple[int, float]:
+    """How many steps a run may take, and how many seconds where its end is a time; with all the trainings of a sweep, and
+    all the fits of a race."""
+    if isinstance(config, RunConfig):
+        training = config.training
+        if isinstance(config.model, NgramConfig):
+            return 0, 0.0
+        return (training.steps, 0.0) if training.seconds is None else (0, training.seconds)
+    if isinstance(config, SweepConfig):
+        steps, seconds = length(config.base)
+        return steps * len(config.trainings), seconds * len(config.trainings)
+    if isinstance(config, RangeTestConfig):
+        return config.steps, 0.0
+    if isinstance(config, RaceConfig):
+        fits = (1 + (config.folds or 0)) * (len(config.lanes) if config.per_family else 1)
+        return 0, config.seconds * fits
+    return (0, config.seconds) if isinstance(config, ClassifyConfig) else (0, 0.0)
+
+
+def _fits(config: Config) -> int:
+    """How much a measurement learns whose size no page lets anybody choose."""
+    if isinstance(config, PretrainingConfig):
+        return len(config.languages) * config.seeds * (config.labelled + config.tested)
+    return len(config.shares) if isinstance(config, DataSizesConfig) else 0
+
+
+_USUAL: dict[type[Config], int] = {
+    PretrainingConfig: _fits(PretrainingConfig()),
+    DataSizesConfig: len(DataSizesConfig.model_fields["shares"].default),
+}
 
 
 def largest(config: RunConfig) -> int:

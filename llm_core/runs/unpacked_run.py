@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from zipfile import ZipInfo
 
-from llm_core.config import RunConfig, parse
+from llm_core.config import parse
 from llm_core.data.corpora import CORPORA
 from llm_core.data.prepare import file_name
 from llm_core.data.table_examples import EXAMPLES
@@ -160,7 +160,7 @@ def _make_ours(folder: Path, ids: Mapping[str, str], store: Store, owner: str) -
     settings = parse(KINDS[kind], config)
     found = classroom.read(store.root)
     limits = None if found is None else found.limits_of(owner)
-    if limits is not None and isinstance(settings, RunConfig):
+    if limits is not None:
         refuse_large(settings, limits)
     recipe, grammar, threads = values.get("recipe"), values.get("grammar"), values.get("threads")
     versions = values.get("versions")

@@ -1,23 +1,40 @@
 """What one student of a class may use: each limit at its edge, and that teachers have none."""
 
+import io
+import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from llm_core.config import DataConfig, NgramConfig, RunConfig, TrainingConfig, TransformerConfig, with_vocabulary_size
+from llm_core.config import (
+    Config,
+    DataConfig,
+    NgramConfig,
+    RunConfig,
+    TableConfig,
+    TrainingConfig,
+    TransformerConfig,
+    with_vocabulary_size,
+)
 from llm_core.errors import UserError
 from llm_core.models.size import count_parameters
 from llm_core.runs import classroom
 from llm_core.runs.classroom import Limits
 from llm_core.runs.imported import ImportConfig
-from llm_core.runs.limits import largest, running_limits, taken
-from llm_core.runs.run import Run
+from llm_core.runs.limits import largest, refuse_large, running_limits, taken
+from llm_core.runs.pretrained import PretrainingConfig
+from llm_core.runs.race import ClassifyConfig, RaceConfig
+from llm_core.runs.run import FORMAT, Run
+from llm_core.runs.sized import DataSizesConfig
 from llm_core.runs.store import Store
+from llm_core.runs.swept import Axis, RangeTestConfig, SweepConfig
 from llm_core.runs.trash import delete, empty
+from llm_core.runs.unpacked_run import import_run
 
 TEACHER, STUDENT, OTHER = "teacher-" + "a" * 16, "student-" + "1" * 16, "student-" + "2" * 16
-LIMITS = Limits(running=1, waiting=1, parameters=60_000, steps=100, megabytes=1)
+LIMITS = Limits(running=1, waiting=1, parameters=60_000, steps=100, seconds=60, megabytes=1)
 
 Make = Callable[..., Run]
 
@@ -57,6 +74,66 @@ def test_a_run_above_a_limit_is_refused_and_leaves_nothing(small_class: Store, c
     assert small_class.create(settings(), name="at the limit", owner=STUDENT).owner == STUDENT
     assert small_class.create(config, name="the teacher's", owner=TEACHER).owner == TEACHER
     assert small_class.create(config, name="who sits at the server").owner == "local"
+
+
+def swept(steps: int, seeds: int = 1, seconds: float | None = None, width: int = 16) -> SweepConfig:
+    base = settings(steps=steps)
+    base = base.model_copy(update={"training": base.training.model_copy(update={"seconds": seconds})})
+    return SweepConfig(base=base, axes=(Axis(setting="model.width", values=(8, width)),), seeds=seeds)
+
+
+RACE = RaceConfig(table=TableConfig(file="headlines-zh"), seconds=20.0, families=("majority", "decision_tree"), folds=2)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (swept(50), None),
+        (swept(51), "2 trainings of this sweep would take 102 steps together; in this class at most 100"),
+        (swept(26, seeds=2), "4 trainings of this sweep would take 104 steps"),
+        (swept(50, width=64), "up to 114,880 parameters"),
+        (swept(6_000, seconds=30.0), None),
+        (swept(1, seconds=30.5), "61 seconds in all; in this class at most 60"),
+        (swept(1, seconds=30.5).config((8,)), None),
+        (swept(1, seconds=2_592_000).config((8,)), "2,592,000 seconds"),
+        (RangeTestConfig(base=settings(steps=6_000), steps=100), None),
+        (RangeTestConfig(base=settings(), steps=101), "101 steps"),
+        (RACE, None),
+        (RACE.model_copy(update={"folds": 3}), "80 seconds"),
+        (RACE.model_copy(update={"per_family": True}), "120 seconds"),
+        (RACE.model_copy(update={"per_family": True, "folds": None, "augmentation": "swap"}), None),
+        (RACE.model_copy(update={"seconds": 21.0, "per_family": True, "folds": None, "augmentation": "swap"}), "63 sec"),
+        (ClassifyConfig(race="0" * 16, family="majority", seconds=61), "61 seconds"),
+        (PretrainingConfig(), None),
+        (PretrainingConfig(seeds=6), "longer than the usual one"),
+        (DataSizesConfig(race="0" * 16, families=("majority",)), None),
+        (DataSizesConfig(race="0" * 16, families=("majority",), shares=(0.1,) * 6), "longer than the usual one"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_run_counts_all_that_it_would_learn(config: Config, said: str | None) -> None:
+    if said is None:
+        refuse_large(config, LIMITS)
+        return
+    with pytest.raises(UserError, match=said):
+        refuse_large(config, LIMITS)
+
+
+def test_a_sweep_that_is_too_long_is_refused_when_it_is_made(small_class: Store) -> None:
+    with pytest.raises(UserError, match="102 steps together"):
+        small_class.create(swept(51), name="too long", owner=STUDENT)
+    assert names(small_class) == set()
+    assert small_class.create(swept(51), name="the teacher's", owner=TEACHER).owner == TEACHER
+
+
+def test_a_sweep_that_is_too_long_does_not_come_in_as_a_zip(small_class: Store) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        settings = swept(51).model_dump(mode="json")
+        archive.writestr("run.json", json.dumps({"format": FORMAT, "kind": "sweep", "config": settings}))
+    with pytest.raises(UserError, match="102 steps together"):
+        import_run(small_class, packed, owner=STUDENT)
+    assert names(small_class) == set()
+    assert import_run(small_class, packed, owner=TEACHER).owner == TEACHER
 
 
 def test_so_many_runs_of_one_student_may_work_and_wait(small_class: Store) -> None:

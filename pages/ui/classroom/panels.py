@@ -56,9 +56,9 @@ def myself(class_: Classroom) -> None:
     st.markdown(
         _(
             "You may have {running} runs at work and {waiting} waiting, with models of up to {parameters} parameters and "
-            "{steps} steps. Your runs take {used} of {megabytes} MB.",
+            "{steps} steps, or {seconds} seconds. Your runs take {used} of {megabytes} MB.",
             running=limits.running, waiting=limits.waiting, parameters=limits.parameters, steps=limits.steps,
-            used=round(used), megabytes=limits.megabytes,
+            seconds=limits.seconds, used=round(used), megabytes=limits.megabytes,
         )
     )  # fmt: skip
     if class_.frozen:
