@@ -9,7 +9,8 @@ import hmac
 import os
 import re
 import secrets
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +19,13 @@ from pydantic import Field
 from llm_core.config import MAXIMUM_PARAMETERS, MAXIMUM_SECONDS, MAXIMUM_STEPS, Config, parse, setting
 from llm_core.errors import N_, UserError
 from llm_core.runs.files import read_object, replace_json
+from llm_core.runs.locks import alone
 from llm_core.runs.owners import is_teacher
 
 FILE = ".classroom.json"
 KEY_FILE = ".classroom.key"
 KEY_BYTES = 32
+LOCK = ".classroom.lock"
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """What codes are made of: no letter or digit that is taken for another when it is read from a board (i, l, o, 0, 1)."""
 STUDENT_LETTERS, TEACHER_LETTERS = 6, 10
@@ -30,7 +33,6 @@ LONGEST_LINK = 2000
 
 Role = Literal["student", "teacher"]
 _CODE = rf"^[{LETTERS}]{{6,32}}$"
-_lock = threading.Lock()
 
 
 class Limits(Config):
@@ -92,16 +94,12 @@ def open_classroom(root: Path) -> Classroom:
 
     Raises UserError where its file is damaged, or where it cannot be written.
     """
-    with _lock:
+    with _alone(root):
         found = read(root)
         if found is not None:
             return found
         made = Classroom(student_code=_code(STUDENT_LETTERS), teacher_code=_code(TEACHER_LETTERS))
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            (root / KEY_FILE).unlink(missing_ok=True)
-        except OSError as error:
-            raise _unwritable(root, error) from None
+        (root / KEY_FILE).unlink(missing_ok=True)
         _write(root, made)
         return made
 
@@ -112,16 +110,12 @@ def key(root: Path) -> bytes:
     Raises UserError where it cannot be read or made, or where it is no key.
     """
     path = root / KEY_FILE
-    try:
-        with _lock:
+    if not path.exists():
+        with _alone(root):
             if not path.exists():
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                try:
-                    os.write(handle, secrets.token_bytes(KEY_BYTES))
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
-            found = path.read_bytes()
+                _make_key(path)
+    try:
+        found = path.read_bytes()
     except OSError as error:
         raise _unwritable(root, error) from None
     if len(found) != KEY_BYTES:
@@ -137,7 +131,7 @@ def change(root: Path, owner: str, **changes: Any) -> Classroom:
     """
     if not is_teacher(owner):
         raise UserError("Only the teacher may change the class.")
-    with _lock:
+    with _alone(root):
         found = read(root)
         if found is None:
             raise UserError("There is no class in {folder}.", folder=str(root))
@@ -152,11 +146,32 @@ def change(root: Path, owner: str, **changes: Any) -> Classroom:
         return changed
 
 
-def _write(root: Path, classroom: Classroom) -> None:
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """While the files of the class are made or changed; two servers may stand on one folder. Raises UserError where they
+    cannot be."""
     try:
-        replace_json(root / FILE, classroom.model_dump(mode="json"), durable=True, private=True)
+        root.mkdir(parents=True, exist_ok=True)
+        with alone(root / LOCK):
+            yield
     except OSError as error:
         raise _unwritable(root, error) from None
+
+
+def _write(root: Path, classroom: Classroom) -> None:
+    replace_json(root / FILE, classroom.model_dump(mode="json"), durable=True, private=True)
+
+
+def _make_key(path: Path) -> None:
+    """Written beside its place, so that whoever is killed leaves no empty key. Raises OSError."""
+    beside = path.with_name(f"{path.name}.new")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        os.write(handle, secrets.token_bytes(KEY_BYTES))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    beside.replace(path)
 
 
 def _code(letters: int) -> str:

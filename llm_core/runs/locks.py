@@ -4,12 +4,18 @@ Asking whether a lock is held never takes it away from somebody: on POSIX askers
 meets an asker at the very moment of locking tries again for a second.
 """
 
+import contextlib
+import errno
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+PATIENCE = 10.0
+"""Seconds that `alone` waits for whoever is changing the same file."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -65,6 +71,16 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold this file's lock meanwhile, so that of two who read, change and write something neither loses what the other
+    wrote, be they threads or processes. Raises OSError where it cannot be had."""
+    with Lock(path) as lock:
+        if not lock.acquire(PATIENCE):
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
+        yield
 
 
 def held(path: Path) -> bool:

@@ -5,11 +5,14 @@ from pathlib import Path
 
 from llm_core.errors import UserError
 from llm_core.runs.files import read_object, replace_json
+from llm_core.runs.locks import alone
 from llm_core.runs.names import display_name
 from llm_core.runs.owners import refuse_stranger
 from llm_core.runs.run import Run
 
 FILE = "tags.json"
+LOCK = ".tags.lock"
+"""What two windows that change the tags of a run take turns with."""
 LONGEST = 24
 MOST = 8
 
@@ -40,13 +43,14 @@ def change_tags(run: Run, *, add: Iterable[str] = (), remove: Iterable[str] = ()
     """
     refuse_stranger(run, owner)
     gone = {tag.casefold() for tag in cleaned(remove)}
-    kept = [tag for tag in tags_of(run.folder) if tag.casefold() not in gone]
-    known = {tag.casefold() for tag in kept}
-    new = [tag for tag in cleaned(add) if tag.casefold() not in known]
-    if len(kept) + len(new) > MOST:
-        raise UserError("A run has at most {limit} tags; take one off first.", limit=MOST)
     try:
-        replace_json(run.folder / FILE, {"tags": [*kept, *new]})
+        with alone(run.folder / LOCK):
+            kept = [tag for tag in tags_of(run.folder) if tag.casefold() not in gone]
+            known = {tag.casefold() for tag in kept}
+            new = [tag for tag in cleaned(add) if tag.casefold() not in known]
+            if len(kept) + len(new) > MOST:
+                raise UserError("A run has at most {limit} tags; take one off first.", limit=MOST)
+            replace_json(run.folder / FILE, {"tags": [*kept, *new]})
     except OSError as error:
         raise UserError("Run {run} cannot be written: {reason}.", run=run.id, reason=error.strerror or str(error)) from None  # fmt: skip
     return (*kept, *new)

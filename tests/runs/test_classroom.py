@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llm_core.errors import UserError
-from llm_core.runs import classroom
+from llm_core.runs import classroom, locks
 from llm_core.runs.classroom import KEY_FILE, LETTERS, Limits
 from llm_core.runs.owners import LOCAL
 
@@ -42,6 +42,26 @@ def test_no_other_account_of_the_computer_reads_codes_or_key(tmp_path: Path) -> 
     classroom.change(tmp_path, TEACHER, frozen=True)
     for name in (classroom.FILE, KEY_FILE):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_another_server_that_changes_the_class_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0.0)
+    deeds = (classroom.open_classroom, lambda root: classroom.change(root, TEACHER, frozen=True), classroom.key)
+    for deed in deeds:
+        with locks.alone(tmp_path / classroom.LOCK), pytest.raises(UserError, match="cannot be kept"):
+            deed(tmp_path)
+        deed(tmp_path)
+
+
+def test_whoever_is_killed_while_a_key_is_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(count: int) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("secrets.token_bytes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            classroom.key(tmp_path)
+    assert len(classroom.key(tmp_path)) == 32
 
 
 def test_a_class_that_is_made_anew_has_another_key(tmp_path: Path) -> None:

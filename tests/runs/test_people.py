@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from llm_core.errors import UserError
-from llm_core.runs import people
+from llm_core.runs import locks, people
 
 TEACHER, ADA, EVE = "teacher-00000000000000aa", "student-00000000000000bb", "student-00000000000000cc"
 
@@ -33,6 +33,13 @@ def test_nobody_but_owners_is_named_and_places_are_counted(tmp_path: Path, monke
     people.call(tmp_path, ADA, ADA, "Ada Lovelace")
     with pytest.raises(UserError, match="already 1 names"):
         people.call(tmp_path, EVE, EVE, "Eve")
+
+
+def test_another_server_that_names_somebody_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0.0)
+    with locks.alone(tmp_path / people.LOCK), pytest.raises(UserError, match="cannot be kept"):
+        people.call(tmp_path, ADA, ADA, "Ada")
+    people.call(tmp_path, ADA, ADA, "Ada")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"king": "x", "student-00000000000000bb": 3}'])

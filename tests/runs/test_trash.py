@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,20 @@ def test_a_ninth_tag_is_refused_and_nothing_is_lost(make: Make) -> None:
     with pytest.raises(UserError, match="at most 8"):
         tags.change_tags(run, add=["one more"], owner="local")
     assert len(tags.tags_of(run.folder)) == 8
+
+
+def test_tags_of_several_windows_at_once_are_all_kept(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, read = make(), tags.tags_of
+
+    def slowly(folder: Path) -> tuple[str, ...]:
+        found = read(folder)
+        time.sleep(0.02)
+        return found
+
+    monkeypatch.setattr(tags, "tags_of", slowly)
+    with ThreadPoolExecutor(4) as windows:
+        list(windows.map(lambda tag: tags.change_tags(run, add=[tag], owner="local"), "abcd"))
+    assert set(read(run.folder)) == set("abcd")
 
 
 @pytest.mark.parametrize(
