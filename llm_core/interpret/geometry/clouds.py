@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from llm_core.errors import UserError
 from llm_core.interpret.attention.attention import Floats
 from llm_core.interpret.components import Component, streams
-from llm_core.interpret.geometry.geometry import MOST_POINTS
 from llm_core.interpret.geometry.hidden_states import HiddenStates, hidden_states
 from llm_core.interpret.geometry.token_vectors import input_vectors, output_vectors
 from llm_core.interpret.probes.probe_labels import EIGHTHS, Property, marked_texts
@@ -46,7 +45,7 @@ class Cloud:
 def vocabulary_cloud(
     model: Model, tokenizer: AnyTokenizer, which: Vectors, *, language: str = "en", grammar: str = "stories"
 ) -> Cloud:
-    """The vectors of all tokens, of at most 2,000: those that texts of the grammar need come first.
+    """The vectors of all tokens, of at most 900: those that texts of the grammar need come first.
 
     What is true of a token is what is true of every word of these texts that it ends. Raises UserError for a model
     without such vectors.
@@ -65,7 +64,7 @@ def vocabulary_cloud(
                     seen[last[end]][about].add(label)
     special = set(tokenizer.separators)
     others = (token for token in range(len(vectors)) if token not in seen and token not in special)
-    ids_shown = [*sorted(seen), *others][:MOST_POINTS]
+    ids_shown = [*sorted(seen), *others][:_SHOWN]
     labels: dict[str, tuple[str | None, ...]] = {
         about: tuple(_only(seen[token][about]) if token in seen else None for token in ids_shown) for about in _WORDS
     }
