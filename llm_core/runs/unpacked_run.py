@@ -24,12 +24,11 @@ from llm_core.runs import classroom, tags
 from llm_core.runs import status as statuses
 from llm_core.runs.archive import FILE_KEYS, OF_A_RUN, OF_A_TEXT, TEXTS, refuse_part
 from llm_core.runs.files import replace_json, replace_text
-from llm_core.runs.history import FILE as HISTORY
 from llm_core.runs.importing import ONE_AT_A_TIME, aside
 from llm_core.runs.limits import refuse_large
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
+from llm_core.runs.row_check import is_number, is_opened_step, is_row
 from llm_core.runs.run import CHILDREN, FORMAT, KINDS, Run, children_of, open_run
-from llm_core.runs.sentences import sentence_in
 from llm_core.runs.status import Status
 from llm_core.runs.store import Store
 from llm_core.runs.unpacking import MOST_BYTES, check_directory, check_entries, path_of, too_large
@@ -41,7 +40,6 @@ _LARGEST_JSON = 32_000_000
 _LONGEST_LINE = 4_000_000
 _DIGEST = re.compile(r"([0-9a-f]{32})[/\\]+([^/\\]+)")
 _VERSION = re.compile(r"[\w.+ -]{1,40}", re.ASCII)
-_NUMBERS = ("loss", "tokens", "seconds", "learning_rate", "gradient_norm", "tokens_per_second", "perplexity", "bits_per_character")  # fmt: skip
 
 
 def import_run(store: Store, file: BinaryIO, *, name: str = "", owner: str, progress: Progress | None = None) -> Run:
@@ -177,8 +175,8 @@ def _make_ours(folder: Path, ids: Mapping[str, str], store: Store, owner: str) -
     for path in sorted(folder.glob("*.json*")):
         if path.name in ("run.json", "status.json", "tags.json"):
             continue
-        if path.name == HISTORY or path.suffix == ".jsonl":
-            _check_lines(path, path.name == HISTORY)
+        if path.suffix == ".jsonl":
+            _check_lines(path)
         elif path.name != "tokenizer.json":
             _object(path)
         content = path.read_bytes()
@@ -187,7 +185,8 @@ def _make_ours(folder: Path, ids: Mapping[str, str], store: Store, owner: str) -
                 content = content.replace(old.encode(), new.encode())
         path.write_bytes(content)
     for path in sorted(folder.glob("opened/*.json")):
-        _object(path)
+        if not is_opened_step(_object(path), int(path.stem)):
+            raise _broken(path)
     replace_json(folder / "run.json", kept, durable=True)
     called = (folder / "name.txt").read_bytes()[:2000].decode("utf-8", "replace") if (folder / "name.txt").is_file() else ""  # fmt: skip
     replace_text(folder / "name.txt", display_name(called.replace("\n", " "), kept["recipe"] or folder.name))
@@ -204,41 +203,20 @@ def _at_rest(folder: Path) -> Status:
     known = {
         name: value
         for name in ("step", "steps", "tokens", "seconds", "loss", "validation_loss", "bits_per_character")
-        if _is_number(value := getattr(last, name)) and value >= 0
+        if is_number(value := getattr(last, name)) and value >= 0
     }
     return Status(state="finished" if last.state == "finished" else "stopped", heartbeat=time.time(), **known)
 
 
-def _check_lines(path: Path, is_history: bool) -> None:
+def _check_lines(path: Path) -> None:
     """Every line must be an object of JSON, with the values in it that whoever draws it relies on."""
     with path.open("rb") as file:
         number = 0
         while line := file.readline(_LONGEST_LINE + 1):
             number += 1
             row = _parsed(line) if len(line) <= _LONGEST_LINE and line.endswith(b"\n") else None
-            if not isinstance(row, dict) or (is_history and not _is_row(row)):
+            if not isinstance(row, dict) or not is_row(row):
                 raise UserError("{file}, line {line}: this is no record of a run.", file=path.name, line=number)
-
-
-def _is_row(row: Mapping[str, Any]) -> bool:
-    step, kind = row.get("step"), row.get("kind")
-    if not (kind is None or isinstance(kind, str)) or not (step is None or (type(step) is int and 0 <= step < 10**9)):
-        return False
-    if kind in ("step", "evaluation", "sample", "text", "layers", "opened", "snapshot") and step is None:
-        return False
-    if kind == "baseline" and not (isinstance(row.get("name"), str) and _is_number(row.get("loss"))):
-        return False
-    if row.get("template") is not None and sentence_in(row) is None:
-        return False
-    if kind == "rate" and not (
-        _is_number(row.get("learning_rate"))
-        and row["learning_rate"] > 0
-        and all(row.get(name) is None or _is_number(row[name]) for name in ("loss", "smoothed"))
-    ):
-        return False
-    if kind == "sample" and not all(isinstance(row.get(name, ""), str) for name in ("text", "prompt")):
-        return False
-    return kind not in ("step", "evaluation") or all(row.get(name) is None or _is_number(row[name]) for name in _NUMBERS)  # fmt: skip
 
 
 def _check_model(run: Run) -> None:
@@ -305,8 +283,12 @@ def _object(path: Path) -> dict[str, Any]:
     size = path.stat().st_size if path.is_file() else 0
     value = _parsed(path.read_bytes()) if 0 < size <= _LARGEST_JSON else None
     if not isinstance(value, dict):
-        raise UserError("{file} in the zip is broken, or larger than {limit:,} bytes.", file=path.name, limit=_LARGEST_JSON)  # fmt: skip
+        raise _broken(path)
     return value
+
+
+def _broken(path: Path) -> UserError:
+    return UserError("{file} in the zip is broken, or larger than {limit:,} bytes.", file=path.name, limit=_LARGEST_JSON)  # fmt: skip
 
 
 def _parsed(content: bytes) -> Any:
@@ -320,7 +302,3 @@ def _parsed(content: bytes) -> Any:
         return value
     except (ValueError, RecursionError):
         return None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

@@ -264,6 +264,7 @@ SPOILED: dict[str, tuple[str, bytes, str]] = {
     "a sentence that is too wide": ("history.jsonl", b'{"kind":"no_floor","template":"{x:>2000000000}","values":{"x":1}}\n', "line 1"),
     "a sentence with a stray brace": ("history.jsonl", b'{"kind":"family","template":"{","values":{}}\n', "line 1"),
     "a learning rate that is none": ("history.jsonl", b'{"kind":"rate","learning_rate":null,"loss":1.0,"smoothed":1.0}\n', "line 1"),
+    "a picture of heads that is none": ("history.jsonl", b'{"kind":"heads","step":1,"part":"decoder","score":"x"}\n', "line 1"),
     "half a character": ("history.jsonl", b'{"kind":"sample","step":1,"text":"\\uD800"}\n', "line 1"),
     "another tokenizer": ("tokenizer.json", b'{"kind": "characters"}', "okenizer"),
     "weights that changed": ("steps/00000004/model.safetensors", b"x" * 100, "damaged"),
@@ -291,6 +292,10 @@ def test_how_a_checkpoint_computes_is_looked_at_too(
     manifest["files"]["state.json"] = {"bytes": len(state), "sha256": hashlib.sha256(state).hexdigest()}
     files |= {f"{place}/state.json": state, f"{place}/manifest.json": json.dumps(manifest).encode()}
     refused(store, zipped(files), "is damaged")
+
+
+def test_an_opened_step_is_looked_at_too(trained: Run, sound: bytes, store: Store) -> None:
+    refused(store, zipped(files_in(sound) | {f"{trained.id}/opened/00000003.json": b'{"step": 3}'}), "broken")
 
 
 def test_nobody_takes_over_a_process_a_wish_or_an_owner(trained: Run, sound: bytes, store: Store) -> None:
