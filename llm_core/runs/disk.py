@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llm_core.errors import UserError
+from llm_core.runs.files import size_of as size_of
 from llm_core.runs.listing import Stamp, Summary
 from llm_core.runs.names import ID
 from llm_core.runs.owners import is_teacher
@@ -50,21 +51,6 @@ class _Known:
 
 
 _known: dict[Path, _Known] = {}
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder and below it; links are not followed. What vanishes meanwhile counts nothing."""
-    total = 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    total += size_of(Path(entry.path))
-                else:
-                    total += entry.stat(follow_symlinks=False).st_size
-    except OSError:
-        return total
-    return total
 
 
 def measure(store: Store, summaries: "tuple[Summary, ...] | list[Summary]") -> None:

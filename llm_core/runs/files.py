@@ -61,6 +61,17 @@ def sweep(folder: Path) -> None:
                 path.unlink()
 
 
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder and below it; links are not followed. What vanishes meanwhile counts nothing."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                inside = entry.is_dir(follow_symlinks=False)
+                total += size_of(Path(entry.path)) if inside else entry.stat(follow_symlinks=False).st_size
+    return total
+
+
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether an error, or one it came from, says that no room is left on the disk or in the quota."""
     full = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}

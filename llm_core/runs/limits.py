@@ -3,9 +3,8 @@
 How many runs of a person work at the same time is no reason to refuse one: the queue gives it its turn later.
 """
 
-import contextlib
 import math
-import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from llm_core.errors import UserError
 from llm_core.models.size import count_parameters
 from llm_core.runs import classroom
 from llm_core.runs.classroom import Limits
+from llm_core.runs.files import read_object, size_of
 from llm_core.runs.listing import Listing
 from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.queue import Entry
@@ -22,6 +22,8 @@ from llm_core.runs.sized import DataSizesConfig
 from llm_core.runs.swept import RangeTestConfig, SweepConfig
 
 MEGABYTE = 1_000_000
+_BROUGHT = re.compile(r"imported[/\\]+([0-9a-f]{32})[/\\]")
+_DIGEST = re.compile(r"[0-9a-f]{8,64}")
 
 
 def refuse_new(root: Path, owner: str, config: Config, line: Iterable[Entry], *listings: Listing) -> None:
@@ -156,29 +158,33 @@ def refuse_full(size: int, limits: Limits) -> None:
 
 
 def taken(owner: str, *listings: Listing) -> int:
-    """Bytes on the disk of all runs of an owner. What was measured of one counts until its folder changes."""
+    """Bytes on the disk of all runs of an owner, and of the texts and tables that they name and somebody brought, each
+    once. What was measured of a run counts until its folder changes. `listings`: that of the runs' own folder first."""
     total = 0
+    texts: set[str] = set()
     for listing in listings:
         measured = {}
         for summary in listing.rows([one for one in listing.fixed() if one.owner == owner]):
             size = listing.size(summary)
             if size is None:
-                size = bytes_in(listing.root / summary.id)
+                size = size_of(listing.root / summary.id)
                 measured[summary.id] = summary.stamp, size
             total += size
+            texts |= _texts_of(listing.root / summary.id)
         if measured:
             listing.keep_sizes(measured)
-    return total
+    return total + sum(size_of(listings[0].root / "corpora" / text) for text in texts)
 
 
-def bytes_in(folder: Path) -> int:
-    """The sizes of all files in a folder together; what vanishes meanwhile counts nothing."""
-    total = 0
-    for place, _folders, files in os.walk(folder):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += (Path(place) / name).lstat().st_size
-    return total
+def _texts_of(folder: Path) -> set[str]:
+    """What a run names that was brought, as it was and as it was prepared: folders among the texts."""
+    try:
+        settings = (folder / "run.json").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    brought = {f"imported/{digest}" for digest in _BROUGHT.findall(settings)}
+    prepared = (read_object(folder / "corpus.json") or {}).get("digest") if brought else None
+    return brought | ({prepared} if isinstance(prepared, str) and _DIGEST.fullmatch(prepared) else set())
 
 
 def running_limits(root: Path) -> Callable[[str], int | None]:

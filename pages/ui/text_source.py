@@ -19,6 +19,7 @@ from pages.ui.encoding import choose_encoding, detect, reads_right
 from pages.ui.faults import refuse
 from pages.ui.state import CORPUS_CHOSEN_KEY, CORPUS_KEY, PREVIEW_KEY, store
 from pages.ui.text import _, language
+from pages.ui.who import owner
 
 SUFFIXES = ("txt", "md", "csv", "tsv", "jsonl", "parquet")
 TABLES = ("csv", "tsv", "jsonl", "parquet")
@@ -43,6 +44,7 @@ class Source:
             return {"corpus": self.embedded, "encoding": None, "text_column": None}
         from llm_core.data.prepare import import_text
 
+        store().refuse_full(owner())
         path = import_text(self.name, self.raw, store().corpora)
         return {"corpus": str(path), "encoding": self.encoding, "text_column": self.column}
 

@@ -18,10 +18,12 @@ from llm_core.config import (
     TransformerConfig,
     with_vocabulary_size,
 )
+from llm_core.data.prepare import import_text
 from llm_core.errors import UserError
 from llm_core.models.size import count_parameters
 from llm_core.runs import classroom
 from llm_core.runs.classroom import Limits
+from llm_core.runs.files import size_of
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.limits import largest, refuse_large, running_limits, taken
 from llm_core.runs.pretrained import PretrainingConfig
@@ -179,6 +181,25 @@ def test_the_room_on_the_disk_is_that_of_the_own_runs_until_they_are_deleted(sma
         small_class.create(settings(), name="the trash takes room too", owner=STUDENT)
     empty(small_class, STUDENT)
     assert small_class.create(settings(), name="fits again", owner=STUDENT).owner == STUDENT
+
+
+def test_a_text_that_was_brought_counts_for_each_whose_runs_name_it_and_once(small_class: Store) -> None:
+    raw = b"the cat sat on the mat. " * 4_000
+    path = import_text("cats.txt", raw, small_class.corpora)
+    config = settings().model_copy(update={"data": DataConfig(corpus=str(path), tokenizer="character")})
+    assert taken(STUDENT, small_class.listing) == 0
+    for name in ("first", "second"):
+        run = small_class.create(config, name=name, owner=STUDENT)
+        small_class.listing.forget()
+        alone = sum(size_of(small_class.root / one) for one in names(small_class))
+        assert taken(STUDENT, small_class.listing) == alone + len(raw)
+    (small_class.corpora / ("a" * 32)).mkdir()
+    (small_class.corpora / ("a" * 32) / "tokens.npy").write_bytes(bytes(1000))
+    (run.folder / "corpus.json").write_text(json.dumps({"digest": "a" * 32}))
+    small_class.listing.forget()
+    alone = sum(size_of(small_class.root / one) for one in names(small_class))
+    assert taken(STUDENT, small_class.listing) == alone + len(raw) + 1000
+    assert taken(OTHER, small_class.listing) == 0
 
 
 def test_frozen_nothing_new_begins_for_students_and_what_works_goes_on(small_class: Store) -> None:
