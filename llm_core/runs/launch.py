@@ -59,7 +59,7 @@ class Launcher:
         """
         self._queue.ask(run)
         try:
-            if not self._queue.give_turns(self._launch):
+            if not self._queue.give_turns(self._launch, run.id):
                 return
         except UserError:
             self._watch()
@@ -163,13 +163,18 @@ def _end_if_silent(run: Run) -> None:
         time.sleep(0.2)
 
 
-def _spawn(arguments: list[str], stdin: int | None, log: int | None) -> subprocess.Popen[bytes]:
+def environment() -> dict[str, str]:
+    """What a process of this program's is started with: it finds the source, wherever the server was started from."""
     search = os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": search}
+
+
+def _spawn(arguments: list[str], stdin: int | None, log: int | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "llm_core.runs.process", *arguments],
         stdin=subprocess.DEVNULL if stdin is None else stdin,
         stdout=subprocess.DEVNULL if log is None else log,
         stderr=subprocess.DEVNULL if log is None else log,
-        env={**os.environ, "PYTHONPATH": search},
+        env=environment(),
         start_new_session=True,
     )

@@ -120,13 +120,14 @@ class Queue:
             if entry is not None and entry.pid == process.pid:
                 self._end(entry, run.folder)
 
-    def give_turns(self, spawn: Callable[[Path], psutil.Process]) -> bool:
+    def give_turns(self, spawn: Callable[[Path], psutil.Process], asking: str | None = None) -> bool:
         """Give all turns that are free and start a process for each: `spawn` has the run's folder, and may raise. Whether
         somebody still waits.
 
-        Raises what `spawn` raises, when all others have been served; that run waits on.
+        Raises what `spawn` raises, when all others have been served; that run waits on. With `asking`, the run of who
+        presses Start, only what it raises for that one.
         """
-        failed: Exception | None = None
+        failed: dict[str, Exception] = {}
         with self._changing():
             for entry in self._next():
                 given = self._give(entry)
@@ -136,12 +137,13 @@ class Queue:
                     process = spawn(self._folder(entry))
                 except Exception as error:
                     self._write(dataclasses.replace(entry, aside=False))
-                    failed = error
+                    failed[entry.id] = error
                     continue
                 self._write(dataclasses.replace(given, pid=process.pid, started=process.create_time()))
             waits = any(entry.given is None for entry in self.entries())
-        if failed is not None:
-            raise failed
+        for run, error in failed.items():
+            if asking in (None, run):
+                raise error
         return waits
 
     # ---- under the lock

@@ -42,6 +42,14 @@ def take(root: Path, threads: int) -> list[Lock] | None:
     return None
 
 
+def rest(root: Path, owner: str) -> Lock | None:
+    """The one place of an owner for a paused worker that keeps everything in its memory; None while that is taken."""
+    folder = root / FOLDER
+    folder.mkdir(exist_ok=True)
+    lock = Lock(folder / f"{owner}.lock")
+    return lock if lock.acquire() else None
+
+
 def release(taken: list[Lock]) -> None:
     """Give slots back."""
     for lock in taken:

@@ -25,6 +25,7 @@ from llm_core.runs.job import Clock, Job, Noted, Yielded
 from llm_core.runs.kinds import job_of
 from llm_core.runs.locks import Lock
 from llm_core.runs.memory import limit_memory
+from llm_core.runs.owners import is_owner, is_teacher
 from llm_core.runs.queue import Entry
 from llm_core.runs.queued import queue_of
 from llm_core.runs.run import Run, root_of
@@ -114,6 +115,8 @@ class _Worker:
         self.wish = Wish(run.folder)
         self.slots: list[Lock] = []
         self.turn: Entry | None = None
+        self.queued = False
+        self.bed: Lock | None = None
         self.paused_for = 0.0
         self.first: tuple[int, float] | None = None
         self.process = me = psutil.Process()
@@ -143,6 +146,7 @@ class _Worker:
             self._say(*self._explain(error))
         finally:
             self._give_turn_back()
+            self._get_up()
             self.wish.forget()
         yield self.status
 
@@ -171,6 +175,8 @@ class _Worker:
                     # Between a step and its looks only, so that a resumed run looks at each step once.
                     between = isinstance(record, Step | Scored | Underway | Noted) or self.status.step == 0
                     if between:
+                        if _ends_a_part(record) and self.queue and queue_of(self.run).crowded:
+                            self._give_turn_back()
                         if self._obey(job, lines):
                             return
                         yield self.status
@@ -264,7 +270,7 @@ class _Worker:
 
     def _obey(self, job: Job, lines: History) -> bool:
         """Follow what is asked now, through a pause if need be; whether the worker is to leave."""
-        if not self._wants_rest():
+        if not self._wants_rest() and (self.turn is not None or not self.queue):
             return False
         asleep = time.monotonic()
         saved = False
@@ -282,7 +288,7 @@ class _Worker:
             rested = time.monotonic() - asleep
             if rested > PAUSE_SAVES and not saved:
                 saved = self._save(job, lines)
-            leaves = rested > self.pause_ends
+            leaves = rested > self.pause_ends or (saved and not self._may_stay())
             if rested > PAUSE_MAKES_ROOM and time.monotonic() - looked > 1.0:
                 looked = time.monotonic()
                 leaves |= self.queue and queue_of(self.run).crowded
@@ -290,11 +296,27 @@ class _Worker:
                 break
             time.sleep(0.05)
         else:
+            self._get_up()
             self.paused_for += time.monotonic() - asleep
             self._say("running")
             return False
+        self._get_up()
         self._say(state)
         return True
+
+    def _may_stay(self) -> bool:
+        """Whether this worker may rest with everything in its memory: of a student's runs one may, or who pauses all would
+        fill the memory with them."""
+        if not self.queue or self.bed is not None or is_teacher(self.run.owner) or not is_owner(self.run.owner):
+            return True
+        with contextlib.suppress(OSError):
+            self.bed = slots.rest(root_of(self.run.folder), self.run.owner)
+        return self.bed is not None
+
+    def _get_up(self) -> None:
+        if self.bed is not None:
+            self.bed.release()
+            self.bed = None
 
     def _wants_rest(self) -> bool:
         wish = self.wish.now()
@@ -315,6 +337,7 @@ class _Worker:
         if not self.queue or self.turn is not None:
             return True
         queue, root = queue_of(self.run), root_of(self.run.folder)
+        self.queued = True
         queue.ask(self.run, self.process)
         while not leaves():
             turn = queue.turn(self.run)
@@ -331,9 +354,10 @@ class _Worker:
         """Let somebody else have the turn, and the place in the queue, if there is one."""
         slots.release(self.slots)
         self.slots, self.turn = [], None
-        if self.queue:
+        if self.queued:
             with contextlib.suppress(OSError, UserError):  # whoever looks next at the queue sweeps it
                 queue_of(self.run).give_back(self.run, self.process)
+                self.queued = False
 
     def _progress(self, share: float) -> None:
         if self.wish.now().state == "stopped":
@@ -366,6 +390,12 @@ class _Worker:
         sentence = sentence_of(error, self.run.folder / "log.txt")
         self.status = dataclasses.replace(self.status, template=sentence.template, values=plain(sentence.values))
         return ("paused" if is_full(error) else "failed",)
+
+
+def _ends_a_part(record: Yielded) -> bool:
+    """Whether one of the trainings of a sweep is over: others may have its turn before the next one."""
+    row = record.row if isinstance(record, Noted) else None
+    return row is not None and row.get("kind") == "cell" and row.get("state") != "running"
 
 
 def _finite(value: float | None) -> float | None:

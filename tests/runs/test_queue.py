@@ -15,6 +15,7 @@ from llm_core.config import RunConfig
 from llm_core.errors import UserError
 from llm_core.runs import launch
 from llm_core.runs.files import replace_json
+from llm_core.runs.job import Noted
 from llm_core.runs.live import live
 from llm_core.runs.queue import Entry, next_turns, order, places
 from llm_core.runs.queued import Queue
@@ -23,7 +24,7 @@ from llm_core.runs.store import Store
 from llm_core.runs.swept import Axis, SweepConfig
 from llm_core.runs.trash import delete
 from llm_core.runs.worker import work
-from llm_core.training.records import Record
+from llm_core.training.records import Finish, Record
 from tests.runs.fake import FakeJob, make_job
 from tests.runs.test_worker import Background, wait_for
 
@@ -369,6 +370,28 @@ def test_what_cannot_be_launched_waits_on_and_the_reason_is_told(
     assert run.status().state == "stopped"
 
 
+def test_who_presses_start_is_not_told_what_keeps_another_from_beginning(
+    servers: Servers, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = servers.store
+    launch_it = launch.Launcher._launch
+    broken, sound = make("broken", threads=1), make("sound", threads=1)
+
+    def spawn(launcher: launch.Launcher, folder: Path) -> psutil.Process:
+        if folder == broken.folder:
+            raise UserError("No worker can be started: {reason}.", reason="the log is gone")
+        return launch_it(launcher, folder)
+
+    monkeypatch.setattr(launch.Launcher, "_launch", spawn)
+    store.queue.ask(broken)
+    store.start(sound)
+    wait_for(lambda: sound.status().state == "finished")
+    assert broken.status().state == "waiting"
+    with pytest.raises(UserError, match="the log is gone"):
+        store.start(broken)
+    store.want(broken, "stopped", owner="local")
+
+
 def test_a_worker_without_a_server_takes_its_own_turn(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llm_core.runs.slots.budget", lambda: 1)
     first, second = make("first", threads=1), make("second", threads=1)
@@ -423,3 +446,78 @@ def test_a_paused_worker_makes_room_where_others_wait(
     assert first.steps()[-1] == 2, "with all that it had learnt"
     store.want(second, "stopped", owner="local")
     assert slow.join().state == "stopped"
+
+
+def test_a_paused_worker_gives_its_turn_back_once(make: Make, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    give_back = Queue.give_back
+
+    def counted(queue: Queue, run: Run, process: psutil.Process) -> None:
+        given.append(run.id)
+        give_back(queue, run, process)
+
+    monkeypatch.setattr(Queue, "give_back", counted)
+    run = make(threads=1)
+    store.want(run, "running", until_step=2, owner="local")
+    worker = Background(run, make_job=FakeJob, queue=True)
+    wait_for(lambda: run.status().state == "paused")
+    time.sleep(0.3)
+    assert given == [run.id], "the lock of the queue is everybody's"
+    store.want(run, "running", owner="local")
+    assert worker.join().state == "finished"
+    assert given == [run.id] * 2
+    assert store.queue.entries() == []
+
+
+def test_of_a_students_paused_runs_one_stays_in_memory(
+    make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_core.runs.worker.PAUSE_SAVES", 0.0)
+    monkeypatch.setattr("llm_core.runs.slots.budget", lambda: 8)
+    owners = ("student-" + "1" * 16, "student-" + "1" * 16, "student-" + "2" * 16, "local", "local")
+    runs = [make(f"run {number}", owner=owner, threads=1) for number, owner in enumerate(owners)]
+    workers = []
+    for run in runs:
+        store.want(run, "running", until_step=2, owner="local")
+        workers.append(Background(run, make_job=FakeJob, queue=True))
+        wait_for(lambda run=run: run.status().state == "paused")  # type: ignore[misc]
+    assert workers[1].join().state == "paused"
+    assert runs[1].steps()[-1] == 2, "with all that it had learnt"
+    assert [run.alive() for run in runs] == [True, False, True, True, True]
+    store.want(runs[0], "running", owner="local")
+    assert workers[0].join().state == "finished"
+    store.want(runs[1], "running", until_step=4, owner="local")
+    again = Background(runs[1], make_job=FakeJob, queue=True)
+    wait_for(lambda: runs[1].status().step == 4 and runs[1].status().state == "paused")
+    time.sleep(0.2)
+    assert runs[1].alive(), "the place is free again"
+    for run in runs[1:]:
+        store.want(run, "stopped", owner="local")
+    assert {worker.join().state for worker in (again, *workers[2:])} == {"stopped"}
+
+
+def test_others_come_in_between_two_trainings_of_a_sweep(
+    make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_core.runs.slots.budget", lambda: 1)
+    sweep, other = make("sweep", threads=1), make("other", owner="student-" + "1" * 16, threads=1)
+    others: list[Background] = []
+    seen: list[str] = []
+
+    class Parts(FakeJob):
+        def records(self, clock: Any) -> Iterator[Any]:
+            for part in range(3):
+                yield Noted({"kind": "cell", "cell": part, "state": "running"}, clock(), part / 3, None)
+                if part == 0:
+                    others.append(Background(other, make_job=FakeJob, queue=True))
+                    wait_for(lambda: store.queue.place(other.id) == (1, 1))
+                for _ in range(10):
+                    yield Noted(None, clock(), part / 3, None)
+                seen.append(other.status().state)
+                yield Noted({"kind": "cell", "cell": part, "state": "finished"}, clock(), part / 3, None)
+            yield Finish(3, "finished")
+
+    assert work(sweep, queue=True, make_job=Parts).state == "finished"
+    assert seen == ["waiting", "finished", "finished"]
+    assert others[0].join().state == "finished"
+    assert store.queue.entries() == []
