@@ -141,9 +141,9 @@ class Queue:
                     continue
                 self._write(dataclasses.replace(given, pid=process.pid, started=process.create_time()))
             waits = any(entry.given is None for entry in self.entries())
-        for run, error in failed.items():
+        for run, reason in failed.items():
             if asking in (None, run):
-                raise error
+                raise reason
         return waits
 
     # ---- under the lock
