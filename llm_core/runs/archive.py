@@ -189,7 +189,9 @@ def _opened(group: Mapping[str, Path], stack: contextlib.ExitStack) -> dict[str,
         sizes = {name: entry["bytes"] for name, entry in json.loads(written)["files"].items()} | {
             MANIFEST: len(written)
         }
-        files = {place: stack.enter_context(path.open("rb")) for place, path in group.items() if path.name in sizes}
+        files: dict[str, BinaryIO] = {
+            place: stack.enter_context(path.open("rb")) for place, path in group.items() if path.name in sizes
+        }
         found = {PurePosixPath(place).name: os.fstat(file.fileno()).st_size for place, file in files.items()}
         same = found == sizes and (folder / MANIFEST).read_bytes() == written
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
