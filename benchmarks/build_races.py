@@ -19,10 +19,11 @@ from llm_core.config import TableConfig
 from llm_core.data.table_examples import EXAMPLES
 from llm_core.devices import physical_cores
 from llm_core.runs.files import replace_json
+from llm_core.runs.names import CHILDREN
 from llm_core.runs.race import RaceConfig
 from llm_core.runs.race_summary import summary
 from llm_core.runs.raced import CLASSIFIER, open_race
-from llm_core.runs.run import CHILDREN, Run
+from llm_core.runs.run import Run
 from llm_core.runs.store import BUNDLED_RACES, Store
 from llm_core.runs.worker import work
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from llm_core.config import RunConfig, load_recipe, parse
 from llm_core.data.corpora import with_corpus
 from llm_core.runs.files import replace_json
-from llm_core.runs.run import CHILDREN, Run, children_of
+from llm_core.runs.names import CHILDREN
+from llm_core.runs.run import Run, children_of
 from llm_core.runs.settings import with_settings
 from llm_core.runs.store import BUNDLED_SWEEPS, Store
 from llm_core.runs.swept import Axis, RangeTestConfig, SweepConfig

@@ -30,7 +30,8 @@ LOW, HIGH = 0.7, 1.3
 PROGRAM = """
 import os, pathlib, sys, time
 from llm_core.runs import families, race_job, train_job
-from llm_core.runs.run import open_run, root_of
+from llm_core.runs.names import root_of
+from llm_core.runs.run import open_run
 from llm_core.runs.worker import work
 import sklearn.linear_model, sklearn.tree
 if hasattr(os, "nice"):

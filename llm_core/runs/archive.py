@@ -18,7 +18,8 @@ from llm_core.data.table_examples import EXAMPLES
 from llm_core.errors import UserError
 from llm_core.runs.files import read_object
 from llm_core.runs.history import FILE as HISTORY
-from llm_core.runs.run import CHILDREN, Run
+from llm_core.runs.names import CHILDREN
+from llm_core.runs.run import Run
 from llm_core.runs.unpacking import MOST_BYTES, MOST_ENTRIES
 from llm_core.training.atomic import MANIFEST
 

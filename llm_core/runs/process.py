@@ -10,7 +10,8 @@ from pathlib import Path
 
 from llm_core.config import RunConfig, load_recipe
 from llm_core.errors import UserError
-from llm_core.runs.run import open_run, root_of
+from llm_core.runs.names import root_of
+from llm_core.runs.run import open_run
 from llm_core.runs.taken import remember
 from llm_core.runs.worker import work
 

@@ -15,9 +15,7 @@ from llm_core.runs.files import moment, read_object
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.locks import held
-from llm_core.runs.names import BUNDLED, ID, LONGEST_NAME
-from llm_core.runs.names import CHILDREN as CHILDREN
-from llm_core.runs.names import root_of as root_of
+from llm_core.runs.names import BUNDLED, CHILDREN, ID, LONGEST_NAME
 from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.scored import HeadScoresConfig

@@ -39,7 +39,8 @@ from llm_core.runs.queued import Queue
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.race_table import keep_file, keep_tables, refuse_untabled
 from llm_core.runs.raced import open_race
-from llm_core.runs.run import CHILDREN, FORMAT, KIND_OF, Run, open_run, root_of
+from llm_core.runs.names import CHILDREN, root_of
+from llm_core.runs.run import FORMAT, KIND_OF, Run, open_run
 from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.sized import DataSizesConfig
 from llm_core.runs.status import Wish

@@ -11,7 +11,8 @@ from llm_core.errors import UserError
 from llm_core.models.work import update
 from llm_core.runs import history
 from llm_core.runs.history import Row
-from llm_core.runs.run import Run, root_of
+from llm_core.runs.names import root_of
+from llm_core.runs.run import Run
 from llm_core.runs.speed import Point, add_points, kind_of
 from llm_core.runs.text_size import size_of
 

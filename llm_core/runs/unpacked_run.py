@@ -28,7 +28,8 @@ from llm_core.runs.importing import ONE_AT_A_TIME, aside
 from llm_core.runs.limits import refuse_large
 from llm_core.runs.names import BUNDLED, ID, display_name, new_id
 from llm_core.runs.row_check import is_number, is_opened_step, is_row
-from llm_core.runs.run import CHILDREN, FORMAT, KINDS, Run, children_of, open_run
+from llm_core.runs.names import CHILDREN
+from llm_core.runs.run import FORMAT, KINDS, Run, children_of, open_run
 from llm_core.runs.status import Status
 from llm_core.runs.store import Store
 from llm_core.runs.unpacking import MOST_BYTES, check_directory, check_entries, path_of, too_large

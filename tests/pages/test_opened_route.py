@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from llm_core.config import RunConfig
 from llm_core.errors import UserError
-from llm_core.runs.run import CHILDREN
+from llm_core.runs.names import CHILDREN
 from llm_core.runs.store import Store
 from pages.ui.routes import ROUTES
 from pages.ui.train.code import bench_code

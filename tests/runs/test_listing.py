@@ -12,7 +12,7 @@ from llm_core.errors import UserError
 from llm_core.runs import listing as listings
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.listing import INDEX, Listing
-from llm_core.runs.run import CHILDREN
+from llm_core.runs.names import CHILDREN
 from llm_core.runs.status import Status, as_json
 from llm_core.runs.store import Store
 

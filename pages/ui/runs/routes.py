@@ -13,6 +13,7 @@ from llm_core.config import parse
 from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from llm_core.runs import disk, trash
+from llm_core.runs.files import size_of
 from llm_core.runs.archive import export
 from llm_core.runs.differences import SettingRow, differences
 from llm_core.runs.owners import is_teacher
@@ -136,7 +137,7 @@ def trash_route(request: Request) -> Response:
     found = []
     for one in trash.in_trash(store()):
         mine = one.run.owner == asker or is_teacher(asker)
-        found.append({"run": one.run.id, "name": one.run.name, "kind": one.run.kind, "at": one.at, "size": disk.size_of(one.run.folder), "may_change": mine})  # fmt: skip
+        found.append({"run": one.run.id, "name": one.run.name, "kind": one.run.kind, "at": one.at, "size": size_of(one.run.folder), "may_change": mine})  # fmt: skip
     return JSONResponse({"rows": found}, headers=NO_STORE)
 
 

@@ -14,7 +14,9 @@ from llm_core.errors import UserError
 from llm_core.runs import disk
 from llm_core.runs.listing import Summary, summary_of, text_searched
 from llm_core.runs.owners import is_teacher
-from llm_core.runs.run import CHILDREN, children_of, open_run
+from llm_core.runs.files import size_of
+from llm_core.runs.names import CHILDREN
+from llm_core.runs.run import children_of, open_run
 from llm_core.runs.store import Store
 from pages.ui.subject import BUNDLED_NAMES
 from pages.ui.text import explain_in, translate
@@ -149,7 +151,7 @@ def _place(store: Store, one: Summary, order: Order, down: bool, language: str) 
         return (tuple(-ord(sign) for sign in state) if down else state, -one.fixed.created)
     if order == "created":
         return (one.read_only, 0 if one.read_only else -one.fixed.created if down else one.fixed.created)
-    size = disk.size_of(one.folder) if one.read_only else store.listing.size(one)
+    size = size_of(one.folder) if one.read_only else store.listing.size(one)
     value = {"step": one.status.step, "loss": one.loss, "size": size}[order]
     return (value is None, 0 if value is None else -value if down else value, one.id)
 
@@ -179,7 +181,7 @@ def _row(store: Store, one: Summary, asker: str, language: str) -> dict[str, Any
         "run": one.id, "name": shown_name(one, language), "kind": fixed.kind, "recipe": fixed.recipe,
         "corpus": fixed.corpus, "owner": owner, "own": owner == asker, "created": fixed.created,
         "state": _state(one), "place": place[0] if place else None, "step": status.step, "steps": status.steps, "loss": one.loss, "tags": one.tags,
-        "size": disk.size_of(folder) if one.read_only or folder.parent.name == CHILDREN else store.listing.size(one),
+        "size": size_of(folder) if one.read_only or folder.parent.name == CHILDREN else store.listing.size(one),
         "children": _count_children(folder), "bundled": one.read_only,
         "may_change": not one.read_only and os.access(folder, os.W_OK) and (owner == asker or is_teacher(asker)),
         "problem": explain_in(problem, language) if problem is not None else None,
