@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import anyio
@@ -156,7 +157,8 @@ def test_codes_that_are_tried_all_at_once_are_counted_as_well(opened: Classroom)
             for number in range(3 * MOST):
                 group.start_soon(attempt, number == 3 * MOST - 1)
 
-    anyio.run(try_all)
+    with ThreadPoolExecutor(1) as thread:  # a browser test before may have left a loop in this one
+        thread.submit(anyio.run, try_all).result()
     assert sorted(statuses) == [401] * MOST + [429] * 2 * MOST
 
 

@@ -11,6 +11,7 @@ from llm_core.config import RunConfig
 from llm_core.errors import UserError
 from llm_core.runs.names import CHILDREN
 from llm_core.runs.store import Store
+from llm_core.runs.swept import Axis, SweepConfig
 from pages.ui.routes import ROUTES
 from pages.ui.train.code import bench_code
 from pages.ui.train.component import PANELS
@@ -85,7 +86,8 @@ def test_the_code_of_each_panel_prints_what_it_shows(
     of_a_sweep: bool,
 ) -> None:
     if of_a_sweep:
-        children = store.create(RunConfig(), name="its sweep").folder / CHILDREN
+        rates = Axis(setting="training.learning_rate", values=(0.001, 0.01))
+        children = store.create(SweepConfig(base=RunConfig(), axes=(rates,)), name="its sweep").folder / CHILDREN
         children.mkdir()
         (store.root / RUN).rename(children / RUN)
     monkeypatch.setenv("TERRARIUM_RUNS", str(store.root))
