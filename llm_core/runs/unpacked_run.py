@@ -9,7 +9,6 @@ import json
 import os
 import re
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,17 +25,15 @@ from llm_core.runs.archive import FILE_KEYS, OF_A_RUN, OF_A_TEXT, TEXTS, refuse_
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.importing import ONE_AT_A_TIME, aside
 from llm_core.runs.limits import refuse_large
-from llm_core.runs.names import BUNDLED, ID, display_name, new_id
+from llm_core.runs.names import BUNDLED, CHILDREN, ID, display_name, new_id
 from llm_core.runs.row_check import is_number, is_opened_step, is_row
-from llm_core.runs.names import CHILDREN
 from llm_core.runs.run import FORMAT, KINDS, Run, children_of, open_run
 from llm_core.runs.status import Status
 from llm_core.runs.store import Store
-from llm_core.runs.unpacking import MOST_BYTES, check_directory, check_entries, path_of, too_large
+from llm_core.runs.unpacking import path_of, unpack_chosen
 
 Progress = Callable[[float], None]
 
-_CHUNK = 1 << 20
 _LARGEST_JSON = 32_000_000
 _LONGEST_LINE = 4_000_000
 _DIGEST = re.compile(r"([0-9a-f]{32})[/\\]+([^/\\]+)")
@@ -98,33 +95,11 @@ def _settle(store: Store, folder: Path, was: str, name: str, owner: str) -> Run:
 
 def _unpack(file: BinaryIO, folder: Path, progress: Progress | None) -> str:
     """Unpack what belongs to the run; what the folder was called that it stood in, which is its id where it comes from."""
-    check_directory(file)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entries = archive.infolist()
-            check_entries(entries)
-            base, wanted = _wanted(entries)
-            whole, seen = max(1, sum(entry.file_size for entry in wanted.values())), 0
-            for place, entry in wanted.items():
-                target = folder / place
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(entry) as source, target.open("xb") as kept:
-                    while chunk := source.read(_CHUNK):
-                        seen += len(chunk)
-                        if seen > MOST_BYTES:
-                            raise too_large()
-                        kept.write(chunk)
-                        if progress is not None:
-                            progress(min(1.0, seen / whole))
-            return base
-    except (UserError, OSError):
-        raise
-    except Exception as error:  # zipfile raises half a dozen kinds of errors, and zlib its own
-        raise UserError("The zip file is damaged: {reason}.", reason=str(error)[:200].rstrip(".")) from None
+    return path_of(unpack_chosen(file, folder, _wanted, progress)["run.json"]).parent.name
 
 
-def _wanted(entries: list[ZipInfo]) -> tuple[str, dict[str, ZipInfo]]:
-    """The folder in the zip that the run stands in, empty for none, and its files by their places in there."""
+def _wanted(entries: list[ZipInfo]) -> dict[str, ZipInfo]:
+    """The files of the run by their places in the folder that it stands in, which may be the zip itself."""
     files = {path_of(entry).as_posix(): entry for entry in entries if not entry.is_dir()}
     files = {place: entry for place, entry in files.items() if not place.startswith("__MACOSX/")}
     first = min((place for place in files if place.rpartition("/")[2] == "run.json"), key=lambda p: p.count("/"), default=None)  # fmt: skip
@@ -140,7 +115,7 @@ def _wanted(entries: list[ZipInfo]) -> tuple[str, dict[str, ZipInfo]]:
     for child in {place.split("/")[1] for place in wanted if place.startswith(f"{CHILDREN}/")}:
         if f"{CHILDREN}/{child}/run.json" not in wanted:
             raise UserError("The zip holds a part of run {run} without its file run.json.", run=child)
-    return base.rstrip("/"), wanted
+    return wanted
 
 
 # ---- what the files say

@@ -32,22 +32,40 @@ def unpack(file: BinaryIO, folder: Path, progress: Callable[[float], None] | Non
     They may stand in a folder inside the zip. `progress` is told the share done. Raises UserError in one sentence for
     whatever the zip should not be; files may be left in `folder` then.
     """
+    unpack_chosen(file, folder, _wanted, progress)
+
+
+def unpack_chosen(
+    file: BinaryIO,
+    folder: Path,
+    choose: Callable[[list[ZipInfo]], dict[str, ZipInfo]],
+    progress: Callable[[float], None] | None = None,
+) -> dict[str, ZipInfo]:
+    """Unpack the entries that `choose` takes of those of a zip, each to its place in an existing, empty folder; what was
+    chosen. What it really unpacks to is counted, whatever the zip says.
+
+    `progress` is told the share done. Raises UserError in one sentence for whatever the zip should not be; files may be
+    left in `folder` then.
+    """
     check_directory(file)
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             check_entries(entries)
-            wanted = _wanted(entries)
-            whole, seen = max(sum(one.file_size for one in wanted.values()), 1), 0
-            for name, entry in wanted.items():
-                with archive.open(entry) as source, (folder / name).open("xb") as target:
+            chosen = choose(entries)
+            whole, seen = max(sum(entry.file_size for entry in chosen.values()), 1), 0
+            for place, entry in chosen.items():
+                target = folder / place
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(entry) as source, target.open("xb") as kept:
                     while chunk := source.read(_CHUNK):
                         seen += len(chunk)
                         if seen > MOST_BYTES:
                             raise too_large()
-                        target.write(chunk)
+                        kept.write(chunk)
                         if progress is not None:
                             progress(min(seen / whole, 1.0))
+            return chosen
     except (UserError, OSError):
         raise
     except Exception as error:  # zipfile raises half a dozen kinds of errors, and zlib its own

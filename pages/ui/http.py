@@ -74,6 +74,22 @@ async def answered(
     return await looked(request, work)
 
 
+async def ordered(request: Request, carry_out: Callable[[dict[str, Any], str], dict[str, Any]]) -> Response:
+    """What comes of the order, given as it was posted and the language that it names: JSON, or one sentence."""
+    found = await posted(request)
+    if isinstance(found, Response):
+        return found
+    values, language = found
+
+    def work() -> Response:
+        try:
+            return JSONResponse(carry_out(values, language), headers=NO_STORE)
+        except UserError as error:
+            return refusal(error, language)
+
+    return await run_in_threadpool(work)
+
+
 async def looked(request: Request, work: Callable[[], Response]) -> Response:
     """The answer of work that looks at a model, made in a thread once few others look; not for one who has gone."""
     async with _looking:

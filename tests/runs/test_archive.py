@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from llm_core.config import DataConfig, RunConfig, TrainingConfig, TransformerConfig
 from llm_core.data.prepare import import_text
 from llm_core.errors import UserError
-from llm_core.runs import archive, classroom, tags, unpacked_run, unpacking
+from llm_core.runs import archive, classroom, tags, unpacking
 from llm_core.runs.archive import export
 from llm_core.runs.classroom import Limits
 from llm_core.runs.history import records
@@ -245,8 +245,8 @@ def test_links_bombs_doubles_and_what_is_no_zip_are_refused(
 def test_sizes_that_lie_are_counted_while_they_come(
     sound: bytes, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unpacked_run, "check_entries", lambda entries: None)
-    monkeypatch.setattr(unpacked_run, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(unpacking, "check_entries", lambda entries: None)
+    monkeypatch.setattr(unpacking, "MOST_BYTES", 10_000)
     refused(store, sound, "unpacks to more than")
 
 

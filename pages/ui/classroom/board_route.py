@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -18,7 +17,7 @@ from llm_core.runs.owners import STUDENT, TEACHER, is_teacher
 from llm_core.runs.small_curve import SmallCurves
 from pages.ui.classroom import standing
 from pages.ui.classroom.links import inside_of
-from pages.ui.http import NO_STORE, language_of, posted, refusal
+from pages.ui.http import NO_STORE, language_of, ordered, refusal
 from pages.ui.runs.ways import address_of
 from pages.ui.state import store
 from pages.ui.who import owner_of
@@ -103,19 +102,12 @@ def shown_route(request: Request) -> Response:
 
 async def show_route(request: Request) -> Response:
     """Show the posted `link` to all, or nothing where it is null."""
-    found = await posted(request)
-    if isinstance(found, Response):
-        return found
-    values, language = found
 
-    def work() -> Response:
-        try:
-            class_ = show(values.get("link"), request.headers.get("host", ""), owner_of(request))
-        except UserError as error:
-            return refusal(error, language)
-        return JSONResponse({"link": class_.shown, "times": class_.shown_times}, headers=NO_STORE)
+    def carry_out(values: dict[str, Any], _language: str) -> dict[str, Any]:
+        class_ = show(values.get("link"), request.headers.get("host", ""), owner_of(request))
+        return {"link": class_.shown, "times": class_.shown_times}
 
-    return await run_in_threadpool(work)
+    return await ordered(request, carry_out)
 
 
 def show(link: object, host: str, owner: str) -> kept.Classroom:

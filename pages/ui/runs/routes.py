@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -13,12 +12,12 @@ from llm_core.config import parse
 from llm_core.data.table_writing import as_table
 from llm_core.errors import UserError
 from llm_core.runs import disk, trash
-from llm_core.runs.files import size_of
 from llm_core.runs.archive import export
 from llm_core.runs.differences import SettingRow, differences
+from llm_core.runs.files import size_of
 from llm_core.runs.owners import is_teacher
 from llm_core.runs.run import Run
-from pages.ui.http import NO_STORE, attachment, language_of, posted, refusal, refusal_of_file
+from pages.ui.http import NO_STORE, attachment, language_of, ordered, refusal, refusal_of_file
 from pages.ui.runs import rows
 from pages.ui.runs.changes import Change, carry_out
 from pages.ui.runs.rows import LONGEST_SEARCH, ORDERS, Query
@@ -61,19 +60,9 @@ def runs_route(request: Request) -> Response:
 
 async def change_route(request: Request) -> Response:
     """Carry out what was posted, as the owner whose browser sent it."""
-    found = await posted(request)
-    if isinstance(found, Response):
-        return found
-    values, language = found
-
-    def work() -> Response:
-        try:
-            change = parse(Change, values)
-            return JSONResponse(carry_out(store(), change, owner_of(request), language), headers=NO_STORE)
-        except UserError as error:
-            return refusal(error, language)
-
-    return await run_in_threadpool(work)
+    return await ordered(
+        request, lambda values, language: carry_out(store(), parse(Change, values), owner_of(request), language)
+    )
 
 
 def differences_route(request: Request) -> Response:
