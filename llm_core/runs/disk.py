@@ -15,9 +15,8 @@ from pathlib import Path
 from llm_core.errors import UserError
 from llm_core.runs.files import size_of
 from llm_core.runs.listing import Stamp, Summary
-from llm_core.runs.names import ID
+from llm_core.runs.names import CHILDREN, ID
 from llm_core.runs.owners import is_teacher
-from llm_core.runs.names import CHILDREN
 from llm_core.runs.store import Store
 
 YOUNG = 3600.0

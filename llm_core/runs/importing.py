@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from llm_core.config import MAXIMUM_PARAMETERS
 from llm_core.errors import UserError
-from llm_core.runs.owners import LOCAL
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.imported import ImportConfig
 from llm_core.runs.names import display_name, new_id
+from llm_core.runs.owners import LOCAL
 from llm_core.runs.run import Run
 from llm_core.runs.status import Status, as_json
 from llm_core.runs.store import Store

@@ -20,9 +20,8 @@ from llm_core.runs import status as statuses
 from llm_core.runs.files import moment, read_object, replace_json, sweep
 from llm_core.runs.limits import running_limits
 from llm_core.runs.locks import Lock, held
-from llm_core.runs.names import CHILDREN, ID
+from llm_core.runs.names import CHILDREN, ID, root_of
 from llm_core.runs.queue import SHORT_KINDS, Entry, next_turns, places
-from llm_core.runs.names import root_of
 from llm_core.runs.run import Run
 from llm_core.runs.status import QUEUE
 

@@ -28,7 +28,9 @@ def sentence_in(told: Mapping[str, Any]) -> UserError | None:
     if any(isinstance(value, str) and len(value) > _LONGEST for value in values.values()):
         return None
     try:
-        places = [(name, form or "") for _text, name, form, _conversion in Formatter().parse(template) if name is not None]
+        places = [
+            (name, form or "") for _text, name, form, _conversion in Formatter().parse(template) if name is not None
+        ]
         if len(places) > _MOST or not all(name in values and name.isidentifier() and _FORMAT.fullmatch(form) for name, form in places):  # fmt: skip
             return None
         return UserError(template, **values)

@@ -31,7 +31,7 @@ from llm_core.runs.inquired import InquiryConfig
 from llm_core.runs.launch import Launcher
 from llm_core.runs.limits import refuse_new, refuse_room, refuse_start, taken
 from llm_core.runs.listing import Listing
-from llm_core.runs.names import BUNDLED, ID, display_name, new_id
+from llm_core.runs.names import BUNDLED, CHILDREN, ID, display_name, new_id, root_of
 from llm_core.runs.owners import LOCAL, refuse_stranger
 from llm_core.runs.pretrained import PretrainingConfig
 from llm_core.runs.queue import SHORT_KINDS, Entry
@@ -39,7 +39,6 @@ from llm_core.runs.queued import Queue
 from llm_core.runs.race import ClassifyConfig, RaceConfig
 from llm_core.runs.race_table import keep_file, keep_tables, refuse_untabled
 from llm_core.runs.raced import open_race
-from llm_core.runs.names import CHILDREN, root_of
 from llm_core.runs.run import FORMAT, KIND_OF, Run, open_run
 from llm_core.runs.scored import HeadScoresConfig
 from llm_core.runs.sized import DataSizesConfig

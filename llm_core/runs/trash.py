@@ -16,9 +16,8 @@ from llm_core.errors import UserError
 from llm_core.runs import status as statuses
 from llm_core.runs.files import moment, read_object, replace_json
 from llm_core.runs.locks import Lock
-from llm_core.runs.names import ID, display_name, new_id
+from llm_core.runs.names import CHILDREN, ID, display_name, new_id
 from llm_core.runs.owners import is_teacher, refuse_stranger
-from llm_core.runs.names import CHILDREN
 from llm_core.runs.run import Run, open_run
 from llm_core.runs.store import Store
 

@@ -25,10 +25,10 @@ from llm_core.runs.job import Clock, Job, Noted, Yielded
 from llm_core.runs.kinds import job_of
 from llm_core.runs.locks import Lock
 from llm_core.runs.memory import limit_memory
+from llm_core.runs.names import root_of
 from llm_core.runs.owners import is_owner, is_teacher
 from llm_core.runs.queue import Entry
 from llm_core.runs.queued import queue_of
-from llm_core.runs.names import root_of
 from llm_core.runs.run import Run
 from llm_core.runs.status import State, Status
 from llm_core.runs.wish import Wish

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from llm_core.errors import UserError
+from llm_core.interpret.dynamics.step_measures import AtStep, measure_named
 from llm_core.interpret.lenses.logit_lens import logit_lens
 from llm_core.interpret.reading import read
-from llm_core.interpret.dynamics.step_measures import AtStep, measure_named
 from llm_core.runs import history, inquiry
 from llm_core.runs.inquired import InquiryConfig, TrainingQuestion
 from llm_core.runs.run import Run

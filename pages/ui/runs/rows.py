@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args
 
 from llm_core.errors import UserError
 from llm_core.runs import disk
-from llm_core.runs.listing import Summary, summary_of, text_searched
-from llm_core.runs.owners import is_teacher
 from llm_core.runs.files import size_of
+from llm_core.runs.listing import Summary, summary_of, text_searched
 from llm_core.runs.names import CHILDREN
+from llm_core.runs.owners import is_teacher
 from llm_core.runs.run import children_of, open_run
 from llm_core.runs.store import Store
 from pages.ui.subject import BUNDLED_NAMES
