@@ -1,6 +1,7 @@
 """What pages share: the store of runs, the warm-up of heavy parts, and every session key, in one place."""
 
 import functools
+import gc
 import logging
 import threading
 import time
@@ -293,6 +294,9 @@ def _warm_up() -> None:
     except Exception:
         logging.getLogger(__name__).exception("Warming up failed; the first training will start slowly.")
     warm_libraries()
+    # What has been imported stays: a collection that walked through it each time would hold up everybody's page.
+    gc.collect()
+    gc.freeze()
 
 
 def warm_libraries() -> None:

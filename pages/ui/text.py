@@ -75,14 +75,15 @@ def language() -> str:
     context = get_script_run_ctx()
     if context is None:
         return "en"
-    if _said.context is context and _said.query == context.query_string:
-        return _said.code
-    return _asked_language()
+    if _said.context is not context or _said.query != context.query_string:
+        _said.code = _asked_language()
+        _said.context, _said.query = context, context.query_string
+    return _said.code
 
 
 class _Said(threading.local):
-    """The language of the script run in this thread, once the shell has found it out: a page has thousands of words, and
-    asking the session for each took half of the time of its script."""
+    """The language of the script run in this thread, as long as its link stays what it is: a page has thousands of
+    words, and asking the session for each took half of the time of its script."""
 
     context: Any = None
     query = ""
@@ -120,9 +121,6 @@ def keep_language() -> None:
     # An English page in an English browser keeps a clean address.
     if (code, browser_language()) != ("en", "en") and st.query_params.get(_QUERY_KEY) != code:
         st.query_params[_QUERY_KEY] = code
-    context = get_script_run_ctx()
-    if context is not None:
-        _said.context, _said.query, _said.code = context, context.query_string, code
 
 
 def number(value: float) -> str:
