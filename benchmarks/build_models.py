@@ -1,6 +1,6 @@
 """Train the bundled models anew and put them in `assets/models/` (`make models`).
 
-    python -m benchmarks.build_models [NAME ...] [--steps N] [--models DIR] [--heads]
+    python -m benchmarks.build_models [NAME ...] [--steps N] [--models DIR] [--heads] [--texts]
 
 A bundled model is a read-only run folder: history, tokenizer, and as many 16-bit snapshots as fit in 8 MB, the first and
 the last among them, spread evenly over the logarithm of the steps unless the model names them. Its `card.json` says what it was made of and how
@@ -25,7 +25,7 @@ import numpy as np
 from llm_core.config import READING, TASKS, RunConfig, load_recipe, parse
 from llm_core.data.corpora import with_corpus
 from llm_core.data.generated import grammar_digest
-from llm_core.data.prepare import open_corpus
+from llm_core.data.prepare import open_corpus, prepare
 from llm_core.devices import physical_cores
 from llm_core.interpret.attention.head_rows import Heads, Scored
 from llm_core.interpret.attention.head_scores import SCORES
@@ -33,6 +33,7 @@ from llm_core.interpret.attention.head_scores_over_steps import score_steps
 from llm_core.models.files import load_model, model_files
 from llm_core.models.size import count_parameters
 from llm_core.runs import history
+from llm_core.runs.baselines import unigram_baseline
 from llm_core.runs.files import replace_json, replace_text
 from llm_core.runs.head_scores import FILE as HEADS
 from llm_core.runs.head_scores_job import exercises_for
@@ -43,6 +44,7 @@ from llm_core.runs.truth import known_truth
 from llm_core.runs.worker import work
 from llm_core.training.atomic import write_folder
 from llm_core.training.checkpoints import list_steps, step_folder
+from llm_core.training.fixed_text import fixed_text
 from llm_core.training.objectives import OBJECTIVES
 
 RECIPES = Path(__file__).parents[1] / "assets" / "recipes"
@@ -184,10 +186,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="fewer steps, for a trial")
     parser.add_argument("--models", type=Path, default=BUNDLED_MODELS)
     parser.add_argument("--heads", action="store_true", help="train nothing: score the heads of models that are there")
+    parser.add_argument(
+        "--texts", action="store_true", help="train nothing: look at a text with the steps that are there"
+    )
     arguments = parser.parse_args()
     for name in arguments.names or MODELS:
-        if arguments.heads:
-            keep_head_scores(name, arguments.models)
+        if arguments.heads or arguments.texts:
+            keep = keep_head_scores if arguments.heads else keep_fixed_text
+            keep(name, arguments.models)
             continue
         with tempfile.TemporaryDirectory() as folder:
             run = train(MODELS[name], Path(folder), arguments.steps)
@@ -310,6 +316,28 @@ def keep_head_scores(name: str, models: Path) -> None:
     replace_text(run.folder / HEADS, "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
     card = run.folder / "card.json"
     replace_json(card, json.loads(card.read_bytes()) | {"best_heads": best_heads(rows, run.steps()[-1])})
+
+
+def keep_fixed_text(name: str, models: Path) -> None:
+    """For a model that was trained before runs looked at one text token by token: look at it with every step that is
+    kept. The rows are those that its training would have left at these steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder), bundled=models)
+        run = store.find(name)
+        corpus = prepare(run.config.data, store.corpora)
+        if corpus.digest != run.digest:
+            sys.exit(f"{name} has read another text than this program makes now")
+        rows = [row for row in history.records(run.folder) if row.get("kind") not in ("fixed_text", "text")]
+        unigram = unigram_baseline(corpus, run.config.training.objective)
+        if unigram is not None and not any(row.get("name") == "unigram" for row in rows):
+            rows.insert(1 + max(at for at, row in enumerate(rows) if row.get("kind") == "baseline"), unigram)
+        text = fixed_text(corpus, run.config)
+        looks = [] if text is None else [text.look(store.model(run, step)[0], step) for step in run.steps()]
+        for look in [*([] if text is None else [text.record(0, corpus, run.config)]), *looks]:
+            before = max((at for at, row in enumerate(rows) if row.get("step", 0) <= look.step), default=-1)
+            rows.insert(before + 1, history.row_of(look))
+    lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows]
+    replace_text(run.folder / history.FILE, "".join(lines))
 
 
 def best_heads(rows: list[dict[str, Any]], step: int) -> dict[str, dict[str, Any]]:

@@ -208,9 +208,12 @@ async def measure(arguments: argparse.Namespace, server: Server, store: Store, c
     """Also how fast the runs under way train beside the class, which is told and has no goal here."""
     dice = random.Random(arguments.seed)
     Student.step_of = {run.id: run.steps()[-1] for run in store.bundled() if run.id in WRITERS}
-    first = Tab(server.port, await join(server.port, code))
+    cookie = await join(server.port, code)
+    first, http = Tab(server.port, cookie), Http(server.port, cookie)
     await first.open("train")
-    await asyncio.sleep(arguments.warming)  # the first page has the server import torch
+    await http.json(f"/live/{first.run}?from=0&lang=en")  # the first page that asks has the server import torch
+    http.close()
+    await asyncio.sleep(arguments.warming)
     await first.close()
     cases = []
 

@@ -39,16 +39,29 @@ def parsed(path: Path) -> ast.Module:
 @cache
 def imported(path: Path) -> set[str]:
     """Full names of all modules that a file imports, at its top or inside its functions."""
-    names: set[str] = set()
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module)
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "import_module":
-            names |= named(node.args[0])
-    return names
+    return {name for node in ast.walk(parsed(path)) for name in names_of(node)}
+
+
+@cache
+def imported_at_run_time(path: Path) -> set[str]:
+    """The same without what a file imports only under `if TYPE_CHECKING`."""
+    guarded = [
+        node for node in ast.walk(parsed(path))
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    ]  # fmt: skip
+    inside = {id(child) for node in guarded for child in ast.walk(node)}
+    return {name for node in ast.walk(parsed(path)) if id(node) not in inside for name in names_of(node)}
+
+
+def names_of(node: ast.AST) -> set[str]:
+    """The modules that one piece of source imports, empty where it is no import."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        return {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "import_module":
+        return named(node.args[0])
+    return set()
 
 
 def named(argument: ast.expr) -> set[str]:
@@ -99,7 +112,7 @@ def test_pages_import_shared_parts_and_never_each_other(path: Path) -> None:
 
 def test_no_module_is_part_of_a_circle() -> None:
     modules = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in SOURCES}
-    graph = {name: {other for other in imported(path) if other in modules and other != name and not is_typing_only(path, other)} for name, path in modules.items()}  # fmt: skip
+    graph = {name: (imported_at_run_time(path) & modules.keys()) - {name} for name, path in modules.items()}
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
@@ -112,22 +125,6 @@ def test_no_module_is_part_of_a_circle() -> None:
 
     for name in graph:
         visit(name, ())
-
-
-def is_typing_only(path: Path, module: str) -> bool:
-    """Whether a file imports a module only under `if TYPE_CHECKING`, which is no arrow at run time."""
-    tree = parsed(path)
-    guarded = [
-        node for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-    ]  # fmt: skip
-    inside = {id(child) for node in guarded for child in ast.walk(node)}
-    uses = [
-        node for node in ast.walk(tree)
-        if (isinstance(node, ast.ImportFrom) and module in {node.module, *(f"{node.module}.{a.name}" for a in node.names)})
-        or (isinstance(node, ast.Import) and module in {a.name for a in node.names})
-    ]  # fmt: skip
-    return bool(uses) and all(id(node) in inside for node in uses)
 
 
 FORBIDDEN_CALLS = (

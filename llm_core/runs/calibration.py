@@ -1,9 +1,11 @@
 """Measures how fast this machine trains, in a process of its own: `python -m llm_core.runs.calibration ROOT`.
 
 A few kinds of models, each in two sizes, take a few steps on a small text, with the looks, samples and snapshots that a
-run has, as a worker with one thread takes them. About half a minute, once; what finished runs take is added to it.
+run has, as a worker with one thread takes them; where there is a device beside the processor, on that as well. About a
+minute, once; what finished runs take is added to it.
 """
 
+import contextlib
 import os
 import statistics
 import sys
@@ -20,6 +22,7 @@ from llm_core.config import DataConfig, RunConfig, TaskConfig, load_recipe, netw
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import generated
 from llm_core.data.prepare import TokenizedCorpus, prepare, with_vocabulary
+from llm_core.devices import choose_device
 from llm_core.models.work import Work, update
 from llm_core.runs import families, race_job, slots, train_job  # noqa: F401 - as above
 from llm_core.runs.baselines import ngram_score
@@ -38,6 +41,9 @@ FOLDER = Path(__file__).parents[2] / "assets" / "recipes"
 _STEPS = 11
 _EVERY = 4
 _WARM_STEPS = 2
+_SIZES = (1.0, 0.5)
+_LARGE_SIZES = (4.0, 1.0)
+"""On a device whose small steps are all calls, only a large model shows what arithmetic costs."""
 
 
 def calibrate(root: Path) -> None:
@@ -50,8 +56,9 @@ def calibrate(root: Path) -> None:
 
 
 def measure(threads: int, recipes: tuple[str, ...] = RECIPES) -> Speed:
-    """The speed of this machine with so many threads. Takes about half a minute."""
+    """The speed of this machine with so many threads. Takes about a minute."""
     torch.set_num_threads(threads)
+    usual = choose_device("auto").type
     resident = 0
     points: list[Point] = []
     rates: dict[str, float] = {}
@@ -69,9 +76,13 @@ def measure(threads: int, recipes: tuple[str, ...] = RECIPES) -> Speed:
             if not resident:
                 begin(config, corpus)
                 resident = psutil.Process().memory_info().rss
-            for size in (1.0, 0.5):
-                points += _points(_shrunk(config, size), corpus, threads)
-    return Speed(tuple(points), rates, resident, measured=True)
+            for size in _SIZES:
+                points += _points(_sized(config, size), corpus, threads, "cpu")
+            if usual != "cpu":
+                with contextlib.suppress(RuntimeError):  # what does not fit into it says nothing
+                    for size in _LARGE_SIZES:
+                        points += _points(_sized(config, size), corpus, threads, usual)
+    return Speed(tuple(points), rates, resident, measured=True, device=usual)
 
 
 def _prepared(data: DataConfig, place: Path) -> tuple[TokenizedCorpus, float]:
@@ -86,25 +97,25 @@ def _prepared(data: DataConfig, place: Path) -> tuple[TokenizedCorpus, float]:
     return corpus, max(1e-8, seconds / (size.training + size.held_out))
 
 
-def _shrunk(config: RunConfig, size: float) -> RunConfig:
-    """The same model in so many parts of its width and layers, on as much smaller batches."""
+def _sized(config: RunConfig, size: float) -> RunConfig:
+    """The same model with so many times its width and layers, on as much larger batches."""
     if size == 1:
         return config
     body = network(config.model)
-    smaller = {"width": int(body.width * size), "layers": max(1, int(body.layers * size))}  # type: ignore[union-attr]
+    changes = {"width": int(body.width * size), "layers": max(1, int(body.layers * size))}  # type: ignore[union-attr]
     if getattr(body, "feed_forward_width", None):
-        smaller["feed_forward_width"] = int(body.feed_forward_width * size)  # type: ignore[union-attr, operator]
-    part = body.model_copy(update=smaller)
+        changes["feed_forward_width"] = int(body.feed_forward_width * size)  # type: ignore[union-attr, operator]
+    part = body.model_copy(update=changes)
     model = config.model.model_copy(update={"body": part}) if isinstance(config.model, TaskConfig) else part
     training = config.training.model_copy(update={"batch_size": max(1, int(config.training.batch_size * size))})
     return config.model_copy(update={"model": model, "training": training})
 
 
-def _points(config: RunConfig, corpus: TokenizedCorpus, threads: int) -> Iterator[Point]:
+def _points(config: RunConfig, corpus: TokenizedCorpus, threads: int, device: str) -> Iterator[Point]:
     """What each part of a short run takes, as the median of what comes after the first, which are slow."""
     changes = {
         "steps": _STEPS, "evaluation_every": _EVERY, "sample_every": _EVERY, "checkpoint_every": _EVERY,
-        "evaluation_tokens": min(4096, config.training.evaluation_tokens), "threads": threads, "device": "cpu",
+        "evaluation_tokens": min(4096, config.training.evaluation_tokens), "threads": threads, "device": device,
     }  # fmt: skip
     training = config.training.model_copy(update=changes)
     config = config.model_copy(update={"training": training})
@@ -120,14 +131,15 @@ def _points(config: RunConfig, corpus: TokenizedCorpus, threads: int) -> Iterato
     }
     for part, seconds in taken.items():
         kind = kind_of(model, training.objective)
-        yield Point(part, kind, threads, works[part], max(1e-6, statistics.median(seconds)))
+        yield Point(part, kind, threads, works[part], max(1e-6, statistics.median(seconds)), device=device)
 
 
 def _timed(config: RunConfig, corpus: TokenizedCorpus) -> dict[Part, list[float]]:
     """Seconds of each part, where it was done after the first steps. Whatever else comes after a step is part of a look."""
     taken: dict[Part, list[float]] = {"step": [], "evaluation": [], "sample": [], "snapshot": []}
     # Of one thread its own time counts, in which nothing else that this machine does just now is.
-    clock = time.process_time if config.training.threads == 1 else time.perf_counter
+    alone = config.training.threads == 1 and config.training.device == "cpu"
+    clock = time.process_time if alone else time.perf_counter
     step = read = 0
     looked: dict[Part, float] = {}
     closely = False

@@ -66,6 +66,7 @@ def estimate(config: RunConfig, text: TextSize, speed: Speed, threads: int | Non
     """What a run with these settings takes on a text of this size. Takes far less than a thousandth of a second for each
     setting, so that it can follow a hand. `threads`: of the worker where the settings leave it open."""
     threads = config.training.threads or threads or default_threads()
+    speed = speed.on(config.training.device)
     model = sized(config)
     preparing = preparing_seconds(config, text, speed)
     if isinstance(model, NgramConfig):

@@ -94,15 +94,21 @@ def read(folder: Path, offset: int = 0, most: int = 64_000_000) -> tuple[list[Ro
 
 def rows_of(data: bytes) -> list[Row]:
     """The rows in whole lines; a broken line is skipped."""
-    rows = []
-    for line in data.splitlines():
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
+    lines = data.splitlines()
+    try:  # all at once takes less than half of the time
+        rows = json.loads(b"[" + b",".join(lines) + b"]")
+    except (ValueError, RecursionError):
+        rows = []
+    if len(rows) != len(lines):
+        rows = [_row(line) for line in lines]
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _row(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def settle(rows: Iterable[Row]) -> list[Row]:

@@ -9,7 +9,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,14 +17,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_core.devices import physical_cores
+from llm_core.devices import DeviceName, physical_cores
 from llm_core.models.work import Work
 from llm_core.runs.files import read_object, replace_json
 from llm_core.runs.locks import Lock
 
 FILE = ".speed.json"
 LOCK = ".speed.lock"
-FORMAT = 1
+FORMAT = 2
 MOST_RUNS = 40
 """Finished runs that are remembered, the newest ones."""
 Part = Literal["step", "evaluation", "sample", "snapshot"]
@@ -41,7 +41,7 @@ _RUN_COUNTS = 3.0
 @dataclass(frozen=True)
 class Point:
     """`seconds` that `work` took once. `kind`: of the model and what it learns, as `kind_of` says it. `run`: the id of the
-    finished run that it comes from, empty for a measurement."""
+    finished run that it comes from, empty for a measurement. `device`: the kind of device that did it, as torch names it."""
 
     part: Part
     kind: str
@@ -49,17 +49,27 @@ class Point:
     work: Work
     seconds: float
     run: str = ""
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
 class Speed:
     """What is known of this machine. `rates`: seconds a token by what is done with a text: `prepare <kind of text>`,
-    `count`. `resident`: bytes that a worker takes before it has a model. `measured`: whether anything is known."""
+    `count`. `resident`: bytes that a worker takes before it has a model. `measured`: whether anything is known.
+    `device`: the kind of device that trains where nobody names one."""
 
     points: tuple[Point, ...] = ()
     rates: Mapping[str, float] = field(default_factory=dict)
     resident: int = 480_000_000
     measured: bool = False
+    device: str = "cpu"
+
+    def on(self, name: DeviceName) -> "Speed":
+        """What is known of one device. Of a device that was not measured, the times are a guess from the others."""
+        device = self.device if name == "auto" else name
+        mine = tuple(point for point in self.points if point.device == device)
+        known = self.measured and (device == "cpu" or bool(mine))
+        return replace(self, points=mine or self.points, measured=known, device=device)
 
     def seconds(self, part: Part, kind: str, work: Work, threads: int) -> float:
         """How long it takes to do this work once."""
@@ -147,7 +157,7 @@ def _read(path: Path, _written: int) -> Speed:
     try:
         points = tuple(_point(each) for each in values["points"])
         rates = {str(name): float(rate) for name, rate in values["rates"].items() if 0 < float(rate) < 1}
-        return Speed(points, rates, int(values["resident"]), measured=True)
+        return Speed(points, rates, int(values["resident"]), measured=True, device=str(values["device"]))
     except (KeyError, TypeError, ValueError, AttributeError):
         return Speed()
 
@@ -158,19 +168,21 @@ def _point(values: Mapping[str, Any]) -> Point:
     seconds = float(values["seconds"])
     if values["part"] not in get_args(Part) or not (0 < seconds < math.inf):
         raise ValueError("no point")
-    return Point(values["part"], str(values["kind"]), int(values["threads"]), work, seconds, str(values["run"]))
+    return Point(
+        values["part"], str(values["kind"]), int(values["threads"]), work, seconds, str(values["run"]), str(values["device"])
+    )  # fmt: skip
 
 
 def write_speed(root: Path, speed: Speed) -> None:
     """Keep what is known. Raises OSError where it cannot be written."""
     points = [
         {
-            "part": p.part, "kind": p.kind, "threads": p.threads, "seconds": p.seconds, "run": p.run,
+            "part": p.part, "kind": p.kind, "threads": p.threads, "seconds": p.seconds, "run": p.run, "device": p.device,
             "work": [p.work.operations, p.work.numbers, p.work.calls],
         }
         for p in speed.points
     ]  # fmt: skip
-    values = {"format": FORMAT, "machine": machine(), "points": points, "rates": dict(speed.rates), "resident": speed.resident}  # fmt: skip
+    values = {"format": FORMAT, "machine": machine(), "points": points, "rates": dict(speed.rates), "resident": speed.resident, "device": speed.device}  # fmt: skip
     replace_json(root / FILE, values)
 
 
@@ -186,7 +198,7 @@ def add_points(root: Path, points: Iterable[Point]) -> None:
         kept = [point for point in known.points if point.run not in {new.run for new in fresh}]
         runs = [point for point in kept if point.run][-MOST_RUNS:]
         measured = [point for point in kept if not point.run]
-        write_speed(root, Speed((*measured, *runs, *fresh), known.rates, known.resident, True))
+        write_speed(root, replace(known, points=(*measured, *runs, *fresh)))
 
 
 def machine() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from llm_core.config import NgramConfig, RunConfig
 from llm_core.data.prepare import open_corpus, with_vocabulary
+from llm_core.devices import choose_device
 from llm_core.errors import UserError
 from llm_core.models.work import update
 from llm_core.runs import history
@@ -21,7 +22,7 @@ _FEWEST = 20
 
 
 def remember(run: Run) -> None:
-    """Add what a finished run on a processor has taken to what is known of this machine. Nothing goes wrong by it."""
+    """Add what a finished run has taken to what is known of this machine. Nothing goes wrong by it."""
     with contextlib.suppress(UserError, OSError):
         if isinstance(run.settings, RunConfig):
             point = taken(run)
@@ -30,9 +31,9 @@ def remember(run: Run) -> None:
 
 
 def taken(run: Run) -> Point | None:
-    """What a step of a run took; None where it has too few, or is none of a network on a processor. Raises UserError."""
+    """What a step of a run took; None where it has too few, or is none of a network. Raises UserError."""
     config = run.config
-    if isinstance(config.model, NgramConfig) or config.training.device not in ("auto", "cpu") or run.digest is None:
+    if isinstance(config.model, NgramConfig) or run.digest is None:
         return None
     seconds = step_seconds(history.records(run.folder))
     if seconds is None:
@@ -40,7 +41,8 @@ def taken(run: Run) -> Point | None:
     corpus = open_corpus(run.corpora / run.digest)
     model, training = with_vocabulary(config.model, corpus), config.training
     work = update(model, training, training.batch_size, size_of(corpus).row_length(model.context))
-    return Point("step", kind_of(model, training.objective), training.threads or 1, work, seconds, run.id)
+    device = choose_device(training.device).type
+    return Point("step", kind_of(model, training.objective), training.threads or 1, work, seconds, run.id, device)
 
 
 def step_seconds(rows: Sequence[Row]) -> float | None:

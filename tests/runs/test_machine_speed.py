@@ -33,22 +33,23 @@ def corpus(text: Path, tmp_path: Path) -> TokenizedCorpus:
 
 
 def test_each_part_of_a_run_is_timed_beside_its_work(corpus: TokenizedCorpus) -> None:
-    found = {point.part: point for point in calibration._points(TINY, corpus, 1)}
+    found = {point.part: point for point in calibration._points(TINY, corpus, 1, "cpu")}
     assert set(found) == {"step", "evaluation", "sample", "snapshot"}
     for point in found.values():
         assert point.seconds > 0
         assert point.work.calls > 0
-        assert (point.kind, point.threads, point.run) == ("decoder next_token", 1, "")
+        assert (point.kind, point.threads, point.run, point.device) == ("decoder next_token", 1, "", "cpu")
 
 
-def test_a_smaller_sibling_is_smaller_and_valid() -> None:
-    for name in RECIPES:
-        config = load_recipe(calibration.FOLDER / f"{name}.toml")
-        half = calibration._shrunk(config, 0.5)
-        assert network(half.model).width < network(config.model).width  # type: ignore[union-attr]
-        assert half.training.batch_size < config.training.batch_size
-        assert isinstance(half.model, TaskConfig) == isinstance(config.model, TaskConfig)
-        RunConfig.model_validate(half.model_dump())
+@pytest.mark.parametrize("size", [0.5, 4.0])
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_sibling_has_the_size_asked_for_and_is_valid(name: str, size: float) -> None:
+    config = load_recipe(calibration.FOLDER / f"{name}.toml")
+    sibling = calibration._sized(config, size)
+    assert network(sibling.model).width == size * network(config.model).width  # type: ignore[union-attr]
+    assert sibling.training.batch_size == size * config.training.batch_size
+    assert isinstance(sibling.model, TaskConfig) == isinstance(config.model, TaskConfig)
+    RunConfig.model_validate(sibling.model_dump())
 
 
 def test_a_machine_is_measured_once_and_by_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

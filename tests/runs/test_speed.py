@@ -1,6 +1,7 @@
 """What was measured of a machine becomes prices of work, and a file that is not trusted."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,19 @@ def test_other_numbers_of_threads_are_kept_apart_where_both_are_known() -> None:
     work = Work(3e9, 3e7, 400)
     assert both.seconds("step", KIND, work, 2) == pytest.approx(costs(work) / 2, rel=0.01)
     assert both.seconds("step", KIND, work, 1) == pytest.approx(costs(work), rel=0.01)
+
+
+def test_devices_are_kept_apart_and_without_a_name_the_usual_one_counts() -> None:
+    fast = tuple(replace(each, seconds=each.seconds / 50, device="cuda") for each in KNOWN.points)
+    both = Speed((*KNOWN.points, *fast), measured=True, device="cuda")
+    work = Work(3e9, 3e7, 400)
+    for name in ("auto", "cuda"):
+        assert both.on(name).seconds("step", KIND, work, 1) == pytest.approx(costs(work) / 50, rel=0.01)
+    assert both.on("cpu").seconds("step", KIND, work, 1) == pytest.approx(costs(work), rel=0.01)
+    assert both.on("cuda").measured
+    elsewhere = both.on("mps")
+    assert not elsewhere.measured
+    assert elsewhere.doubt(KIND, work, 1) == 1.0
 
 
 def test_a_machine_that_was_not_measured_gives_a_guess_in_doubt() -> None:
