@@ -22,6 +22,7 @@ from llm_core.config import load_recipe
 from llm_core.devices import physical_cores
 from llm_core.runs.calibration import FOLDER, calibrate
 from llm_core.runs.estimate import estimate
+from llm_core.runs.launch import environment
 from llm_core.runs.speed import FILE, read_speed
 from llm_core.runs.store import Store
 from llm_core.runs.text_size import text_size
@@ -66,7 +67,7 @@ def measure(name: str, root: Path, share: float) -> dict[str, object]:
     turning = (time.perf_counter() - began) / 100
     run = store.create(config, name=name, recipe=name)
     output = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(run.folder)], check=True, capture_output=True, text=True
+        [sys.executable, "-c", PROGRAM, str(run.folder)], env=environment(), check=True, capture_output=True, text=True
     )
     state, seconds, computed, peak = output.stdout.split()[-4:]
     if state != "finished":
@@ -94,7 +95,7 @@ def main() -> None:
             root.mkdir()
             shutil.copy(arguments.speed, root / FILE)
         else:  # in a process of its own, as the page has it done
-            subprocess.run([sys.executable, "-m", calibrate.__module__, str(root)], check=True)
+            subprocess.run([sys.executable, "-m", calibrate.__module__, str(root)], env=environment(), check=True)
         calibrating = time.perf_counter() - began
         print(f"calibration: {calibrating:.1f} s", file=sys.stderr)
         cases = []

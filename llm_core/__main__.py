@@ -1,18 +1,20 @@
 """The command line: `python -m llm_core train gpt`, and so on. Thin: `llm_core.commands` has what each command does.
 
-Errors go to stderr in one sentence; the exit status is 2 for bad input and 1 for a run that failed. With `--json` the
+Errors go to stderr in one line; the exit status is 2 for bad input and 1 for a run that failed. With `--json` the
 last line on stdout is one JSON object.
 """
 
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from llm_core.commands import classifying, inspecting, lists, models, neurons, sweeping, training
+from llm_core.devices import KERNEL_CACHES
 from llm_core.errors import UserError
 
 Values = dict[str, Any]
@@ -32,6 +34,17 @@ def _print_values(values: Values, indent: str = "") -> None:
 
 def _short(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _sentence(error: UserError) -> str:
+    """What is wrong, in one line, with the nearest settings that work where the sentence itself does not name them."""
+    text = " ".join(str(error).split())
+    ways = []
+    for path, values in error.suggestions.items():
+        said = [json.dumps(value) if isinstance(value, bool) else str(value) for value in values]
+        if not all(re.search(rf"(?<![\w.]){re.escape(value)}(?!\w)", text) for value in said):
+            ways.append(f"{path}={' or '.join(said)}")
+    return f"{text} What would do: {', '.join(ways)}." if ways else text
 
 
 class _Parser(argparse.ArgumentParser):
@@ -117,6 +130,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(words: list[str] | None = None) -> int:
     """Carry out one command line; its exit status."""
+    for name, value in KERNEL_CACHES.items():
+        os.environ.setdefault(name, value)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # what a model writes need not fit a console
@@ -128,7 +143,7 @@ def main(words: list[str] | None = None) -> int:
         elif values is not None and arguments.command not in ("generate", "fill", "inspect"):
             _print_values(values)
     except UserError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
+        print(_sentence(error), file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more; nothing to flush into

@@ -341,6 +341,16 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert (everything(folder), sorted(folder.rglob("*"))) == before
 
 
+def test_a_refused_setting_names_the_nearest_that_would_do_unless_the_sentence_does(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*settings: str) -> str:
+        return Outcome(capsys, "train", "tiny", "--corpus", "text.txt", "--set", *settings).err
+
+    assert "What would do: model.width=28 or 32." in refused("model.width=30", "model.heads=4")
+    assert "What would do" not in refused("model.dropout=2")
+
+
 def test_a_run_that_diverges_ends_with_one_sentence_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     hot = ("training.optimizer=sgd", "training.learning_rate=10", "training.momentum=0.999", "training.gradient_clipping=1000000.0", "training.schedule=constant", "training.steps=300", "training.warmup=0")  # fmt: skip
     outcome = Outcome(capsys, "train", "tiny", "--corpus", "text.txt", "--set", *hot, "--json")

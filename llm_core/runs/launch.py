@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from llm_core.config import RunConfig
+from llm_core.devices import KERNEL_CACHES
 from llm_core.errors import UserError
 from llm_core.runs import status as statuses
 from llm_core.runs.files import replace_json
@@ -166,7 +167,7 @@ def _end_if_silent(run: Run) -> None:
 def environment() -> dict[str, str]:
     """What a process of this program's is started with: it finds the source, wherever the server was started from."""
     search = os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": search}
+    return {**KERNEL_CACHES, **os.environ, "PYTHONPATH": search}
 
 
 def _spawn(arguments: list[str], stdin: int | None, log: int | None) -> subprocess.Popen[bytes]:

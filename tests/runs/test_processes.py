@@ -215,3 +215,13 @@ def test_workers_outlive_a_killed_server_and_an_idle_warm_one_does_not(store: St
         assert len(losses(history.records(run.folder))) == 100
         assert run.steps()[-1] == 100
     assert psutil.wait_procs(workers, timeout=60)[1] == []
+
+
+def test_a_worker_keeps_few_compiled_kernels_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.delenv(name, raising=False)
+    assert int(launch.environment()[name]) < 1024
+    monkeypatch.setenv(name, "7")
+    assert launch.environment()[name] == "7"
