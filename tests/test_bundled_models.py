@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from llm_core.config import READING
+from llm_core.data.annotated import ASKED
 from llm_core.data.corpora import CORPORA
 from llm_core.data.generated import counts, documents, grammar_digest
 from llm_core.data.pairs import both
@@ -57,6 +58,20 @@ def test_there_is_a_bundled_model_and_all_fit() -> None:
     assert FOLDERS
     assert all(size(folder) <= MOST_BYTES_A_MODEL for folder in FOLDERS)
     assert sum(map(size, FOLDERS)) <= MOST_BYTES
+
+
+def test_every_step_that_is_kept_was_looked_at_token_by_token(bundled: tuple[Store, Run]) -> None:
+    _store, run = bundled
+    if run.config.data.rows in ASKED:
+        pytest.skip("it says something of whole texts")
+    rows = history.records(run.folder)
+    (text,) = (row for row in rows if row["kind"] == "fixed_text")
+    looks = {row["step"]: row["losses"] for row in rows if row["kind"] == "text"}
+    assert set(run.steps()) <= set(looks)
+    assert {len(losses) for losses in looks.values()} == {len(text["pieces"])}
+    first, last = (np.nanmean(np.array(looks[step], dtype=float)) for step in (0, run.steps()[-1]))
+    assert last < first - 1
+    assert any(row.get("name") == "unigram" for row in rows)
 
 
 def test_a_bundled_model_is_whole_and_nobody_can_change_it(bundled: tuple[Store, Run]) -> None:

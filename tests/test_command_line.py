@@ -347,7 +347,7 @@ def test_a_refused_setting_names_the_nearest_that_would_do_unless_the_sentence_d
     def refused(*settings: str) -> str:
         return Outcome(capsys, "train", "tiny", "--corpus", "text.txt", "--set", *settings).err
 
-    assert "What would do: model.width=28 or 32." in refused("model.width=30", "model.heads=4")
+    assert "What would do: model.width=24 or 32." in refused("model.width=30", "model.heads=4")
     assert "What would do" not in refused("model.dropout=2")
 
 

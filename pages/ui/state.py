@@ -268,6 +268,8 @@ def inference(waiting: Callable[[], None] | None = None) -> Iterator[None]:
         _inference.release()
 
 
+WARM_AFTER = 1.5
+"""Seconds between the first request of a component and warming a worker: the rest of the page comes first."""
 TORCH_AFTER = 6.0
 """Seconds between warming a worker and importing torch here, which for a second or two slows down every answer."""
 
@@ -285,6 +287,7 @@ def warm_up() -> None:
 
 def _warm_up() -> None:
     try:
+        time.sleep(WARM_AFTER)
         store().warm()
         time.sleep(TORCH_AFTER)
         import torch
