@@ -38,8 +38,8 @@ def drawn(page: Page, view: str) -> None:
 
 @pytest.mark.parametrize(
     ("run", "language", "look"),
-    [(DECODER, "en", "light"), (ENCODER, "zh", "dark")],
-    ids=["decoder-en-light", "encoder-zh-dark"],
+    [(DECODER, "en", "light"), (DECODER, "zh", "dark"), (ENCODER, "zh", "dark"), (ENCODER, "en", "light")],
+    ids=["decoder-en-light", "decoder-zh-dark", "encoder-zh-dark", "encoder-en-light"],
 )
 def test_every_view_is_drawn(opened: Opened, run: str, language: str, look: str) -> None:
     page = opened(f"/inside?run={run}&view=patching&lang={language}", color_scheme=look)
