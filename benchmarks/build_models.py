@@ -235,8 +235,7 @@ def install(run: Run, bundle: Bundle, target: Path) -> dict[str, Any]:
         for name in (name for name in COPIED if (run.folder / name).exists()):
             shutil.copyfile(run.folder / name, built / name)
         rows = history.decimate(history.records(run.folder), MOST_ROWS)
-        lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows]
-        (built / history.FILE).write_text("".join(lines), encoding="utf-8")
+        replace_text(built / history.FILE, as_lines(rows))
         card = describe(run, bundle)
         replace_json(built / "card.json", card)
         room = MOST_BYTES - sum(file.stat().st_size for file in built.iterdir()) - KEPT_BESIDE
@@ -246,6 +245,11 @@ def install(run: Run, bundle: Bundle, target: Path) -> dict[str, Any]:
             shutil.rmtree(target)
         built.rename(target)
     return card
+
+
+def as_lines(rows: list[history.Row]) -> str:
+    """Rows as a history holds them."""
+    return "".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows)
 
 
 def chosen_snapshots(steps: Path, room: int, named: tuple[int, ...] = ()) -> dict[int, dict[str, bytes]]:
@@ -336,8 +340,7 @@ def keep_fixed_text(name: str, models: Path) -> None:
         for look in [*([] if text is None else [text.record(0, corpus, run.config)]), *looks]:
             before = max((at for at, row in enumerate(rows) if row.get("step", 0) <= look.step), default=-1)
             rows.insert(before + 1, history.row_of(look))
-    lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows]
-    replace_text(run.folder / history.FILE, "".join(lines))
+    replace_text(run.folder / history.FILE, as_lines(rows))
 
 
 def best_heads(rows: list[dict[str, Any]], step: int) -> dict[str, dict[str, Any]]:
